@@ -1,1 +1,47 @@
-//! The sidecar.
+//! The sidecar: decides and relays every MCP call between an agent and its servers.
+//!
+//! ```text
+//! agent ──► listener ──► proxy: gate → body → envelope → decide → reserve → forward ──► upstream ──► MCP server
+//!                          │                      │                            │
+//!                          │                 reeve-policy                answers and streams:
+//!                          │                                             scan → filter → relay
+//!                          └── audit · metrics · admin (/started /live /ready /metrics) · inspect (/policy /limits)
+//!
+//! config: a file or flags ──► live: rulesets and upstreams, swapped as one
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`cli`] | the commands and flags of the program |
+//! | [`config`] | the configuration document, how it is read and watched |
+//! | [`live`] | what a configuration becomes: rulesets and upstreams that serve, swapped as one |
+//! | [`listener`] | accepts connections within bounds |
+//! | [`proxy`] | the phases of a request |
+//! | [`mcp`] | the rules of the wire, as pure functions and tables |
+//! | [`upstream`] | connections to servers: pools, TLS, credentials, what their failures mean |
+//! | [`audit`] | one record for each decision |
+//! | [`metrics`] | every metric, with bounded labels |
+//! | [`admin`] | probes and metrics, over HTTP |
+//! | [`inspect`] | the effective policy and the state of limits, over HTTP |
+//! | [`state`] | what survives a restart of the container |
+//! | [`lifecycle`] | start, readiness, signals, drain |
+//! | [`logging`] | the sidecar's own log |
+//! | [`clock`] | the clocks that decisions count on |
+//! | [`demo`] | a server, a policy and a client, to see it work |
+
+pub mod admin;
+pub mod audit;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod inspect;
+pub mod lifecycle;
+pub mod listener;
+pub mod live;
+pub mod logging;
+pub mod mcp;
+pub mod metrics;
+pub mod proxy;
+pub mod state;
+pub mod upstream;

@@ -1,0 +1,1 @@
+//! The clocks that decisions count on.

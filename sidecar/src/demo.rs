@@ -1,0 +1,1 @@
+//! A server, a policy and a client, to see the sidecar work.

@@ -1,0 +1,1 @@
+//! The effective policy and the state of limits, over HTTP.

@@ -1,0 +1,1 @@
+//! What a configuration becomes: rulesets and upstreams that serve, swapped as one.

@@ -1,0 +1,1 @@
+//! Connections to servers: pools, TLS, credentials, what their failures mean.
