@@ -10,11 +10,33 @@
 //! - {apiVersion: reeve.dev/v1alpha1, kind: McpPolicy, metadata: {name: imaging}, spec: {...}}
 //! ```
 
+pub mod source;
+pub mod watch;
+
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reeve_crds::v1alpha1::Policy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// Where agents connect, unless `--listen` says otherwise: loopback, in both families.
+pub const AGENT_ADDRESSES: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 14_001),
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 14_001),
+];
+
+/// Where probes and metrics are served, unless `--admin` says otherwise. In a pod the kubelet and Prometheus come from
+/// outside, and `--admin` is then `0.0.0.0:14020`.
+pub const ADMIN_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 14_020);
+
+/// Where the effective policy and the state of limits are served, unless `--inspect` says otherwise.
+pub const INSPECT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 14_021);
+
+/// The JSON Schema of [`SidecarConfig`], for editors.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(SidecarConfig).to_value()
+}
 
 /// Everything that a sidecar needs to know. Durations are written as in policies (`30s`), sizes in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -58,7 +80,12 @@ pub struct Identity {
 
 impl Default for Identity {
     fn default() -> Self {
-        Self { namespace: "default".into(), service_account: "default".into(), pod: None, labels: BTreeMap::new() }
+        Self {
+            namespace: "default".into(),
+            service_account: "default".into(),
+            pod: None,
+            labels: BTreeMap::new(),
+        }
     }
 }
 
@@ -216,7 +243,11 @@ pub struct Audit {
 
 impl Default for Audit {
     fn default() -> Self {
-        Self { to: "stdout".into(), on_full: OnFull::Deny, queue_bytes: 4 << 20 }
+        Self {
+            to: "stdout".into(),
+            on_full: OnFull::Deny,
+            queue_bytes: 4 << 20,
+        }
     }
 }
 

@@ -1,0 +1,77 @@
+//! Where a configuration comes from: flags or a file, read into one value with every mistake located.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use reeve_crds::v1alpha1::Policy;
+use reeve_policy::compile::Source;
+use reeve_policy::load::Diagnostic;
+
+use super::watch::Files;
+use super::{OnFull, Server, SidecarConfig};
+
+/// What the command line says of the configuration.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// Where the servers and policies are.
+    pub origin: Origin,
+    /// `--grant`: a ServiceAccount's name, or `namespace/name`.
+    pub grant: Option<String>,
+    /// `--audit`.
+    pub audit: Option<String>,
+    /// `--audit-on-full`.
+    pub audit_on_full: Option<OnFull>,
+}
+
+/// Where the servers and policies are.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// `--policy FILE… --upstream URL`: one server, served at the path of its URL.
+    Flags {
+        /// Policy files in any accepted form.
+        policies: Vec<PathBuf>,
+        /// The server's URL.
+        upstream: String,
+    },
+    /// `--config FILE`.
+    File(PathBuf),
+}
+
+/// A configuration without mistakes.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The document, with the flags applied.
+    pub config: SidecarConfig,
+    /// Every policy, of the document and of its policy files.
+    pub policies: Vec<Arc<Policy>>,
+    /// What is legal but likely not what was meant.
+    pub warnings: Vec<Diagnostic>,
+    /// The files that were read, for [`super::watch::Watcher`].
+    pub files: Files,
+}
+
+/// A configuration with mistakes.
+#[derive(Clone, Debug)]
+pub struct Rejected {
+    /// Every mistake, in the order of the files.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The files that were read, for [`super::watch::Watcher`].
+    pub files: Files,
+}
+
+/// Reads, checks and completes the configuration. Blocks on files and compiles policies: not for the serving thread.
+///
+/// # Errors
+/// Every mistake found, in all files.
+pub fn load(inputs: &Inputs) -> Result<Loaded, Rejected> {
+    let _ = inputs;
+    todo!()
+}
+
+impl Loaded {
+    /// The policies that govern a server of this configuration, as the compiler takes them.
+    pub fn sources(&self, server: &Server) -> Vec<Source> {
+        let _ = server;
+        todo!()
+    }
+}

@@ -1,0 +1,111 @@
+//! What can go wrong between the sidecar and a server, in words for metrics, logs and the agent.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Whether a server can have got a call. Quota returns to a call only if it is `No`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sent {
+    /// Certainly not: no connection, not one byte of the request written, or turned away by HTTP/2 before it began.
+    No,
+    /// It may have, in whole or in part.
+    Maybe,
+}
+
+/// Declares [`Cause`]: each cause, its word in metrics, what the agent reads after the server's name, and what it means.
+macro_rules! causes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $word:literal, $sentence:literal;)+) => {
+        /// Why a call to a server failed: the label `cause` of `reeve_upstream_errors_total`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Cause { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Cause {
+            /// Every cause, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The word used in metrics and logs.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word,)+ }
+            }
+
+            /// One sentence that says what the cause means.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+).trim_ascii(),)+ }
+            }
+
+            fn sentence(self) -> &'static str {
+                match self { $(Self::$name => $sentence,)+ }
+            }
+        }
+    };
+}
+
+causes! {
+    /// The server's name could not be resolved.
+    Dns = "dns", "could not be reached: its name could not be resolved";
+    /// No connection could be made: refused, unreachable, or the socket is not there.
+    Connect = "connect", "could not be reached: the connection was refused or failed";
+    /// A connection was not made in time (`connectTimeout`).
+    ConnectTimeout = "connect_timeout", "could not be reached: no connection was made in time";
+    /// The HTTP proxy could not be reached or did not open a tunnel.
+    Proxy = "proxy", "could not be reached: the HTTP proxy on the way did not connect";
+    /// TLS failed: an unknown authority, a wrong name, an expired or missing certificate.
+    Tls = "tls", "could not be reached: no trusted TLS connection could be made";
+    /// The credential file could not be read, or holds no usable value.
+    Credential = "credential", "was not called: the credential for it is not available";
+    /// The server turned the call away before it began it (HTTP/2 `REFUSED_STREAM` or `GOAWAY`).
+    Refused = "refused", "turned the call away before it began";
+    /// The connection ended before the answer did.
+    Reset = "reset", "ended the connection before its answer was complete";
+    /// What the server sent is not valid HTTP.
+    Protocol = "protocol", "sent an answer that is not valid HTTP";
+    /// The server answered with a redirect, which is never followed.
+    Redirect = "redirect", "answered with a redirect, which is not followed";
+    /// The answer did not begin in time (`responseTimeout`).
+    ResponseTimeout = "response_timeout", "did not begin its answer in time";
+    /// The answer was silent for too long (`streamIdleTimeout`).
+    StreamIdle = "stream_idle", "was silent for too long in the middle of its answer";
+    /// The answer, its headers or an event of it is larger than permitted.
+    TooLarge = "too_large", "sent an answer that is larger than permitted";
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A call to a server failed. Displayed for the log, with the detail; [`UpstreamError::message`] is for the agent.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("server {server:?}: {detail} ({cause})")]
+pub struct UpstreamError {
+    /// The server's name.
+    pub server: Arc<str>,
+    /// Why, as a word.
+    pub cause: Cause,
+    /// Whether the server can have got the call.
+    pub sent: Sent,
+    /// Why, for the log: may name addresses and files, never a secret or a value of the call.
+    pub detail: String,
+}
+
+impl UpstreamError {
+    /// What the agent reads: one sentence that names the server and the cause.
+    pub fn message(&self) -> String {
+        format!(
+            "The MCP server {:?} {}.",
+            self.server,
+            self.cause.sentence()
+        )
+    }
+}
+
+/// A server's configuration that cannot work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct BuildError {
+    /// JSON pointer to the field, below the server: `/tls/caBundle`.
+    pub pointer: &'static str,
+    /// What is wrong and what to do.
+    pub message: String,
+}
