@@ -1,0 +1,11 @@
+// The TypeScript SDK 1 client as a command; the same contract as client.py of the Python peers. It knows the legacy era only.
+import { readFileSync } from "node:fs";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { run } from "./steps.mjs";
+
+const [url] = process.argv.slice(2);
+const client = new Client({ name: "reeve-tests", version: "1.0.0" });
+const transport = new StreamableHTTPClientTransport(new URL(url));
+await client.connect(transport);
+await run(client, JSON.parse(readFileSync(0, "utf8")), transport.protocolVersion);
