@@ -84,7 +84,10 @@ pub struct Capacity {
 
 impl Default for Capacity {
     fn default() -> Self {
-        Self { keys_per_counter: 4_096, keys: 65_536 }
+        Self {
+            keys_per_counter: 4_096,
+            keys: 65_536,
+        }
     }
 }
 

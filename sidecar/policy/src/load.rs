@@ -60,7 +60,10 @@ pub fn policies(name: &str, bytes: &[u8]) -> Result<Vec<Loaded<Policy>>, Vec<Dia
 ///
 /// # Errors
 /// Every mistake found.
-pub fn document<T: DeserializeOwned + JsonSchema>(name: &str, bytes: &[u8]) -> Result<Loaded<T>, Vec<Diagnostic>> {
+pub fn document<T: DeserializeOwned + JsonSchema>(
+    name: &str,
+    bytes: &[u8],
+) -> Result<Loaded<T>, Vec<Diagnostic>> {
     let _ = (name, bytes);
     todo!()
 }

@@ -137,6 +137,10 @@ mod tests {
         words.sort_unstable();
         words.dedup();
         assert_eq!(words.len(), Reason::ALL.len());
-        assert!(Reason::ALL.iter().all(|reason| reason.meaning().ends_with('.')));
+        assert!(
+            Reason::ALL
+                .iter()
+                .all(|reason| reason.meaning().ends_with('.'))
+        );
     }
 }

@@ -40,7 +40,11 @@ impl ArgumentSchema {
     ///
     /// # Errors
     /// The first violation, or one that says that validation took too long.
-    pub fn validate(&self, arguments: Option<Value<'_>>, deadline: Duration) -> Result<(), Violation> {
+    pub fn validate(
+        &self,
+        arguments: Option<Value<'_>>,
+        deadline: Duration,
+    ) -> Result<(), Violation> {
         let _ = (arguments, deadline);
         todo!()
     }

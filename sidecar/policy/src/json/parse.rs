@@ -1,0 +1,249 @@
+//! The strict pass over a document's bytes that writes its tape.
+//!
+//! No recursion: the open containers are linked through the tape itself, so that depth costs no stack and no allocation.
+
+use super::scan::{self, fault};
+use super::tape::{Extent, MAX_BYTES, Word};
+use super::{Kind, Limits, ParseError, ParseErrorKind, keys};
+
+/// Stands for "no container is open".
+const NONE: u32 = u32::MAX;
+
+/// What the parser has written.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) tape: Vec<u64>,
+    pub(super) index: Vec<u64>,
+}
+
+/// Parses exactly one document.
+pub(super) fn parse(bytes: &[u8], limits: Limits) -> Result<Parsed, ParseError> {
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        return Err(fault(ParseErrorKind::ByteOrderMark, 0));
+    }
+    if bytes.len() > MAX_BYTES {
+        return Err(fault(ParseErrorKind::TooLong, MAX_BYTES));
+    }
+    std::str::from_utf8(bytes)
+        .map_err(|error| fault(ParseErrorKind::InvalidUtf8, error.valid_up_to()))?;
+    let mut parser = Parser {
+        bytes,
+        at: 0,
+        tape: Vec::with_capacity(estimate(bytes.len())),
+        index: Vec::new(),
+        open: NONE,
+        kind: Kind::Null,
+        count: 0,
+        depth_left: limits.depth,
+        tokens_left: limits.tokens,
+    };
+    parser.skip_space();
+    if parser.at == bytes.len() {
+        return Err(fault(ParseErrorKind::Empty, 0));
+    }
+    parser.document()?;
+    parser.skip_space();
+    if parser.at < bytes.len() {
+        return Err(fault(ParseErrorKind::TrailingData, parser.at));
+    }
+    Ok(Parsed {
+        tape: parser.tape,
+        index: parser.index,
+    })
+}
+
+/// Words to reserve: enough for a usual call in one allocation; a long string must not reserve what only a long list needs.
+fn estimate(bytes: usize) -> usize {
+    (bytes / 6 + 8).min(4096)
+}
+
+struct Parser<'b> {
+    bytes: &'b [u8],
+    at: usize,
+    tape: Vec<u64>,
+    index: Vec<u64>,
+    /// The innermost open container's node, its kind, and how many values it holds so far.
+    open: u32,
+    kind: Kind,
+    count: u32,
+    depth_left: usize,
+    tokens_left: usize,
+}
+
+impl Parser<'_> {
+    fn document(&mut self) -> Result<(), ParseError> {
+        'value: loop {
+            self.count += 1;
+            match self.skip_space() {
+                b'"' => self.string()?,
+                b'-' | b'0'..=b'9' => self.number()?,
+                b'{' => {
+                    self.open(Kind::Object)?;
+                    if self.skip_space() != b'}' {
+                        self.key()?;
+                        continue 'value;
+                    }
+                    self.close()?;
+                }
+                b'[' => {
+                    self.open(Kind::Array)?;
+                    if self.skip_space() != b']' {
+                        continue 'value;
+                    }
+                    self.close()?;
+                }
+                b't' => self.literal(b"true", Kind::Bool)?,
+                b'f' => self.literal(b"false", Kind::Bool)?,
+                b'n' => self.literal(b"null", Kind::Null)?,
+                _ => return Err(fault(ParseErrorKind::Syntax, self.at)),
+            }
+            while self.open != NONE {
+                match (self.skip_space(), self.kind) {
+                    (b',', Kind::Object) => {
+                        self.at += 1;
+                        self.skip_space();
+                        self.key()?;
+                        continue 'value;
+                    }
+                    (b',', _) => {
+                        self.at += 1;
+                        continue 'value;
+                    }
+                    (b'}', Kind::Object) | (b']', Kind::Array) => self.close()?,
+                    _ => return Err(fault(ParseErrorKind::Syntax, self.at)),
+                }
+            }
+            return Ok(());
+        }
+    }
+
+    /// The next byte that is not white space; 0, which no token begins with, at the end.
+    fn skip_space(&mut self) -> u8 {
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                Some(&byte) => return byte,
+                None => return 0,
+            }
+        }
+    }
+
+    fn push(&mut self, word: Word) -> Result<(), ParseError> {
+        let Some(left) = self.tokens_left.checked_sub(1) else {
+            return Err(fault(ParseErrorKind::TooManyTokens, word.start()));
+        };
+        self.tokens_left = left;
+        self.tape.push(word.0);
+        Ok(())
+    }
+
+    fn string(&mut self) -> Result<(), ParseError> {
+        let start = self.at;
+        let string = scan::string(self.bytes, start)?;
+        self.at = string.end;
+        self.push(Word::new(Kind::String, start, string.end).marked(string.escapes))
+    }
+
+    /// A key and its colon.
+    fn key(&mut self) -> Result<(), ParseError> {
+        if self.bytes.get(self.at) != Some(&b'"') {
+            return Err(fault(ParseErrorKind::Syntax, self.at));
+        }
+        self.string()?;
+        if self.skip_space() != b':' {
+            return Err(fault(ParseErrorKind::Syntax, self.at));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), ParseError> {
+        let start = self.at;
+        let number = scan::number(self.bytes, start)?;
+        self.at = number.end;
+        self.push(Word::new(Kind::Number, start, number.end).marked(number.fractional))
+    }
+
+    fn literal(&mut self, text: &'static [u8], kind: Kind) -> Result<(), ParseError> {
+        let start = self.at;
+        if !self.bytes[start..].starts_with(text) {
+            return Err(fault(ParseErrorKind::Syntax, start));
+        }
+        self.at += text.len();
+        self.push(Word::new(kind, start, self.at).marked(text == b"true"))
+    }
+
+    fn open(&mut self, kind: Kind) -> Result<(), ParseError> {
+        let Some(left) = self.depth_left.checked_sub(1) else {
+            return Err(fault(ParseErrorKind::TooDeep, self.at));
+        };
+        self.depth_left = left;
+        let node = self.end();
+        self.push(Word::new(kind, self.at, self.at))?;
+        self.at += 1;
+        self.tape.push(
+            Extent {
+                count: 0,
+                link: self.open,
+            }
+            .pack(),
+        );
+        if self.open != NONE {
+            let parent = self.open as usize + 1;
+            let link = Extent::unpack(self.tape[parent]).link;
+            self.tape[parent] = Extent {
+                count: self.count,
+                link,
+            }
+            .pack();
+        }
+        (self.open, self.kind, self.count) = (node, kind, 0);
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), ParseError> {
+        self.at += 1;
+        self.depth_left += 1;
+        let node = self.open as usize;
+        let mut word = Word::new(self.kind, Word(self.tape[node]).start(), self.at);
+        let mut count = self.count;
+        if self.kind == Kind::Object {
+            let (first, members) = (node + 2, count as usize);
+            if members <= keys::FEW {
+                keys::distinct_few(self.bytes, &self.tape, first, members)?;
+            } else {
+                count = narrow(self.index.len());
+                keys::index(self.bytes, &self.tape, first, members, &mut self.index)?;
+                word = word.marked(true);
+            }
+        }
+        let parent = Extent::unpack(self.tape[node + 1]).link;
+        self.tape[node] = word.0;
+        self.tape[node + 1] = Extent {
+            count,
+            link: self.end(),
+        }
+        .pack();
+        self.open = parent;
+        if parent != NONE {
+            let parent = parent as usize;
+            self.kind = Word(self.tape[parent]).kind();
+            self.count = Extent::unpack(self.tape[parent + 1]).count;
+        }
+        Ok(())
+    }
+
+    /// The node that the next word will be.
+    fn end(&self) -> u32 {
+        narrow(self.tape.len())
+    }
+}
+
+/// Narrows a position in the tape or the index: a byte makes at most two words, and there are at most [`MAX_BYTES`].
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "bounded by the length of the document"
+)]
+fn narrow(index: usize) -> u32 {
+    index as u32
+}
