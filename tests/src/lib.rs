@@ -1,1 +1,20 @@
-//! The harness of the end-to-end tests.
+//! The harness of the end-to-end tests: real MCP servers, real clients and the real sidecar, as processes.
+//!
+//! ```text
+//! clients::Client ──► sidecar::Sidecar ──► servers::Server
+//! ```
+//!
+//! What is started ends when its value is dropped. Nothing sleeps for luck: [`eventually`] waits for a condition.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness fails tests by panicking"
+)]
+
+pub mod clients;
+pub mod eventually;
+pub mod http;
+pub mod process;
+pub mod servers;
+pub mod sidecar;

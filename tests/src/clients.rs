@@ -1,0 +1,195 @@
+//! Real MCP clients, each of another SDK, run as commands that take steps and tell what came of each.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::process::{node, peer, root};
+use crate::sidecar;
+
+/// Which client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sdk {
+    /// `@modelcontextprotocol/client` 2.
+    TypeScript,
+    /// `@modelcontextprotocol/sdk` 1: the legacy era only.
+    TypeScript1,
+    /// `mcp` of PyPI.
+    Python,
+    /// `rmcp`.
+    Rust,
+}
+
+/// Which generation of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Era {
+    /// Up to 2025-11-25: a handshake, sessions.
+    Legacy,
+    /// From 2026-07-28: stateless.
+    Modern,
+}
+
+/// A client of one SDK in one era.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// Its SDK.
+    pub sdk: Sdk,
+    /// Its era.
+    pub era: Era,
+}
+
+impl Client {
+    /// Every client.
+    pub const ALL: [Self; 7] = [
+        Self {
+            sdk: Sdk::TypeScript,
+            era: Era::Legacy,
+        },
+        Self {
+            sdk: Sdk::TypeScript,
+            era: Era::Modern,
+        },
+        Self {
+            sdk: Sdk::TypeScript1,
+            era: Era::Legacy,
+        },
+        Self {
+            sdk: Sdk::Python,
+            era: Era::Legacy,
+        },
+        Self {
+            sdk: Sdk::Python,
+            era: Era::Modern,
+        },
+        Self {
+            sdk: Sdk::Rust,
+            era: Era::Legacy,
+        },
+        Self {
+            sdk: Sdk::Rust,
+            era: Era::Modern,
+        },
+    ];
+
+    /// Connects to `url`, takes the steps in one session, and gives what came of each.
+    ///
+    /// # Panics
+    /// If the client does not come to an end by itself, or ends with an error: with what it wrote.
+    pub fn run(self, url: &str, steps: &[Step]) -> Vec<Outcome> {
+        let mut command = self.command(url);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+        let steps = Value::Array(steps.iter().map(Step::json).collect());
+        let mut input = child.stdin.take().expect("standard input is piped");
+        input
+            .write_all(steps.to_string().as_bytes())
+            .expect("the client reads its steps");
+        drop(input);
+        let output = child.wait_with_output().expect("the client ends");
+        let (text, log) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        assert!(output.status.success(), "{self:?} failed: {text}{log}");
+        let mut lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+            .collect();
+        let last = lines.pop().unwrap_or_default();
+        assert!(
+            last.get("protocol").is_some(),
+            "{self:?} did not come to its end: {text}{log}"
+        );
+        lines.iter().map(Outcome::read).collect()
+    }
+
+    fn command(self, url: &str) -> Command {
+        // A hang is a failure of its own; `timeout` makes it one that is told.
+        let mut command = Command::new("timeout");
+        command.arg("120");
+        match self.sdk {
+            Sdk::TypeScript => command.arg(node()).arg(peer("node/client.mjs")),
+            Sdk::TypeScript1 => command.arg(node()).arg(peer("node/client1.mjs")),
+            Sdk::Python => command
+                .arg(peer("client/bin/python"))
+                .arg(root().join("tests/peers/python/client.py")),
+            Sdk::Rust => command.arg(sidecar::built("reeve-peer-client")),
+        };
+        command.arg(url).arg(match self.era {
+            Era::Legacy => "legacy",
+            Era::Modern => "modern",
+        });
+        command
+    }
+}
+
+/// What a client is to do.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// List the tools.
+    List,
+    /// Call a tool with arguments.
+    Call(&'static str, Value),
+}
+
+impl Step {
+    fn json(&self) -> Value {
+        match self {
+            Self::List => json!({"list": true}),
+            Self::Call(tool, arguments) => json!({"call": tool, "arguments": arguments}),
+        }
+    }
+}
+
+/// What came of a step, as the SDK told it to its user.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The names of the tools.
+    Tools(Vec<String>),
+    /// A result that is no error; its text.
+    Answer(String),
+    /// A result with `isError`; its text, which a model reads.
+    ToolError(String),
+    /// An exception; its text.
+    Exception(String),
+}
+
+impl Outcome {
+    fn read(line: &Value) -> Self {
+        let text = |key: &str| {
+            line.get(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        if let Some(tools) = line.get("tools").and_then(Value::as_array) {
+            return Self::Tools(
+                tools
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect(),
+            );
+        }
+        match line.get("isError").and_then(Value::as_bool) {
+            Some(true) => Self::ToolError(text("text")),
+            Some(false) => Self::Answer(text("text")),
+            None => Self::Exception(text("error")),
+        }
+    }
+
+    /// Whether this is an answer without an error.
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Self::Answer(_))
+    }
+
+    /// Whether this is a refusal by the sidecar that a model can read.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::ToolError(text) if text.contains("policy"))
+    }
+}

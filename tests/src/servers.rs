@@ -1,0 +1,145 @@
+//! Real MCP servers, each of another SDK.
+
+use std::process::Command;
+
+use crate::eventually::eventually;
+use crate::process::{Process, free_port, node, peer};
+use crate::{http, sidecar};
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `@modelcontextprotocol/server-everything`, TypeScript SDK 1: the legacy era only.
+    Everything,
+    /// AWS' HealthImaging server on the Python SDK, both eras.
+    HealthImaging,
+    /// The same over standard input and output, behind the Python `mcp-proxy`: the legacy era only.
+    HealthImagingBridged,
+    /// `fastmcp`, both eras.
+    Fast,
+    /// `@modelcontextprotocol/server`, TypeScript SDK 2, both eras.
+    TypeScript,
+    /// `rmcp`, both eras.
+    Rust,
+}
+
+impl Kind {
+    /// Every server.
+    pub const ALL: [Self; 6] = [
+        Self::Everything,
+        Self::HealthImaging,
+        Self::HealthImagingBridged,
+        Self::Fast,
+        Self::TypeScript,
+        Self::Rust,
+    ];
+
+    /// Whether it speaks this era.
+    pub fn speaks(self, era: crate::clients::Era) -> bool {
+        era == crate::clients::Era::Legacy
+            || !matches!(self, Self::Everything | Self::HealthImagingBridged)
+    }
+
+    fn command(self, port: u16) -> Command {
+        let program = |path: &str| Command::new(peer(path));
+        let port = port.to_string();
+        match self {
+            Self::Everything => {
+                let mut command = Command::new(node());
+                let preload = format!("--require {}", peer("node/loopback.cjs").display());
+                command
+                    .arg(peer("node/node_modules/.bin/mcp-server-everything"))
+                    .arg("streamableHttp");
+                command.env("PORT", port).env("NODE_OPTIONS", preload);
+                command
+            }
+            Self::HealthImaging => {
+                let mut command = program("healthimaging/bin/python");
+                command
+                    .arg(crate::process::root().join("tests/peers/python/healthimaging.py"))
+                    .arg(port);
+                command
+            }
+            Self::HealthImagingBridged => {
+                let mut command = program("bridge/bin/mcp-proxy");
+                command.args([
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    &port,
+                    "--pass-environment",
+                    "--",
+                ]);
+                command.arg(peer("healthimaging/bin/awslabs.healthimaging-mcp-server"));
+                command
+            }
+            Self::Fast => {
+                let mut command = program("fastmcp/bin/python");
+                command
+                    .arg(crate::process::root().join("tests/peers/python/fast.py"))
+                    .arg(port);
+                command
+            }
+            Self::TypeScript => {
+                let mut command = Command::new(node());
+                command.arg(peer("node/server.mjs")).arg(port);
+                command
+            }
+            Self::Rust => {
+                let mut command = Command::new(sidecar::built("reeve-peer-server"));
+                command.arg(port);
+                command
+            }
+        }
+    }
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it is.
+    pub url: String,
+    process: Process,
+}
+
+impl Server {
+    /// Starts a server and waits until it answers.
+    pub fn start(kind: Kind) -> Self {
+        Self::start_with(kind, &[])
+    }
+
+    /// Starts a server with these environment variables and waits until it answers.
+    ///
+    /// # Panics
+    /// If it ends before it answers; with what it wrote.
+    pub fn start_with(kind: Kind, environment: &[(&str, &str)]) -> Self {
+        let port = free_port();
+        let mut command = kind.command(port);
+        // Credentials that are none, and no look-up of real ones: nothing leaves this machine.
+        let nowhere = [
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_DEFAULT_REGION", "us-east-1"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+        ];
+        command.envs(nowhere).envs(environment.iter().copied());
+        let mut process = Process::start(&mut command);
+        let url = format!("http://127.0.0.1:{port}/mcp");
+        eventually(&format!("{kind:?} answers"), || {
+            assert!(
+                process.exit_code().is_none(),
+                "{kind:?} ended: {}",
+                process.log()
+            );
+            http::answers(&url).then_some(())
+        });
+        Self { url, process }
+    }
+
+    /// What the server wrote to its log.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+}
