@@ -42,34 +42,13 @@ pub struct Client {
 impl Client {
     /// Every client.
     pub const ALL: [Self; 7] = [
-        Self {
-            sdk: Sdk::TypeScript,
-            era: Era::Legacy,
-        },
-        Self {
-            sdk: Sdk::TypeScript,
-            era: Era::Modern,
-        },
-        Self {
-            sdk: Sdk::TypeScript1,
-            era: Era::Legacy,
-        },
-        Self {
-            sdk: Sdk::Python,
-            era: Era::Legacy,
-        },
-        Self {
-            sdk: Sdk::Python,
-            era: Era::Modern,
-        },
-        Self {
-            sdk: Sdk::Rust,
-            era: Era::Legacy,
-        },
-        Self {
-            sdk: Sdk::Rust,
-            era: Era::Modern,
-        },
+        Self { sdk: Sdk::TypeScript, era: Era::Legacy },
+        Self { sdk: Sdk::TypeScript, era: Era::Modern },
+        Self { sdk: Sdk::TypeScript1, era: Era::Legacy },
+        Self { sdk: Sdk::Python, era: Era::Legacy },
+        Self { sdk: Sdk::Python, era: Era::Modern },
+        Self { sdk: Sdk::Rust, era: Era::Legacy },
+        Self { sdk: Sdk::Rust, era: Era::Modern },
     ];
 
     /// Connects to `url`, takes the steps in one session, and gives what came of each.
@@ -86,25 +65,15 @@ impl Client {
             .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         let steps = Value::Array(steps.iter().map(Step::json).collect());
         let mut input = child.stdin.take().expect("standard input is piped");
-        input
-            .write_all(steps.to_string().as_bytes())
-            .expect("the client reads its steps");
+        input.write_all(steps.to_string().as_bytes()).expect("the client reads its steps");
         drop(input);
         let output = child.wait_with_output().expect("the client ends");
-        let (text, log) = (
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-        );
+        let (text, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{self:?} failed: {text}{log}");
-        let mut lines: Vec<Value> = text
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("a line of JSON"))
-            .collect();
+        let mut lines: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
         let last = lines.pop().unwrap_or_default();
-        assert!(
-            last.get("protocol").is_some(),
-            "{self:?} did not come to its end: {text}{log}"
-        );
+        assert!(last.get("protocol").is_some(), "{self:?} did not come to its end: {text}{log}");
         lines.iter().map(Outcome::read).collect()
     }
 
@@ -115,9 +84,7 @@ impl Client {
         match self.sdk {
             Sdk::TypeScript => command.arg(node()).arg(peer("node/client.mjs")),
             Sdk::TypeScript1 => command.arg(node()).arg(peer("node/client1.mjs")),
-            Sdk::Python => command
-                .arg(peer("client/bin/python"))
-                .arg(root().join("tests/peers/python/client.py")),
+            Sdk::Python => command.arg(peer("client/bin/python")).arg(root().join("tests/peers/python/client.py")),
             Sdk::Rust => command.arg(sidecar::built("reeve-peer-client")),
         };
         command.arg(url).arg(match self.era {
@@ -161,20 +128,9 @@ pub enum Outcome {
 
 impl Outcome {
     fn read(line: &Value) -> Self {
-        let text = |key: &str| {
-            line.get(key)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let text = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         if let Some(tools) = line.get("tools").and_then(Value::as_array) {
-            return Self::Tools(
-                tools
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .map(str::to_owned)
-                    .collect(),
-            );
+            return Self::Tools(tools.iter().filter_map(Value::as_str).map(str::to_owned).collect());
         }
         match line.get("isError").and_then(Value::as_bool) {
             Some(true) => Self::ToolError(text("text")),

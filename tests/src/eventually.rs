@@ -15,10 +15,7 @@ pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T 
         if let Some(value) = condition() {
             return value;
         }
-        assert!(
-            begun.elapsed() < DEADLINE,
-            "waited a minute in vain: {what}"
-        );
+        assert!(begun.elapsed() < DEADLINE, "waited a minute in vain: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

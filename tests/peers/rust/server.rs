@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject,
-    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject, ListToolsResult,
+    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -21,16 +21,11 @@ fn schema(schema: Value) -> Arc<JsonObject> {
 
 fn tools() -> Vec<Tool> {
     let message = json!({"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]});
-    let numbers =
-        json!({"type": "object", "properties": {"a": {"type": "number"}, "b": {"type": "number"}}});
+    let numbers = json!({"type": "object", "properties": {"a": {"type": "number"}, "b": {"type": "number"}}});
     vec![
         Tool::new("echo", "Answers with the message.", schema(message)),
         Tool::new("add", "Adds two numbers.", schema(numbers)),
-        Tool::new(
-            "delete_everything",
-            "Deletes every datastore.",
-            schema(json!({"type": "object"})),
-        ),
+        Tool::new("delete_everything", "Deletes every datastore.", schema(json!({"type": "object"}))),
     ]
 }
 
@@ -54,27 +49,13 @@ impl ServerHandler for Peer {
         _context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
-        let number = |name: &str| {
-            arguments
-                .get(name)
-                .and_then(Value::as_f64)
-                .unwrap_or_default()
-        };
+        let number = |name: &str| arguments.get(name).and_then(Value::as_f64).unwrap_or_default();
         let text = match &*request.name {
-            "echo" => format!(
-                "Echo: {}",
-                arguments
-                    .get("message")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-            ),
+            "echo" => format!("Echo: {}", arguments.get("message").and_then(Value::as_str).unwrap_or_default()),
             "add" => (number("a") + number("b")).to_string(),
             "delete_everything" => "deleted".into(),
             other => {
-                return Err(ErrorData::invalid_params(
-                    format!("Unknown tool: {other}"),
-                    None,
-                ));
+                return Err(ErrorData::invalid_params(format!("Unknown tool: {other}"), None));
             }
         };
         Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into())
@@ -83,10 +64,7 @@ impl ServerHandler for Peer {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let port = std::env::args()
-        .nth(1)
-        .ok_or("usage: reeve-peer-server PORT")?
-        .parse::<u16>()?;
+    let port = std::env::args().nth(1).ok_or("usage: reeve-peer-server PORT")?.parse::<u16>()?;
     let service = StreamableHttpService::new(
         || Ok(Peer),
         Arc::new(LocalSessionManager::default()),
