@@ -1,1 +1,14 @@
 //! Start, readiness, signals, drain.
+//!
+//! ```text
+//! configuration read ─► ports bound ─► /started, /ready ─► … ─► SIGTERM ─► stop accepting, end list and listen streams
+//!   (errors: exit 78)                                            ─► calls in flight finish, or the grace period ends ─► exit 0
+//! ```
+
+mod drain;
+mod readiness;
+mod signals;
+
+pub use drain::{Drain, DrainTrigger, Phase, drain};
+pub use readiness::{CONFIGURATION_WAIT, Readiness};
+pub use signals::{Signals, Stop};

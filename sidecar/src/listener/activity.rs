@@ -1,0 +1,243 @@
+//! Watches one connection for what it owes: a request's headers in time, and now and then a request.
+//!
+//! hyper's own header timeout also counts while a connection is idle, so that one number would have to serve both for
+//! slow attackers (seconds) and for clients that keep connections (minutes). Here the two are apart.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use super::Bounds;
+
+/// What the two halves of a connection, bytes and requests, tell each other.
+#[derive(Debug, Default)]
+pub(super) struct Activity {
+    begun: AtomicU64,
+    ended: AtomicU64,
+    multiplexed: AtomicBool,
+    timed_out: AtomicBool,
+}
+
+impl Activity {
+    /// A request has begun; it ends when the guard is dropped.
+    pub(super) fn begin(self: &Arc<Self>, version: http::Version) -> Busy {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        if version == http::Version::HTTP_2 {
+            self.multiplexed.store(true, Ordering::Relaxed);
+        }
+        Busy(Arc::clone(self))
+    }
+
+    /// Whether the connection was closed because headers took too long.
+    pub(super) fn header_timed_out(&self) -> bool {
+        self.timed_out.load(Ordering::Relaxed)
+    }
+
+    fn is_busy(&self) -> bool {
+        self.begun.load(Ordering::Relaxed) != self.ended.load(Ordering::Relaxed)
+    }
+}
+
+/// Held from a request's headers to its response's last byte.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<Activity>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+pin_project! {
+    /// A response body that ends its request when it is dropped.
+    pub(super) struct BusyBody<B> {
+        #[pin]
+        body: B,
+        busy: Busy,
+    }
+}
+
+impl<B> BusyBody<B> {
+    pub(super) fn new(body: B, busy: Busy) -> Self {
+        Self { body, busy }
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for BusyBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// What the connection owes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaits {
+    /// The rest of a request's headers.
+    Headers { since: Instant },
+    /// Any request.
+    Request { since: Instant },
+}
+
+/// A stream that fails once what it owes is overdue.
+pub(super) struct Watched<T> {
+    stream: T,
+    activity: Arc<Activity>,
+    header_timeout: Duration,
+    idle_timeout: Duration,
+    awaits: Awaits,
+    /// How many requests had ended when `awaits` was last set.
+    ended: u64,
+    /// At most one idle time from now, and never later than what is due; often earlier, and then wound on, so that a request
+    /// costs no timer operation.
+    alarm: Pin<Box<Sleep>>,
+}
+
+impl<T> Watched<T> {
+    pub(super) fn new(stream: T, bounds: &Bounds, activity: Arc<Activity>) -> Self {
+        let now = Instant::now();
+        Self {
+            stream,
+            activity,
+            header_timeout: bounds.header_timeout,
+            idle_timeout: bounds.idle_timeout,
+            awaits: Awaits::Headers { since: now },
+            ended: 0,
+            alarm: Box::pin(tokio::time::sleep_until(
+                now + bounds.header_timeout.min(bounds.idle_timeout),
+            )),
+        }
+    }
+
+    /// Takes note that bytes came while no request was being answered.
+    fn received(&mut self) {
+        self.notice_end();
+        let multiplexed = self.activity.multiplexed.load(Ordering::Relaxed);
+        if matches!(self.awaits, Awaits::Request { .. }) && !multiplexed {
+            self.awaits = Awaits::Headers {
+                since: Instant::now(),
+            };
+        }
+    }
+
+    fn notice_end(&mut self) {
+        let ended = self.activity.ended.load(Ordering::Relaxed);
+        if ended != self.ended {
+            self.ended = ended;
+            self.awaits = Awaits::Request {
+                since: Instant::now(),
+            };
+        }
+    }
+
+    /// When what the connection owes is overdue; none while a request is being answered.
+    fn due(&mut self) -> Option<Instant> {
+        if self.activity.is_busy() {
+            return None;
+        }
+        self.notice_end();
+        Some(match self.awaits {
+            Awaits::Headers { since } => since + self.header_timeout,
+            Awaits::Request { since } => since + self.idle_timeout,
+        })
+    }
+
+    /// Ready once what the connection owes is overdue. The alarm is set while a request is being answered too, as nobody
+    /// reads again when that ends.
+    fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let due = self.due();
+        if let Some(due) = due
+            && self.alarm.deadline() > due
+        {
+            self.alarm.as_mut().reset(due);
+        }
+        while self.alarm.as_mut().poll(cx).is_ready() {
+            match due {
+                Some(due) if self.alarm.deadline() >= due => {
+                    let headers = matches!(self.awaits, Awaits::Headers { .. });
+                    self.activity.timed_out.store(headers, Ordering::Relaxed);
+                    return Poll::Ready(io::ErrorKind::TimedOut.into());
+                }
+                Some(due) => self.alarm.as_mut().reset(due),
+                None => self
+                    .alarm
+                    .as_mut()
+                    .reset(Instant::now() + self.idle_timeout),
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let before = buf.filled().len();
+        match Pin::new(&mut this.stream).poll_read(cx, buf) {
+            Poll::Pending => this.poll_overdue(cx).map(Err),
+            Poll::Ready(Ok(())) => {
+                if buf.filled().len() > before && !this.activity.is_busy() {
+                    this.received();
+                }
+                Poll::Ready(Ok(()))
+            }
+            error => error,
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,94 @@
+//! One connection: HTTP/1.1 or HTTP/2, by its first bytes, from the accept to its end.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::TcpStream;
+
+use super::activity::{Activity, BusyBody, Watched};
+use super::{Bounds, Observer, Peer, Refusal, Service};
+use crate::lifecycle::Drain;
+
+/// The smallest buffer that hyper accepts for a request's headers.
+const SMALLEST_HEADER_BUFFER: usize = 8 << 10;
+
+/// HTTP/2 streams that a client has reset before they were taken up. Well-behaved clients cancel a few; more than this is
+/// the rapid reset attack (CVE-2023-44487), and ends the connection.
+const RESET_STREAMS: usize = 20;
+
+pub(super) struct Connection {
+    pub(super) peer: Peer,
+    pub(super) bounds: Bounds,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) drain: Drain,
+}
+
+impl Connection {
+    pub(super) async fn serve<S: Service>(self, stream: TcpStream, service: S) {
+        // Calls are small and answers stream: waiting to fill a packet only adds latency.
+        let _ = stream.set_nodelay(true);
+        let activity = Arc::new(Activity::default());
+        let stream = Watched::new(stream, &self.bounds, Arc::clone(&activity));
+        let peer = self.peer;
+        let answer = service_fn(|request| {
+            let busy = activity.begin(request.version());
+            let response = service.respond(request, peer);
+            async move { Ok::<_, Infallible>(response.await.map(|body| BusyBody::new(body, busy))) }
+        });
+        let builder = builder(&self.bounds);
+        let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), answer));
+
+        let ended = tokio::select! {
+            ended = connection.as_mut() => Some(ended),
+            () = self.drain.draining() => None,
+        };
+        let ended = match ended {
+            Some(ended) => ended,
+            None => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = self.drain.ending() => Ok(()),
+                }
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(peer = %peer.remote, %error, "a connection ended");
+        }
+        if activity.header_timed_out() {
+            self.observer.refused(Refusal::HeaderTimeout);
+        }
+        self.observer.closed();
+    }
+}
+
+fn builder(bounds: &Bounds) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_buf_size(bounds.header_bytes.max(SMALLEST_HEADER_BUFFER));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(bounds.streams)
+        .max_header_list_size(u32::try_from(bounds.header_bytes).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(RESET_STREAMS)
+        .max_local_error_reset_streams(RESET_STREAMS);
+    builder
+}
+
+/// Tells a connection that it is one too many, as far as that is possible without waiting for it.
+pub(super) fn turn_away(stream: &TcpStream) {
+    const WHY: &str = "Too many connections to the Reeve sidecar (listener.maxConnections)\n";
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{WHY}",
+        WHY.len()
+    );
+    let _ = stream.try_write(answer.as_bytes());
+}
