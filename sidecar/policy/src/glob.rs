@@ -2,22 +2,41 @@
 //!
 //! Names: `*` stands for any run of characters, everything else for itself, matched on the whole decoded name. URIs: `*`
 //! stops at `/`, `**` crosses it. Used by [`crate::compile`] (rules → [`Set`]) and by the choice of policies that govern.
+//!
+//! | part | does |
+//! |---|---|
+//! | `chunk` | matches one pattern, in time linear in the text |
+//! | `set` | matches many at once |
+//! | `uri` | the canonical form of URIs |
+//! | `satisfiable` | whether a pattern can match anything |
+
+mod chunk;
+mod satisfiable;
+mod set;
+#[cfg(test)]
+mod tests;
+mod uri;
+
+use chunk::Chunk;
+pub use set::Set;
+pub use uri::is_canonical_uri;
 
 /// How `*` behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// Tool and prompt names: `*` is any run of characters.
     Name,
-    /// URIs: `*` stops at `/`, `**` crosses it.
+    /// URIs: `*` is any run of characters but `/`, `**` any run at all. What is matched is to be canonical
+    /// ([`is_canonical_uri`]): a pattern is refused that can only match what is not.
     Uri,
 }
 
-/// One pattern.
+/// One pattern. Case counts, and there are no escapes: a `*` in a name can be matched, but not asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    // Replaced by the implementation.
-    text: String,
-    dialect: Dialect,
+    text: Box<str>,
+    /// What stands between the runs of any characters; a single one if there are none.
+    chunks: Box<[Chunk]>,
 }
 
 /// Why a pattern is refused.
@@ -42,45 +61,51 @@ impl Pattern {
     /// # Errors
     /// If it can match nothing.
     pub fn parse(text: &str, dialect: Dialect) -> Result<Self, PatternError> {
-        let _ = (text, dialect);
-        todo!()
+        if text.is_empty() {
+            return Err(PatternError::Empty);
+        }
+        let why = match dialect {
+            Dialect::Name => satisfiable::name_fault(text),
+            Dialect::Uri => satisfiable::uri_fault(text),
+        };
+        match why {
+            Some(why) => Err(PatternError::MatchesNothing {
+                pattern: text.escape_debug().to_string(),
+                why,
+            }),
+            None => Ok(Self {
+                text: text.into(),
+                chunks: chunk::split(text, dialect),
+            }),
+        }
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// The name that this pattern stands for, if it has no `*`.
     pub fn exact(&self) -> Option<&str> {
-        todo!()
+        (!self.text.contains('*')).then_some(&*self.text)
     }
 
-    /// Whether the whole of `text` matches.
+    /// Whether the whole of `text` matches. Takes time linear in the text for a name, and for a URI at worst the product of
+    /// the lengths.
     pub fn matches(&self, text: &str) -> bool {
-        let _ = (text, &self.text, self.dialect);
-        todo!()
-    }
-}
-
-/// Many patterns, each with a number, matched together: exact names by hash, the rest by a trie over their fixed prefix.
-/// The cost of a look-up does not grow with the number of patterns that do not match.
-#[derive(Clone, Debug, Default)]
-pub struct Set {}
-
-impl Set {
-    /// A set of these patterns; several may carry the same number.
-    pub fn new(patterns: impl IntoIterator<Item = (Pattern, u32)>) -> Self {
-        let _ = patterns.into_iter();
-        todo!()
+        self.chunks
+            .iter()
+            .try_fold(0, |from, chunk| chunk.find(text, from))
+            .is_some()
     }
 
-    /// The numbers of all patterns that match, ascending, each once, appended to `into`.
-    pub fn matches(&self, text: &str, into: &mut Vec<u32>) {
-        let _ = (text, into);
-        todo!()
+    /// What stands before the first `*`: every match begins with it.
+    fn prefix(&self) -> &str {
+        self.text.split('*').next().unwrap_or_default()
     }
-}
 
-/// Whether a URI is in canonical form (RFC 3986 section 6.2.2): lower-case scheme and host, no `.` or `..` segment, no escape of an
-/// unreserved character, upper-case escapes, no control characters, no backslash, no user information, no default port. Only such a
-/// URI is matched against `resources`, so that two spellings of one resource cannot be told apart by a server alone.
-pub fn is_canonical_uri(uri: &str) -> bool {
-    let _ = uri;
-    todo!()
+    /// Whether everything that begins with the prefix matches.
+    fn is_prefix_only(&self) -> bool {
+        self.chunks.len() == 2 && self.chunks[0].is(self.prefix()) && self.chunks[1].is("")
+    }
 }

@@ -105,7 +105,7 @@ fn write_number(value: Value<'_>, sink: &mut impl FnMut(&[u8])) {
     match raw {
         b"-0" => sink(b"0"),
         _ if raw.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E')) => {
-            number::write_double(number::double(text::utf8(raw)), sink)
+            number::write_double(number::double(text::utf8(raw)), sink);
         }
         _ => sink(raw),
     }

@@ -1,0 +1,206 @@
+//! The canonical form of URIs: RFC 3986 section 6.2.2, and where that leaves two spellings of what servers take for one
+//! resource, one of them.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// The schemes whose URIs have a host and a path, and their ports (RFC 9110 section 4.2, RFC 6455 section 3). Parsers mend
+/// their URIs if they lack one.
+const WEB: [(&str, &str); 4] = [
+    ("http", "80"),
+    ("https", "443"),
+    ("ws", "80"),
+    ("wss", "443"),
+];
+
+/// Whether a URI is in canonical form: RFC 3986 characters alone, lower-case scheme and host, no `.` or `..` segment, no escape
+/// of an unreserved character, upper-case escapes, no control characters, no backslash, no user information, no default
+/// port. Beyond section 6.2.2, where servers differ: no escape of a control character, nor, in a path, of `/` or `\`; addresses
+/// in their usual form; a path, if only `/`, in `http`, `https`, `ws` and `wss` URIs; `file` URIs begin with `file://`, do
+/// not name `localhost` and have no empty segment. Only such a URI is matched against `resources`, so that two spellings of
+/// one resource cannot be told apart by a server alone.
+pub fn is_canonical_uri(uri: &str) -> bool {
+    check(uri).is_ok()
+}
+
+/// Why a URI is not in canonical form: what does not match, and what to write.
+pub(super) fn check(uri: &str) -> Result<(), &'static str> {
+    let (scheme, rest) = uri.split_once(':').unwrap_or_default();
+    let first = scheme.bytes().next().unwrap_or_default();
+    if !first.is_ascii_alphabetic()
+        || !scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    {
+        return Err(
+            "a URI begins with its scheme; write it too, as in file:///etc/** or s3://bucket/**",
+        );
+    }
+    if scheme.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Err("the scheme of a URI is matched in lower case; write it so");
+    }
+    check_escapes(rest)?;
+    let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, path) = match rest.strip_prefix("//") {
+        Some(rest) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            (Some(authority), path)
+        }
+        None => (None, rest),
+    };
+    if let Some(authority) = authority {
+        check_authority(scheme, authority)?;
+    }
+    check_characters(path, b":@/")?;
+    check_characters(query, b":@/?")?;
+    check_characters(fragment, b":@/?")?;
+    check_path(path)?;
+    check_scheme(scheme, authority, path)
+}
+
+fn check_escapes(text: &str) -> Result<(), &'static str> {
+    for part in text.split('%').skip(1) {
+        let digits = part.get(..2).filter(|digits| {
+            digits
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
+        });
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match byte {
+            None => {
+                return Err(
+                    "an escape in a URI is % and two hexadecimal digits in upper case; write it so",
+                );
+            }
+            Some(byte) if byte.is_ascii_control() => {
+                return Err(
+                    "a URI with an escaped control character is always refused; leave it out",
+                );
+            }
+            Some(byte) if is_unreserved(byte) => {
+                return Err(
+                    "a URI with an escaped letter, digit, or one of - . _ ~ is always refused; write the character itself",
+                );
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+}
+
+/// Refuses all but the unreserved characters, the sub-delimiters, escapes, and these.
+fn check_characters(text: &str, others: &[u8]) -> Result<(), &'static str> {
+    if text.bytes().all(|byte| {
+        is_unreserved(byte) || b"!$&'()*+,;=%".contains(&byte) || others.contains(&byte)
+    }) {
+        Ok(())
+    } else {
+        Err("a URI has only the characters of RFC 3986; escape any other, as in %20 for a space")
+    }
+}
+
+fn check_authority(scheme: &str, authority: &str) -> Result<(), &'static str> {
+    if authority.contains('@') {
+        return Err("a URI with user information is always refused; leave out all up to the @");
+    }
+    // The colons of an IPv6 address stand in brackets.
+    let (host, port) = match authority.rfind(']') {
+        Some(end) => authority.split_at(end + 1),
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    let port = match (port.is_empty(), port.strip_prefix(':')) {
+        (true, _) => None,
+        (false, port) => Some(port.filter(|port| port.parse::<u16>().is_ok_and(|number| number.to_string() == *port)).ok_or(
+            "a port is a number from 0 to 65535 without leading zeros; write it so, or leave it out with its colon",
+        )?),
+    };
+    if WEB
+        .iter()
+        .any(|&(web, default)| web == scheme && Some(default) == port)
+    {
+        return Err("a URI with its scheme's default port is always refused; leave the port out");
+    }
+    check_host(host)
+}
+
+fn check_host(host: &str) -> Result<(), &'static str> {
+    const ADDRESS: &str =
+        "an address is matched in its usual form; write it so, as in 127.0.0.1 or [::1]";
+    if let Some(address) = host.strip_prefix('[') {
+        let address = address.strip_suffix(']').ok_or(ADDRESS)?;
+        return if address
+            .parse::<Ipv6Addr>()
+            .is_ok_and(|parsed| parsed.to_string() == address)
+        {
+            Ok(())
+        } else {
+            Err(ADDRESS)
+        };
+    }
+    let name = |byte: u8| {
+        is_unreserved(byte) && !byte.is_ascii_uppercase() || b"!$&'()*+,;=".contains(&byte)
+    };
+    if !host.bytes().all(name) || host.ends_with('.') {
+        return Err(
+            "the host of a URI is matched in lower case, without escapes and without a final dot; write it so",
+        );
+    }
+    // As in the URL Standard, a host that ends in a number is an address; 127.1 and 0x7f000001 are spellings of one.
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let hexadecimal = last
+        .strip_prefix("0x")
+        .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let number = hexadecimal || !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
+    if number && host.parse::<Ipv4Addr>().is_err() {
+        Err(ADDRESS)
+    } else {
+        Ok(())
+    }
+}
+
+fn check_path(path: &str) -> Result<(), &'static str> {
+    if path.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return Err(
+            "a URI with a . or .. segment is always refused; write the path that it leads to",
+        );
+    }
+    if path.contains("%2F") || path.contains("%5C") {
+        return Err(
+            "a URI with an escaped / or \\ in its path is always refused, for servers split the path there; write /",
+        );
+    }
+    Ok(())
+}
+
+fn check_scheme(scheme: &str, authority: Option<&str>, path: &str) -> Result<(), &'static str> {
+    if WEB.iter().any(|&(web, _)| web == scheme)
+        && (authority.is_none_or(str::is_empty) || path.is_empty())
+    {
+        return Err(
+            "a URL has a host and a path; write both, as in https://example.com/ or https://*/**",
+        );
+    }
+    if scheme == "file" {
+        let Some(host) = authority else {
+            return Err("a file URI begins with file://; write it so");
+        };
+        let segments = path
+            .strip_prefix('/')
+            .ok_or("a file URI has a path; write it, as in file:///etc/**")?;
+        if host == "localhost" {
+            return Err(
+                "a file URI that names localhost is always refused; leave it out, as in file:///etc/**",
+            );
+        }
+        if segments.contains("//") || segments.starts_with('/') {
+            return Err(
+                "a file URI with an empty segment is always refused; write one / where several stand",
+            );
+        }
+    }
+    Ok(())
+}
