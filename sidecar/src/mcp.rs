@@ -1,1 +1,38 @@
-//! The rules of the wire, as pure functions and tables.
+//! The rules of the wire, as pure functions and tables: no sockets, no clocks, nothing awaited.
+//!
+//! ```text
+//! request:  gate ─► headers::check_post ─► json ─► Envelope ─► era::agree ─► headers::verify ─► method::handling
+//!             └──────────────┴────────── Rejection ──┴────────────┴───────────────┘
+//! answer:   sse::Scanner ─► json ─► Envelope ─► method::handling · lists::filter ─► relayed, spliced or replaced
+//! refusal:  answer (policy) · Rejection (the request itself) · answer::failure (server or network)
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`version`] | protocol versions and the two eras |
+//! | [`envelope`] | one JSON document → one JSON-RPC message, and what MCP reads in it |
+//! | [`era`] | the table header × body → the version that a message speaks |
+//! | [`method`] | the table method × era × direction → what is done with it |
+//! | [`headers`] | which request headers are refused, verified, forwarded, dropped |
+//! | [`gate`] | Host and Origin |
+//! | [`rejection`] | the table of causes for which a request is refused before any policy |
+//! | [`answer`] | the bytes of refusals and failures |
+//! | [`sse`] | event streams, chunk by chunk |
+//! | [`lists`] | what is cut out of lists |
+//! | [`session`] | sessions and open requests, bounded |
+//!
+//! The sources of the rules are the revisions 2024-11-05 to 2026-07-28 of the Model Context Protocol specification; where
+//! real servers differ from each other, the rule is the one under which none of them can be told something else than the
+//! policy was.
+
+pub mod answer;
+pub mod envelope;
+pub mod era;
+pub mod gate;
+pub mod headers;
+pub mod lists;
+pub mod method;
+pub mod rejection;
+pub mod session;
+pub mod sse;
+pub mod version;

@@ -1,0 +1,128 @@
+//! Keys that are not the protocol's but could be read as such.
+
+use crate::mcp::rejection::{Cause, Rejection};
+
+/// Keys of the outermost object.
+pub(super) const ENVELOPE: &[&str] = &["jsonrpc", "id", "method", "params", "result", "error"];
+
+/// Keys of `params` that choose what is called, or how.
+pub(super) const PARAMS: &[&str] = &[
+    "name",
+    "arguments",
+    "uri",
+    "_meta",
+    "task",
+    "taskId",
+    "cursor",
+    "inputResponses",
+    "requestState",
+    "protocolVersion",
+    "ref",
+    "notifications",
+    "requestId",
+    "progressToken",
+];
+
+/// Keys of `_meta` that choose the era, or are read on the way.
+pub(super) const META: &[&str] = &[
+    "io.modelcontextprotocol/protocolVersion",
+    "io.modelcontextprotocol/clientCapabilities",
+    "io.modelcontextprotocol/clientInfo",
+    "io.modelcontextprotocol/logLevel",
+    "io.modelcontextprotocol/related-task",
+    "io.modelcontextprotocol/subscriptionId",
+    "progressToken",
+];
+
+/// Keys of a completion's `ref`.
+pub(super) const REFERENCE: &[&str] = &["type", "name", "uri"];
+
+/// Keys of the `notifications` that a listener asks for.
+pub(super) const LISTEN: &[&str] = &[
+    "toolsListChanged",
+    "promptsListChanged",
+    "resourcesListChanged",
+    "resourceSubscriptions",
+    "taskIds",
+];
+
+/// Refuses a key that differs from one of `known` only in case; and, because the keys of these objects are plain ASCII in
+/// every version of the protocol, one that holds anything else: characters that fold to ASCII (`ſ`, `K`, `ı`, full-width
+/// letters) or end a string early (NUL).
+pub(super) fn check(key: &str, known: &[&str]) -> Result<(), Rejection> {
+    let plain = key.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if plain
+        && !known
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(key) && *known != key)
+    {
+        return Ok(());
+    }
+    let message = "A key differs only in case or in characters that some readers ignore from a key of the protocol: \
+                   write the protocol's keys exactly, and no others like them.";
+    Err(Rejection::new(Cause::CaseVariantKey, message))
+}
+
+/// Whether `key` is not `known`, but is to a reader that ignores case: in ASCII, and by the four characters that fold to
+/// ASCII letters in Unicode or in the rules of some language.
+pub(in crate::mcp) fn is_case_variant(key: &str, known: &str) -> bool {
+    let folded = |c: char| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        '\u{130}' | '\u{131}' => 'i',
+        other => other.to_ascii_lowercase(),
+    };
+    key != known && key.chars().map(folded).eq(known.chars().map(folded))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_some_reader_takes_for_the_protocols_are_refused() {
+        for key in [
+            "Name",
+            "NAME",
+            "name\0",
+            "Arguments",
+            "argument\u{17f}",
+            "tas\u{212a}",
+            "ur\u{131}",
+            "\u{ff4e}ame",
+        ] {
+            assert_eq!(
+                check(key, PARAMS).unwrap_err().cause,
+                Cause::CaseVariantKey,
+                "{key:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_variant_is_found_in_ascii_and_beyond() {
+        for key in ["Tools", "TOOLS", "tool\u{17f}"] {
+            assert!(is_case_variant(key, "tools"), "{key:?}");
+        }
+        assert!(
+            is_case_variant("ur\u{131}", "uri")
+                && !is_case_variant("tools", "tools")
+                && !is_case_variant("tool", "tools")
+        );
+    }
+
+    #[test]
+    fn keys_of_extensions_pass() {
+        for key in [
+            "name",
+            "names",
+            "task_id",
+            "x-trace",
+            "com.example/name",
+            "",
+            "level",
+        ] {
+            assert_eq!(check(key, PARAMS), Ok(()), "{key:?}");
+        }
+    }
+}

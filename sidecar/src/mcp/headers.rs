@@ -1,0 +1,222 @@
+//! Request and response headers: what is refused, verified against the body, forwarded, dropped.
+//!
+//! Headers are never what policy decides on; the body is. They are verified because the server, or a gateway before it,
+//! may act on them.
+
+mod encoding;
+mod forward;
+mod parameters;
+
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName};
+
+pub use forward::{for_agent, for_upstream};
+pub use parameters::ParameterHeaders;
+
+use super::envelope::{Envelope, Message};
+use super::rejection::{Cause, Rejection};
+use super::version::Era;
+
+/// The header that repeats the method.
+pub const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+/// The header that repeats what is called.
+pub const NAME: HeaderName = HeaderName::from_static("mcp-name");
+/// The header that carries a legacy session.
+pub const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+/// The header by which a legacy stream is resumed.
+pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// What the names of headers begin with that repeat arguments.
+pub const PARAMETER_PREFIX: &str = "mcp-param-";
+
+/// Headers of which a request has at most one, beside every `Mcp-*`: somebody on the way could read another one.
+const SINGLE: [HeaderName; 5] = [
+    CONTENT_TYPE,
+    CONTENT_ENCODING,
+    http::header::CONTENT_LENGTH,
+    http::header::AUTHORIZATION,
+    LAST_EVENT_ID,
+];
+
+/// Whether a request's headers are such that they mean one thing. Of every request, whatever its method.
+///
+/// # Errors
+/// [`Cause::DuplicateHeader`]; [`Cause::InvalidHeader`] if `Connection` would have a header of the protocol removed on the
+/// way, or if a header of the protocol is not visible ASCII.
+pub fn check(headers: &HeaderMap) -> Result<(), Rejection> {
+    for name in headers.keys() {
+        let protocol = name.as_str().starts_with("mcp-");
+        if (protocol || SINGLE.contains(name)) && headers.get_all(name).iter().nth(1).is_some() {
+            return Err(Rejection::new(
+                Cause::DuplicateHeader,
+                format!("`{name}` occurs more than once."),
+            ));
+        }
+        if protocol
+            && headers
+                .get(name)
+                .is_some_and(|value| value.to_str().is_err())
+        {
+            let message = format!("`{name}` is not visible ASCII: encode it as =?base64?…?=.");
+            return Err(Rejection::new(Cause::InvalidHeader, message));
+        }
+    }
+    match forward::named_in_connection(headers).find(|name| protected(name)) {
+        Some(name) => {
+            let message = format!("`Connection` names `{name}`, which is no hop-by-hop header.");
+            Err(Rejection::new(Cause::InvalidHeader, message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether a request's headers say that its body is plain JSON in UTF-8.
+///
+/// # Errors
+/// [`Cause::ContentEncoding`], [`Cause::MediaType`], [`Cause::Charset`].
+pub fn check_body(headers: &HeaderMap) -> Result<(), Rejection> {
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        return Err(Rejection::new(
+            Cause::ContentEncoding,
+            "Encoded bodies are not read: send the JSON as it is.",
+        ));
+    }
+    let media_type = || Rejection::new(Cause::MediaType, "Content-Type must be application/json.");
+    let value = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .ok_or_else(media_type)?;
+    let mut parts = value.split(';');
+    if !parts.next().is_some_and(|part| {
+        part.trim_matches([' ', '\t'])
+            .eq_ignore_ascii_case("application/json")
+    }) {
+        return Err(media_type());
+    }
+    for parameter in parts {
+        let (name, value) = parameter
+            .trim_matches([' ', '\t'])
+            .split_once('=')
+            .ok_or_else(media_type)?;
+        if !name.eq_ignore_ascii_case("charset") {
+            return Err(Rejection::new(
+                Cause::MediaType,
+                "Content-Type may have no parameter but charset=utf-8.",
+            ));
+        }
+        let value = value
+            .strip_prefix('"')
+            .and_then(|value| value.strip_suffix('"'))
+            .unwrap_or(value);
+        if !value.eq_ignore_ascii_case("utf-8") {
+            return Err(Rejection::new(Cause::Charset, "The charset must be utf-8."));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the headers that repeat parts of the body say what the body says. `parameters`: of a tool whose schema is known,
+/// which arguments are repeated; headers of others are forwarded as they are, as the specification requires.
+///
+/// In the legacy era, which has no such headers, they are not read; [`for_upstream`] drops them.
+///
+/// # Errors
+/// [`Cause::MissingHeader`], [`Cause::HeaderMismatch`], [`Cause::InvalidHeader`], each with the message's id.
+pub fn verify(
+    headers: &HeaderMap,
+    envelope: &Envelope<'_>,
+    era: Era,
+    parameters: Option<&ParameterHeaders>,
+) -> Result<(), Rejection> {
+    match era {
+        Era::Legacy => Ok(()),
+        Era::Modern => verify_routing(headers, envelope)
+            .and_then(|()| {
+                parameters.map_or(Ok(()), |known| known.verify(headers, &envelope.params))
+            })
+            .map_err(|rejection| rejection.of(envelope.id().map(super::envelope::Id::raw))),
+    }
+}
+
+/// Which member of `params` a method's `Mcp-Name` repeats, and whether it must be there. The tasks extension requires it of
+/// `tasks/*`, but not every client of that extension sends it.
+fn named(method: &str) -> Option<(Member, Presence)> {
+    match method {
+        "tools/call" | "prompts/get" => Some((Member::Name, Presence::Required)),
+        "resources/read" => Some((Member::Uri, Presence::Required)),
+        "tasks/get" | "tasks/update" | "tasks/cancel" => Some((Member::TaskId, Presence::Optional)),
+        _ => None,
+    }
+}
+
+enum Member {
+    Name,
+    Uri,
+    TaskId,
+}
+
+#[derive(PartialEq)]
+enum Presence {
+    Required,
+    Optional,
+}
+
+fn verify_routing(headers: &HeaderMap, envelope: &Envelope<'_>) -> Result<(), Rejection> {
+    let Some(method) = envelope.method() else {
+        return Ok(());
+    };
+    match headers.get(METHOD) {
+        Some(value) if value.as_bytes() == method.as_bytes() => {}
+        Some(_) => return Err(mismatch(&METHOD, "`method`")),
+        // The specification leaves the headers of notifications undefined.
+        None if matches!(envelope.message, Message::Notification { .. }) => {}
+        None => return Err(missing(&METHOD)),
+    }
+    let Some((member, presence)) = named(method) else {
+        return Ok(());
+    };
+    let (body, source) = match member {
+        Member::Name => (envelope.params.name()?, "`params.name`"),
+        Member::Uri => (envelope.params.uri()?, "`params.uri`"),
+        Member::TaskId => (envelope.params.task_id()?, "`params.taskId`"),
+    };
+    match headers.get(NAME) {
+        Some(value) if encoding::decode(&NAME, value)? == body => Ok(()),
+        Some(_) => Err(mismatch(&NAME, source)),
+        None if presence == Presence::Optional => Ok(()),
+        None => Err(missing(&NAME)),
+    }
+}
+
+/// Headers that decide what a request is, which `Connection` cannot have removed.
+fn protected(name: &str) -> bool {
+    let name = name.trim_matches([' ', '\t']).to_ascii_lowercase();
+    name.starts_with("mcp-")
+        || SINGLE.iter().any(|single| single.as_str() == name)
+        || [
+            http::header::HOST,
+            http::header::ACCEPT,
+            http::header::ORIGIN,
+        ]
+        .iter()
+        .any(|known| known.as_str() == name)
+}
+
+fn mismatch(name: &HeaderName, source: &str) -> Rejection {
+    Rejection::new(
+        Cause::HeaderMismatch,
+        format!("`{name}` differs from {source} in the body."),
+    )
+}
+
+fn missing(name: &HeaderName) -> Rejection {
+    Rejection::new(
+        Cause::MissingHeader,
+        format!("`{name}` is missing; this era of the protocol requires it."),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! What crosses the sidecar, in either direction, and what ends at it.
+
+use http::header::{
+    ACCEPT_ENCODING, ALT_SVC, CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, EXPECT, FORWARDED,
+    HOST, HeaderName, LOCATION, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, REFRESH,
+    STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderValue};
+
+use super::{LAST_EVENT_ID, METHOD, NAME, PARAMETER_PREFIX, SESSION_ID};
+use crate::mcp::version::Era;
+
+/// Makes an agent's headers those of the request to the server, in place. `credential`: the header that the sidecar sets
+/// itself, of which the agent's own is dropped.
+///
+/// Kept is what is not dropped, so that headers which a server asks of its clients arrive. Dropped are:
+/// - hop-by-hop headers, those that `Connection` names, and what frames the body, which is framed anew;
+/// - Host and Origin, which were this sidecar's own and have been checked;
+/// - Accept-Encoding, so that answers can be read and filtered;
+/// - what claims a forwarding history or another target than the request's (`Forwarded`, `X-Forwarded-*`, `X-Original-URL`
+///   and their kin): the agent may not speak for proxies;
+/// - in the legacy era `Mcp-Method`, `Mcp-Name` and `Mcp-Param-*`, which nobody verifies there; in the modern one
+///   `Mcp-Session-Id` and `Last-Event-ID`, which it does not have;
+/// - names with `_`, which some servers read as `-`.
+pub fn for_upstream(headers: &mut HeaderMap, era: Era, credential: Option<&HeaderName>) {
+    drop_where(headers, |name| {
+        is_hop_by_hop(name)
+            || [
+                HOST,
+                ORIGIN,
+                ACCEPT_ENCODING,
+                CONTENT_LENGTH,
+                EXPECT,
+                FORWARDED,
+            ]
+            .contains(name)
+            || credential == Some(name)
+            || speaks_for_proxies(name.as_str())
+            || match era {
+                Era::Legacy => {
+                    *name == METHOD || *name == NAME || name.as_str().starts_with(PARAMETER_PREFIX)
+                }
+                Era::Modern => *name == SESSION_ID || *name == LAST_EVENT_ID,
+            }
+    });
+}
+
+/// Makes a server's headers those of the answer to the agent, in place.
+///
+/// Dropped are hop-by-hop headers and those that `Connection` names; what frames the body, which may be filtered; what
+/// would lead the agent around the sidecar (`Alt-Svc`, `Location`, `Refresh`, `Strict-Transport-Security`); and in the
+/// modern era `Mcp-Session-Id`. `WWW-Authenticate`, `Retry-After`, `X-Accel-Buffering` and all others stay.
+pub fn for_agent(headers: &mut HeaderMap, era: Era) {
+    drop_where(headers, |name| {
+        is_hop_by_hop(name)
+            || [
+                CONTENT_LENGTH,
+                ALT_SVC,
+                LOCATION,
+                CONTENT_LOCATION,
+                REFRESH,
+                STRICT_TRANSPORT_SECURITY,
+            ]
+            .contains(name)
+            || (era == Era::Modern && *name == SESSION_ID)
+    });
+}
+
+/// The names that `Connection` declares to be hop-by-hop, as they are written.
+pub(super) fn named_in_connection(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value: &HeaderValue| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+}
+
+fn drop_where(headers: &mut HeaderMap, is_dropped: impl Fn(&HeaderName) -> bool) {
+    let named: Vec<HeaderName> = named_in_connection(headers)
+        .filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok())
+        .collect();
+    let dropped: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_dropped(name) || named.contains(name))
+        .cloned()
+        .collect();
+    for name in dropped {
+        headers.remove(name);
+    }
+}
+
+/// RFC 9110 section 7.6.1, and what older software uses.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    [
+        CONNECTION,
+        TE,
+        TRAILER,
+        TRANSFER_ENCODING,
+        UPGRADE,
+        PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION,
+    ]
+    .contains(name)
+        || matches!(
+            name.as_str(),
+            "keep-alive" | "proxy-connection" | "http2-settings"
+        )
+        || name.as_str().starts_with("sec-websocket-")
+}
+
+fn speaks_for_proxies(name: &str) -> bool {
+    name.starts_with("x-forwarded-")
+        || name.contains('_')
+        || matches!(
+            name,
+            "x-real-ip"
+                | "x-client-ip"
+                | "x-original-url"
+                | "x-original-host"
+                | "x-rewrite-url"
+                | "x-http-method"
+                | "x-http-method-override"
+                | "x-method-override"
+                | "via"
+        )
+}
