@@ -36,10 +36,7 @@ impl Clock {
 
     /// A clock that stands still until [`Clock::advance`] moves it.
     pub fn manual(instant: Instant, wall: WallTime) -> Self {
-        Self(Source::Manual(Arc::new(Hands {
-            instant: AtomicU64::new(instant.0),
-            wall: AtomicI64::new(wall.0),
-        })))
+        Self(Source::Manual(Arc::new(Hands { instant: AtomicU64::new(instant.0), wall: AtomicI64::new(wall.0) })))
     }
 
     /// The time since boot.
@@ -61,14 +58,8 @@ impl Clock {
     /// Moves both hands of a manual clock; the system's is not ours to move.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(hands) = &self.0 {
-            hands.instant.fetch_add(
-                u64::try_from(by.as_nanos()).unwrap_or(u64::MAX),
-                Ordering::AcqRel,
-            );
-            hands.wall.fetch_add(
-                i64::try_from(by.as_nanos()).unwrap_or(i64::MAX),
-                Ordering::AcqRel,
-            );
+            hands.instant.fetch_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX), Ordering::AcqRel);
+            hands.wall.fetch_add(i64::try_from(by.as_nanos()).unwrap_or(i64::MAX), Ordering::AcqRel);
         }
     }
 
@@ -102,9 +93,7 @@ mod tests {
         let clock = Clock::system();
         let (first, second) = (clock.now(), clock.now());
         assert!(first.0 > 0 && second >= first);
-        let standard = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap();
+        let standard = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let ours = Duration::from_nanos(clock.wall().0.try_into().unwrap());
         assert!(ours.abs_diff(standard) < Duration::from_secs(1));
     }

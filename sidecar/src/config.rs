@@ -80,12 +80,7 @@ pub struct Identity {
 
 impl Default for Identity {
     fn default() -> Self {
-        Self {
-            namespace: "default".into(),
-            service_account: "default".into(),
-            pod: None,
-            labels: BTreeMap::new(),
-        }
+        Self { namespace: "default".into(), service_account: "default".into(), pod: None, labels: BTreeMap::new() }
     }
 }
 
@@ -243,11 +238,7 @@ pub struct Audit {
 
 impl Default for Audit {
     fn default() -> Self {
-        Self {
-            to: "stdout".into(),
-            on_full: OnFull::Deny,
-            queue_bytes: 4 << 20,
-        }
+        Self { to: "stdout".into(), on_full: OnFull::Deny, queue_bytes: 4 << 20 }
     }
 }
 

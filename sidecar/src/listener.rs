@@ -133,9 +133,7 @@ impl Observer for () {}
 /// an error of its body, which ends the connection (HTTP/1.1) or the stream (HTTP/2).
 pub trait Service: Clone + Send + Sync + 'static {
     /// The body of its responses.
-    type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + 'static;
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static;
 
     /// Answers one request. Dropped when the client hangs up.
     fn respond(
@@ -153,11 +151,7 @@ where
 {
     type Body = B;
 
-    fn respond(
-        &self,
-        request: Request<Incoming>,
-        peer: Peer,
-    ) -> impl Future<Output = Response<B>> + Send + 'static {
+    fn respond(&self, request: Request<Incoming>, peer: Peer) -> impl Future<Output = Response<B>> + Send + 'static {
         self(request, peer)
     }
 }

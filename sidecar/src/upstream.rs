@@ -53,11 +53,7 @@ impl Upstream {
     ///
     /// # Errors
     /// What went wrong, and whether the server can have got the call.
-    pub async fn send(
-        &self,
-        request: Request<Bytes>,
-        progress: &Progress,
-    ) -> Result<Response<Body>, UpstreamError> {
+    pub async fn send(&self, request: Request<Bytes>, progress: &Progress) -> Result<Response<Body>, UpstreamError> {
         let _ = (request, progress);
         todo!()
     }
@@ -77,10 +73,6 @@ impl Progress {
 
     /// Whether the server can have got the call.
     pub fn sent(&self) -> Sent {
-        if self.handed_over.load(Ordering::Acquire) {
-            Sent::Maybe
-        } else {
-            Sent::No
-        }
+        if self.handed_over.load(Ordering::Acquire) { Sent::Maybe } else { Sent::No }
     }
 }

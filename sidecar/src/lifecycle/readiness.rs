@@ -31,12 +31,7 @@ struct Reached {
 impl Readiness {
     /// Nothing is reached; the wait for a configuration begins now.
     pub fn new(clock: Clock, drain: Drain) -> Self {
-        Self {
-            since: clock.now(),
-            clock,
-            drain,
-            reached: Arc::default(),
-        }
+        Self { since: clock.now(), clock, drain, reached: Arc::default() }
     }
 
     /// A configuration is loaded and in force.
@@ -113,9 +108,6 @@ mod tests {
         readiness.serving();
         readiness.configured();
         trigger.advance(Phase::Draining);
-        assert_eq!(
-            (readiness.started(), readiness.ready()),
-            (Ok(()), Err("shutting down"))
-        );
+        assert_eq!((readiness.started(), readiness.ready()), (Ok(()), Err("shutting down")));
     }
 }

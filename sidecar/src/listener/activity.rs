@@ -76,10 +76,7 @@ impl<B: Body<Data = Bytes>> Body for BusyBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         self.project().body.poll_frame(cx)
     }
 
@@ -125,9 +122,7 @@ impl<T> Watched<T> {
             idle_timeout: bounds.idle_timeout,
             awaits: Awaits::Headers { since: now },
             ended: 0,
-            alarm: Box::pin(tokio::time::sleep_until(
-                now + bounds.header_timeout.min(bounds.idle_timeout),
-            )),
+            alarm: Box::pin(tokio::time::sleep_until(now + bounds.header_timeout.min(bounds.idle_timeout))),
         }
     }
 
@@ -136,9 +131,7 @@ impl<T> Watched<T> {
         self.notice_end();
         let multiplexed = self.activity.multiplexed.load(Ordering::Relaxed);
         if matches!(self.awaits, Awaits::Request { .. }) && !multiplexed {
-            self.awaits = Awaits::Headers {
-                since: Instant::now(),
-            };
+            self.awaits = Awaits::Headers { since: Instant::now() };
         }
     }
 
@@ -146,9 +139,7 @@ impl<T> Watched<T> {
         let ended = self.activity.ended.load(Ordering::Relaxed);
         if ended != self.ended {
             self.ended = ended;
-            self.awaits = Awaits::Request {
-                since: Instant::now(),
-            };
+            self.awaits = Awaits::Request { since: Instant::now() };
         }
     }
 
@@ -181,10 +172,7 @@ impl<T> Watched<T> {
                     return Poll::Ready(io::ErrorKind::TimedOut.into());
                 }
                 Some(due) => self.alarm.as_mut().reset(due),
-                None => self
-                    .alarm
-                    .as_mut()
-                    .reset(Instant::now() + self.idle_timeout),
+                None => self.alarm.as_mut().reset(Instant::now() + self.idle_timeout),
             }
         }
         Poll::Pending
@@ -192,11 +180,7 @@ impl<T> Watched<T> {
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buf.filled().len();
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
@@ -213,11 +197,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

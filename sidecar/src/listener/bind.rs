@@ -49,12 +49,7 @@ pub async fn bind(
                 tracing::debug!(%address, %error, "this machine has no IPv6: not listening there");
             }
             Err(source) => {
-                return Err(BindError {
-                    address,
-                    purpose,
-                    flag,
-                    source,
-                });
+                return Err(BindError { address, purpose, flag, source });
             }
         }
     }
@@ -63,9 +58,7 @@ pub async fn bind(
 
 fn lacks_family(error: &io::Error) -> bool {
     use rustix::io::Errno;
-    [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL]
-        .iter()
-        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+    [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 #[cfg(test)]
@@ -81,31 +74,17 @@ mod tests {
     async fn a_port_in_use_is_named_with_the_flag_that_changes_it() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = taken.local_addr().unwrap();
-        let error = bind(&Addresses::Given(vec![address]), "agents", "--listen")
-            .await
-            .unwrap_err();
+        let error = bind(&Addresses::Given(vec![address]), "agents", "--listen").await.unwrap_err();
         let text = error.to_string();
-        assert!(
-            text.contains(&format!("cannot listen on {address} for agents: ")),
-            "{text}"
-        );
-        assert!(
-            text.ends_with("choose another address with --listen"),
-            "{text}"
-        );
+        assert!(text.contains(&format!("cannot listen on {address} for agents: ")), "{text}");
+        assert!(text.ends_with("choose another address with --listen"), "{text}");
     }
 
     #[tokio::test]
     async fn a_missing_ipv6_is_no_error_unless_it_was_asked_for() {
         let list = vec!["127.0.0.1:0".parse().unwrap(), unassigned_v6()];
-        let bound = bind(&Addresses::Default(list.clone()), "agents", "--listen")
-            .await
-            .unwrap();
+        let bound = bind(&Addresses::Default(list.clone()), "agents", "--listen").await.unwrap();
         assert_eq!(bound.len(), 1);
-        assert!(
-            bind(&Addresses::Given(list), "agents", "--listen")
-                .await
-                .is_err()
-        );
+        assert!(bind(&Addresses::Given(list), "agents", "--listen").await.is_err());
     }
 }

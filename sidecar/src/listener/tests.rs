@@ -55,12 +55,7 @@ async fn start(bounds: Bounds) -> Running {
     };
     let observer = Arc::clone(&counts) as Arc<dyn Observer>;
     let ended = tokio::spawn(serve(vec![listener], bounds, observer, drain, service));
-    Running {
-        address,
-        counts,
-        trigger,
-        ended,
-    }
+    Running { address, counts, trigger, ended }
 }
 
 fn bounds() -> Bounds {
@@ -77,10 +72,7 @@ async fn eventually(what: &str, condition: impl Fn() -> bool) {
 }
 
 async fn ask(stream: &mut TcpStream) -> String {
-    stream
-        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     read_answer(stream).await
 }
 
@@ -100,9 +92,7 @@ async fn read_answer(stream: &mut TcpStream) -> String {
 /// Waits for the other side to close.
 async fn closed(stream: &mut TcpStream) {
     let mut rest = Vec::new();
-    let _ = timeout(DEADLINE, stream.read_to_end(&mut rest))
-        .await
-        .unwrap();
+    let _ = timeout(DEADLINE, stream.read_to_end(&mut rest)).await.unwrap();
 }
 
 #[tokio::test]
@@ -113,10 +103,7 @@ async fn one_connection_serves_many_requests_and_the_end_is_seen() {
         assert!(ask(&mut stream).await.starts_with("HTTP/1.1 200 OK"));
     }
     drop(stream);
-    eventually("the connection is seen to close", || {
-        running.counts.closed.load(Ordering::SeqCst) == 1
-    })
-    .await;
+    eventually("the connection is seen to close", || running.counts.closed.load(Ordering::SeqCst) == 1).await;
     assert_eq!(running.counts.opened.load(Ordering::SeqCst), 1);
 }
 
@@ -126,61 +113,35 @@ async fn http2_is_served_on_the_same_port() {
     let stream = TcpStream::connect(running.address).await.unwrap();
     let io = hyper_util::rt::TokioIo::new(stream);
     let executor = hyper_util::rt::TokioExecutor::new();
-    let (mut client, connection) = hyper::client::conn::http2::handshake(executor, io)
-        .await
-        .unwrap();
+    let (mut client, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
     tokio::spawn(connection);
-    let request = Request::get("http://x/")
-        .body(Full::<Bytes>::default())
-        .unwrap();
-    let response = timeout(DEADLINE, client.send_request(request))
-        .await
-        .unwrap()
-        .unwrap();
+    let request = Request::get("http://x/").body(Full::<Bytes>::default()).unwrap();
+    let response = timeout(DEADLINE, client.send_request(request)).await.unwrap().unwrap();
     assert_eq!(response.version(), http::Version::HTTP_2);
-    assert_eq!(
-        response.into_body().collect().await.unwrap().to_bytes(),
-        "hello"
-    );
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello");
 }
 
 #[tokio::test]
 async fn the_connection_one_too_many_is_told_so_and_the_next_after_a_free_place_is_served() {
-    let running = start(Bounds {
-        connections: 1,
-        ..bounds()
-    })
-    .await;
+    let running = start(Bounds { connections: 1, ..bounds() }).await;
     let mut first = TcpStream::connect(running.address).await.unwrap();
     assert!(ask(&mut first).await.starts_with("HTTP/1.1 200 OK"));
     let mut second = TcpStream::connect(running.address).await.unwrap();
     let mut answer = String::new();
     second.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(
-        head.starts_with("HTTP/1.1 503 ") && body.contains("listener.maxConnections"),
-        "{answer}"
-    );
-    assert!(
-        head.contains(&format!("content-length: {}\r\n", body.len())),
-        "{answer}"
-    );
+    assert!(head.starts_with("HTTP/1.1 503 ") && body.contains("listener.maxConnections"), "{answer}");
+    assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{answer}");
     assert_eq!(running.counts.too_many.load(Ordering::SeqCst), 1);
     drop(first);
-    eventually("the place is free", || {
-        running.counts.closed.load(Ordering::SeqCst) == 1
-    })
-    .await;
+    eventually("the place is free", || running.counts.closed.load(Ordering::SeqCst) == 1).await;
     let mut third = TcpStream::connect(running.address).await.unwrap();
     assert!(ask(&mut third).await.starts_with("HTTP/1.1 200 OK"));
 }
 
 #[tokio::test]
 async fn headers_that_trickle_are_cut_off_on_the_first_and_on_a_later_request() {
-    let hasty = Bounds {
-        header_timeout: Duration::from_millis(50),
-        ..bounds()
-    };
+    let hasty = Bounds { header_timeout: Duration::from_millis(50), ..bounds() };
     let running = start(hasty).await;
     let mut silent = TcpStream::connect(running.address).await.unwrap();
     closed(&mut silent).await;
@@ -188,18 +149,12 @@ async fn headers_that_trickle_are_cut_off_on_the_first_and_on_a_later_request() 
     assert!(ask(&mut later).await.starts_with("HTTP/1.1 200 OK"));
     later.write_all(b"GET / HT").await.unwrap();
     closed(&mut later).await;
-    eventually("both are counted", || {
-        running.counts.header_timeouts.load(Ordering::SeqCst) == 2
-    })
-    .await;
+    eventually("both are counted", || running.counts.header_timeouts.load(Ordering::SeqCst) == 2).await;
 }
 
 #[tokio::test]
 async fn an_idle_connection_outlives_the_header_timeout() {
-    let hasty = Bounds {
-        header_timeout: Duration::from_millis(30),
-        ..bounds()
-    };
+    let hasty = Bounds { header_timeout: Duration::from_millis(30), ..bounds() };
     let running = start(hasty).await;
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     assert!(ask(&mut stream).await.starts_with("HTTP/1.1 200 OK"));
@@ -210,61 +165,35 @@ async fn an_idle_connection_outlives_the_header_timeout() {
 
 #[tokio::test]
 async fn a_connection_without_requests_ends_after_its_idle_time_and_is_not_counted_as_an_attack() {
-    let running = start(Bounds {
-        idle_timeout: Duration::from_millis(50),
-        ..bounds()
-    })
-    .await;
+    let running = start(Bounds { idle_timeout: Duration::from_millis(50), ..bounds() }).await;
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     assert!(ask(&mut stream).await.starts_with("HTTP/1.1 200 OK"));
     closed(&mut stream).await;
-    eventually("it has ended", || {
-        running.counts.closed.load(Ordering::SeqCst) == 1
-    })
-    .await;
+    eventually("it has ended", || running.counts.closed.load(Ordering::SeqCst) == 1).await;
     assert_eq!(running.counts.header_timeouts.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
 async fn a_request_that_takes_long_to_answer_meets_no_timeout() {
-    let hasty = Bounds {
-        header_timeout: Duration::from_millis(20),
-        idle_timeout: Duration::from_millis(20),
-        ..bounds()
-    };
+    let hasty =
+        Bounds { header_timeout: Duration::from_millis(20), idle_timeout: Duration::from_millis(20), ..bounds() };
     let running = start(hasty).await;
     let mut stream = TcpStream::connect(running.address).await.unwrap();
-    stream
-        .write_all(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n").await.unwrap();
     let quiet = timeout(Duration::from_millis(120), stream.readable()).await;
-    assert!(
-        quiet.is_err(),
-        "the connection was closed while its request was being served"
-    );
+    assert!(quiet.is_err(), "the connection was closed while its request was being served");
     stream.write_all(b"!").await.unwrap();
-    assert!(
-        read_answer(&mut stream)
-            .await
-            .starts_with("HTTP/1.1 200 OK")
-    );
+    assert!(read_answer(&mut stream).await.starts_with("HTTP/1.1 200 OK"));
 }
 
 #[tokio::test]
 async fn headers_that_are_too_large_are_refused() {
     let running = start(bounds()).await;
     let mut stream = TcpStream::connect(running.address).await.unwrap();
-    let request = format!(
-        "GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n",
-        "a".repeat(40 << 10)
-    );
+    let request = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(40 << 10));
     let _ = stream.write_all(request.as_bytes()).await;
     let answer = read_answer(&mut stream).await;
-    assert!(
-        answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
-        "{answer}"
-    );
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
 }
 
 #[tokio::test]
@@ -273,13 +202,8 @@ async fn draining_closes_the_port_and_idle_connections_and_lets_a_request_finish
     let mut idle = TcpStream::connect(running.address).await.unwrap();
     assert!(ask(&mut idle).await.starts_with("HTTP/1.1 200 OK"));
     let mut busy = TcpStream::connect(running.address).await.unwrap();
-    busy.write_all(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n")
-        .await
-        .unwrap();
-    eventually("both are open", || {
-        running.counts.opened.load(Ordering::SeqCst) == 2
-    })
-    .await;
+    busy.write_all(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n").await.unwrap();
+    eventually("both are open", || running.counts.opened.load(Ordering::SeqCst) == 2).await;
 
     running.trigger.advance(Phase::Draining);
     closed(&mut idle).await;
@@ -294,14 +218,8 @@ async fn draining_closes_the_port_and_idle_connections_and_lets_a_request_finish
 async fn what_is_still_open_after_the_grace_period_is_cut() {
     let running = start(bounds()).await;
     let mut stuck = TcpStream::connect(running.address).await.unwrap();
-    stuck
-        .write_all(b"GET /hang HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .unwrap();
-    eventually("it is open", || {
-        running.counts.opened.load(Ordering::SeqCst) == 1
-    })
-    .await;
+    stuck.write_all(b"GET /hang HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    eventually("it is open", || running.counts.opened.load(Ordering::SeqCst) == 1).await;
     running.trigger.advance(Phase::Draining);
     running.trigger.advance(Phase::Ending);
     closed(&mut stuck).await;

@@ -29,8 +29,7 @@ pub struct Refusal<'a> {
 impl Refusal<'_> {
     /// The value of an HTTP `Retry-After` header: whole seconds, rounded up.
     pub fn retry_after_seconds(&self) -> Option<u64> {
-        self.retry_after
-            .map(|after| after.as_secs() + u64::from(after.subsec_nanos() > 0))
+        self.retry_after.map(|after| after.as_secs() + u64::from(after.subsec_nanos() > 0))
     }
 
     fn decision(&self) -> Decision<'_> {
@@ -38,11 +37,7 @@ impl Refusal<'_> {
         Decision {
             decision: self.verdict.outcome().as_str(),
             reason: self.verdict.reason.as_str(),
-            policy: pointer.map(|pointer| {
-                pointer
-                    .split_once('#')
-                    .map_or(pointer, |(policy, _)| policy)
-            }),
+            policy: pointer.map(|pointer| pointer.split_once('#').map_or(pointer, |(policy, _)| policy)),
             rule: pointer.filter(|pointer| pointer.contains('#')),
             message: self.verdict.message.as_deref(),
             retry_after_ms: self.retry_after.map(milliseconds),
@@ -96,14 +91,9 @@ struct Text<'a> {
 pub fn refused_call(id: &[u8], era: Era, refusal: &Refusal<'_>) -> Bytes {
     let result = ToolRefusal {
         result_type: (era == Era::Modern).then_some("complete"),
-        content: [Text {
-            r#type: "text",
-            text: refusal.text,
-        }],
+        content: [Text { r#type: "text", text: refusal.text }],
         is_error: true,
-        meta: Decided {
-            decision: refusal.decision(),
-        },
+        meta: Decided { decision: refusal.decision() },
     };
     message(Some(id), "result", &result)
 }
@@ -115,14 +105,7 @@ pub fn refused_request(id: &[u8], refusal: &Refusal<'_>) -> Bytes {
         Outcome::Limited => 429,
         Outcome::Allow | Outcome::Deny | Outcome::ApprovalRequired => 403,
     };
-    error(
-        Some(id),
-        code,
-        refusal.text,
-        Some(&Decided {
-            decision: refusal.decision(),
-        }),
-    )
+    error(Some(id), code, refusal.text, Some(&Decided { decision: refusal.decision() }))
 }
 
 /// The answer to a request of the server that may not reach the agent; sent to the server.
@@ -146,12 +129,7 @@ pub fn failed(id: Option<&[u8]>, failure: Failure, server: &str, cause: &str) ->
         Failure::Unreachable => 502,
         Failure::Timeout => 504,
     };
-    error(
-        id,
-        code,
-        &format!("MCP server `{server}`: {cause}."),
-        None::<&()>,
-    )
+    error(id, code, &format!("MCP server `{server}`: {cause}."), None::<&()>)
 }
 
 /// A JSON-RPC error. `id`: as it was written, or none where it is not known.
@@ -163,15 +141,7 @@ pub fn error(id: Option<&[u8]>, code: i64, text: &str, data: Option<&impl Serial
         #[serde(skip_serializing_if = "Option::is_none")]
         data: Option<&'a D>,
     }
-    message(
-        id,
-        "error",
-        &Error {
-            code,
-            message: text,
-            data,
-        },
-    )
+    message(id, "error", &Error { code, message: text, data })
 }
 
 fn message(id: Option<&[u8]>, key: &str, value: &impl Serialize) -> Bytes {

@@ -83,10 +83,7 @@ impl<'d> Envelope<'d> {
         match root.kind() {
             Kind::Object => {}
             Kind::Array => {
-                return Err(Rejection::new(
-                    Cause::Batch,
-                    "Batches are not accepted: send each message by itself.",
-                ));
+                return Err(Rejection::new(Cause::Batch, "Batches are not accepted: send each message by itself."));
             }
             _ => return Err(not_jsonrpc("The body is not a JSON object.")),
         }
@@ -123,10 +120,7 @@ impl<'d> Envelope<'d> {
     /// The result of a response that has one.
     pub fn result(&self) -> Option<Value<'d>> {
         match self.message {
-            Message::Response {
-                answer: Answer::Result(result),
-                ..
-            } => Some(result),
+            Message::Response { answer: Answer::Result(result), .. } => Some(result),
             _ => None,
         }
     }
@@ -169,15 +163,9 @@ impl<'d> Members<'d> {
         Ok(members)
     }
 
-    fn message(
-        &self,
-        id: Result<Option<Id<'d>>, Rejection>,
-        sender: Sender,
-    ) -> Result<Message<'d>, Rejection> {
+    fn message(&self, id: Result<Option<Id<'d>>, Rejection>, sender: Sender) -> Result<Message<'d>, Rejection> {
         if self.jsonrpc.and_then(Value::as_str).as_deref() != Some("2.0") {
-            return Err(not_jsonrpc(
-                "The message is not JSON-RPC 2.0: `jsonrpc` must be \"2.0\".",
-            ));
+            return Err(not_jsonrpc("The message is not JSON-RPC 2.0: `jsonrpc` must be \"2.0\"."));
         }
         let answer = match (self.result, self.error) {
             (None, None) => None,
@@ -189,16 +177,12 @@ impl<'d> Members<'d> {
         };
         match (self.method, answer) {
             (Some(method), None) => {
-                let method = method
-                    .as_str()
-                    .ok_or_else(|| not_jsonrpc("`method` must be a string."))?;
+                let method = method.as_str().ok_or_else(|| not_jsonrpc("`method` must be a string."))?;
                 self.call(id?, method)
             }
             (None, Some(answer)) => self.response(id, answer, sender),
             (Some(_), Some(_)) => Err(not_jsonrpc("A message has either a `method` or an answer.")),
-            (None, None) => Err(not_jsonrpc(
-                "The message has neither a `method` nor an answer.",
-            )),
+            (None, None) => Err(not_jsonrpc("The message has neither a `method` nor an answer.")),
         }
     }
 
@@ -208,10 +192,7 @@ impl<'d> Members<'d> {
         match id {
             Some(id) => Ok(Message::Request { id, method }),
             None if method.starts_with("notifications/") => Ok(Message::Notification { method }),
-            None => Err(Rejection::new(
-                Cause::MissingId,
-                "A request needs an id: a string or a whole number.",
-            )),
+            None => Err(Rejection::new(Cause::MissingId, "A request needs an id: a string or a whole number.")),
         }
     }
 
@@ -230,13 +211,8 @@ impl<'d> Members<'d> {
             _ => id?,
         };
         match (sender, answer, &id) {
-            (Sender::Server, Answer::Error(_), _) | (_, _, Some(_)) => {
-                Ok(Message::Response { id, answer })
-            }
-            _ => Err(Rejection::new(
-                Cause::MissingId,
-                "A response needs the id of the request it answers.",
-            )),
+            (Sender::Server, Answer::Error(_), _) | (_, _, Some(_)) => Ok(Message::Response { id, answer }),
+            _ => Err(Rejection::new(Cause::MissingId, "A response needs the id of the request it answers.")),
         }
     }
 }

@@ -130,18 +130,14 @@ pub const TABLE: [[Cell; 7]; 4] = {
 /// # Errors
 /// If header and body do not agree, or on a version that does not exist.
 pub fn agree(headers: &HeaderMap, envelope: &Envelope<'_>) -> Result<Version, Rejection> {
-    agreed(headers, envelope)
-        .map_err(|rejection| rejection.of(envelope.id().map(super::envelope::Id::raw)))
+    agreed(headers, envelope).map_err(|rejection| rejection.of(envelope.id().map(super::envelope::Id::raw)))
 }
 
 fn agreed(headers: &HeaderMap, envelope: &Envelope<'_>) -> Result<Version, Rejection> {
     let header = version_header(headers)?;
     let header = header.as_deref();
     // A version that is no string is one that nobody knows.
-    let meta = envelope
-        .params
-        .meta_protocol_version()
-        .map(|value| value.as_str().unwrap_or(Cow::Borrowed("")));
+    let meta = envelope.params.meta_protocol_version().map(|value| value.as_str().unwrap_or(Cow::Borrowed("")));
     let meta = meta.as_deref();
     let (row, column) = (Header::of(header), Body::of(envelope, meta));
     let named = header.and_then(Version::parse).unwrap_or(Version::ASSUMED);
@@ -150,24 +146,16 @@ fn agreed(headers: &HeaderMap, envelope: &Envelope<'_>) -> Result<Version, Rejec
         Cell::Header => Ok(named),
         Cell::Same if header == meta => Ok(named),
         Cell::Offered => {
-            let offered = envelope
-                .params
-                .offered_version()
-                .as_deref()
-                .and_then(Version::parse);
-            Ok(offered
-                .filter(|version| version.era() == Era::Legacy)
-                .unwrap_or(Version::ASSUMED))
+            let offered = envelope.params.offered_version().as_deref().and_then(Version::parse);
+            Ok(offered.filter(|version| version.era() == Era::Legacy).unwrap_or(Version::ASSUMED))
         }
-        Cell::Unsupported if header == meta => Err(Rejection::unsupported_version(
-            header.unwrap_or_default(),
-            Some(Era::Modern),
-        )),
+        Cell::Unsupported if header == meta => {
+            Err(Rejection::unsupported_version(header.unwrap_or_default(), Some(Era::Modern)))
+        }
         Cell::Same | Cell::Unsupported => Err(refusal(Cause::HeaderMismatch)),
-        Cell::Refuse(Cause::UnsupportedVersion) => Err(Rejection::unsupported_version(
-            header.unwrap_or_default(),
-            None,
-        )),
+        Cell::Refuse(Cause::UnsupportedVersion) => {
+            Err(Rejection::unsupported_version(header.unwrap_or_default(), None))
+        }
         Cell::Refuse(cause) => Err(refusal(cause)),
     }
 }
@@ -178,20 +166,13 @@ fn agreed(headers: &HeaderMap, envelope: &Envelope<'_>) -> Result<Version, Rejec
 /// In the modern era ([`Cause::HttpMethod`]), and on a version that does not exist.
 pub fn without_body(headers: &HeaderMap) -> Result<Version, Rejection> {
     let header = version_header(headers)?;
-    match (
-        Header::of(header.as_deref()),
-        header.as_deref().and_then(Version::parse),
-    ) {
+    match (Header::of(header.as_deref()), header.as_deref().and_then(Version::parse)) {
         (Header::Absent, _) => Ok(Version::ASSUMED),
         (Header::Legacy, Some(version)) => Ok(version),
-        (Header::Modern, _) => Err(Rejection::new(
-            Cause::HttpMethod,
-            "The modern era of the protocol has only POST requests.",
-        )),
-        _ => Err(Rejection::unsupported_version(
-            header.as_deref().unwrap_or_default(),
-            None,
-        )),
+        (Header::Modern, _) => {
+            Err(Rejection::new(Cause::HttpMethod, "The modern era of the protocol has only POST requests."))
+        }
+        _ => Err(Rejection::unsupported_version(header.as_deref().unwrap_or_default(), None)),
     }
 }
 
@@ -200,25 +181,16 @@ fn version_header(headers: &HeaderMap) -> Result<Option<Cow<'_, str>>, Rejection
     let mut values = headers.get_all(PROTOCOL_VERSION).iter();
     let first = values.next();
     if values.next().is_some() {
-        return Err(Rejection::new(
-            Cause::DuplicateHeader,
-            "MCP-Protocol-Version occurs more than once.",
-        ));
+        return Err(Rejection::new(Cause::DuplicateHeader, "MCP-Protocol-Version occurs more than once."));
     }
     Ok(first.map(|value| String::from_utf8_lossy(value.as_bytes())))
 }
 
 fn refusal(cause: Cause) -> Rejection {
     let message = match cause {
-        Cause::MissingHeader => {
-            "The body's _meta names a protocol version: send the same in MCP-Protocol-Version."
-        }
-        Cause::InvalidParams => {
-            "This era requires params._meta[\"io.modelcontextprotocol/protocolVersion\"]."
-        }
-        Cause::EraMismatch => {
-            "MCP-Protocol-Version belongs to another era of the protocol than the body."
-        }
+        Cause::MissingHeader => "The body's _meta names a protocol version: send the same in MCP-Protocol-Version.",
+        Cause::InvalidParams => "This era requires params._meta[\"io.modelcontextprotocol/protocolVersion\"].",
+        Cause::EraMismatch => "MCP-Protocol-Version belongs to another era of the protocol than the body.",
         _ => "MCP-Protocol-Version and the version in the body's _meta differ.",
     };
     Rejection::new(cause, message)
@@ -249,15 +221,9 @@ pub fn markdown() -> String {
         for cell in row {
             table.push_str(&match cell {
                 Cell::Header => " the header's version |".to_owned(),
-                Cell::Same => format!(
-                    " the version, if both name the same; else `{}` |",
-                    Cause::HeaderMismatch
-                ),
+                Cell::Same => format!(" the version, if both name the same; else `{}` |", Cause::HeaderMismatch),
                 Cell::Assumed => format!(" {} is assumed |", Version::ASSUMED),
-                Cell::Offered => format!(
-                    " legacy: the version it offers, else {} |",
-                    Version::ASSUMED
-                ),
+                Cell::Offered => format!(" legacy: the version it offers, else {} |", Version::ASSUMED),
                 Cell::Unsupported => {
                     format!(
                         " `{}` if both name the same; else `{}` |",

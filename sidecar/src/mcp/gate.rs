@@ -30,11 +30,7 @@ impl Gate {
         for address in listen {
             let names = match address.ip() {
                 ip if ip.is_loopback() || ip.is_unspecified() => {
-                    vec![
-                        "localhost".to_owned(),
-                        "127.0.0.1".to_owned(),
-                        "[::1]".to_owned(),
-                    ]
+                    vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()]
                 }
                 IpAddr::V4(ip) => vec![ip.to_string()],
                 IpAddr::V6(ip) => vec![format!("[{ip}]")],
@@ -49,11 +45,7 @@ impl Gate {
         own.sort_unstable();
         own.dedup();
         let lower = |texts: &[String]| texts.iter().map(|text| text.to_ascii_lowercase()).collect();
-        Self {
-            own,
-            hosts: lower(hosts),
-            origins: lower(origins),
-        }
+        Self { own, hosts: lower(hosts), origins: lower(origins) }
     }
 
     /// Whether a request is addressed to this sidecar and comes from no foreign page. `uri` is the request's target, whose
@@ -62,30 +54,18 @@ impl Gate {
     /// # Errors
     /// [`Cause::Host`], [`Cause::Origin`].
     pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Rejection> {
-        let mut hosts = headers
-            .get_all(HOST)
-            .iter()
-            .map(http::HeaderValue::as_bytes);
+        let mut hosts = headers.get_all(HOST).iter().map(http::HeaderValue::as_bytes);
         let (host, more) = (hosts.next(), hosts.next());
-        let authority = uri
-            .authority()
-            .map(|authority| authority.as_str().as_bytes());
+        let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
         let known = more.is_none()
             && host.or(authority).is_some()
-            && [host, authority]
-                .into_iter()
-                .flatten()
-                .all(|host| self.is_own(host));
+            && [host, authority].into_iter().flatten().all(|host| self.is_own(host));
         if !known {
             let message = "The Host is not one of this sidecar's: call it by its address, or permit the name in \
                            listener.allowedHosts.";
             return Err(Rejection::new(Cause::Host, message));
         }
-        if headers
-            .get_all(ORIGIN)
-            .iter()
-            .any(|origin| !self.permits_origin(origin.as_bytes()))
-        {
+        if headers.get_all(ORIGIN).iter().any(|origin| !self.permits_origin(origin.as_bytes())) {
             let message = "Web pages of this Origin may not call this sidecar; permit it in listener.allowedOrigins.";
             return Err(Rejection::new(Cause::Origin, message));
         }
@@ -95,35 +75,21 @@ impl Gate {
     fn is_own(&self, host: &[u8]) -> bool {
         let is = |own: &String| own.as_bytes().eq_ignore_ascii_case(host);
         self.own.iter().any(is)
-            || self
-                .hosts
-                .iter()
-                .any(|own| is(own) || own.as_bytes().eq_ignore_ascii_case(name(host)))
+            || self.hosts.iter().any(|own| is(own) || own.as_bytes().eq_ignore_ascii_case(name(host)))
     }
 
     fn permits_origin(&self, origin: &[u8]) -> bool {
-        let http = origin
-            .get(..7)
-            .filter(|scheme| scheme.eq_ignore_ascii_case(b"http://"));
+        let http = origin.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case(b"http://"));
         http.is_some_and(|scheme| {
-            self.own
-                .iter()
-                .any(|own| own.as_bytes().eq_ignore_ascii_case(&origin[scheme.len()..]))
-        }) || self
-            .origins
-            .iter()
-            .any(|known| known.as_bytes().eq_ignore_ascii_case(origin))
+            self.own.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(&origin[scheme.len()..]))
+        }) || self.origins.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(origin))
     }
 }
 
 /// The host without its port, if that is a number.
 fn name(host: &[u8]) -> &[u8] {
     match host.iter().rposition(|byte| *byte == b':') {
-        Some(colon)
-            if colon + 1 < host.len() && host[colon + 1..].iter().all(u8::is_ascii_digit) =>
-        {
-            &host[..colon]
-        }
+        Some(colon) if colon + 1 < host.len() && host[colon + 1..].iter().all(u8::is_ascii_digit) => &host[..colon],
         _ => host,
     }
 }

@@ -29,13 +29,8 @@ pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub const PARAMETER_PREFIX: &str = "mcp-param-";
 
 /// Headers of which a request has at most one, beside every `Mcp-*`: somebody on the way could read another one.
-const SINGLE: [HeaderName; 5] = [
-    CONTENT_TYPE,
-    CONTENT_ENCODING,
-    http::header::CONTENT_LENGTH,
-    http::header::AUTHORIZATION,
-    LAST_EVENT_ID,
-];
+const SINGLE: [HeaderName; 5] =
+    [CONTENT_TYPE, CONTENT_ENCODING, http::header::CONTENT_LENGTH, http::header::AUTHORIZATION, LAST_EVENT_ID];
 
 /// Whether a request's headers are such that they mean one thing. Of every request, whatever its method.
 ///
@@ -46,16 +41,9 @@ pub fn check(headers: &HeaderMap) -> Result<(), Rejection> {
     for name in headers.keys() {
         let protocol = name.as_str().starts_with("mcp-");
         if (protocol || SINGLE.contains(name)) && headers.get_all(name).iter().nth(1).is_some() {
-            return Err(Rejection::new(
-                Cause::DuplicateHeader,
-                format!("`{name}` occurs more than once."),
-            ));
+            return Err(Rejection::new(Cause::DuplicateHeader, format!("`{name}` occurs more than once.")));
         }
-        if protocol
-            && headers
-                .get(name)
-                .is_some_and(|value| value.to_str().is_err())
-        {
+        if protocol && headers.get(name).is_some_and(|value| value.to_str().is_err()) {
             let message = format!("`{name}` is not visible ASCII: encode it as =?base64?…?=.");
             return Err(Rejection::new(Cause::InvalidHeader, message));
         }
@@ -74,42 +62,21 @@ pub fn check(headers: &HeaderMap) -> Result<(), Rejection> {
 /// # Errors
 /// [`Cause::ContentEncoding`], [`Cause::MediaType`], [`Cause::Charset`].
 pub fn check_body(headers: &HeaderMap) -> Result<(), Rejection> {
-    if headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
-    {
-        return Err(Rejection::new(
-            Cause::ContentEncoding,
-            "Encoded bodies are not read: send the JSON as it is.",
-        ));
+    if headers.get(CONTENT_ENCODING).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Rejection::new(Cause::ContentEncoding, "Encoded bodies are not read: send the JSON as it is."));
     }
     let media_type = || Rejection::new(Cause::MediaType, "Content-Type must be application/json.");
-    let value = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .ok_or_else(media_type)?;
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).ok_or_else(media_type)?;
     let mut parts = value.split(';');
-    if !parts.next().is_some_and(|part| {
-        part.trim_matches([' ', '\t'])
-            .eq_ignore_ascii_case("application/json")
-    }) {
+    if !parts.next().is_some_and(|part| part.trim_matches([' ', '\t']).eq_ignore_ascii_case("application/json")) {
         return Err(media_type());
     }
     for parameter in parts {
-        let (name, value) = parameter
-            .trim_matches([' ', '\t'])
-            .split_once('=')
-            .ok_or_else(media_type)?;
+        let (name, value) = parameter.trim_matches([' ', '\t']).split_once('=').ok_or_else(media_type)?;
         if !name.eq_ignore_ascii_case("charset") {
-            return Err(Rejection::new(
-                Cause::MediaType,
-                "Content-Type may have no parameter but charset=utf-8.",
-            ));
+            return Err(Rejection::new(Cause::MediaType, "Content-Type may have no parameter but charset=utf-8."));
         }
-        let value = value
-            .strip_prefix('"')
-            .and_then(|value| value.strip_suffix('"'))
-            .unwrap_or(value);
+        let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
         if !value.eq_ignore_ascii_case("utf-8") {
             return Err(Rejection::new(Cause::Charset, "The charset must be utf-8."));
         }
@@ -133,9 +100,7 @@ pub fn verify(
     match era {
         Era::Legacy => Ok(()),
         Era::Modern => verify_routing(headers, envelope)
-            .and_then(|()| {
-                parameters.map_or(Ok(()), |known| known.verify(headers, &envelope.params))
-            })
+            .and_then(|()| parameters.map_or(Ok(()), |known| known.verify(headers, &envelope.params)))
             .map_err(|rejection| rejection.of(envelope.id().map(super::envelope::Id::raw))),
     }
 }
@@ -195,27 +160,15 @@ fn protected(name: &str) -> bool {
     let name = name.trim_matches([' ', '\t']).to_ascii_lowercase();
     name.starts_with("mcp-")
         || SINGLE.iter().any(|single| single.as_str() == name)
-        || [
-            http::header::HOST,
-            http::header::ACCEPT,
-            http::header::ORIGIN,
-        ]
-        .iter()
-        .any(|known| known.as_str() == name)
+        || [http::header::HOST, http::header::ACCEPT, http::header::ORIGIN].iter().any(|known| known.as_str() == name)
 }
 
 fn mismatch(name: &HeaderName, source: &str) -> Rejection {
-    Rejection::new(
-        Cause::HeaderMismatch,
-        format!("`{name}` differs from {source} in the body."),
-    )
+    Rejection::new(Cause::HeaderMismatch, format!("`{name}` differs from {source} in the body."))
 }
 
 fn missing(name: &HeaderName) -> Rejection {
-    Rejection::new(
-        Cause::MissingHeader,
-        format!("`{name}` is missing; this era of the protocol requires it."),
-    )
+    Rejection::new(Cause::MissingHeader, format!("`{name}` is missing; this era of the protocol requires it."))
 }
 
 #[cfg(test)]

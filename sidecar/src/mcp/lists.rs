@@ -41,12 +41,7 @@ pub struct Item<'d> {
 
 impl List {
     /// Every kind of list.
-    pub const ALL: [Self; 4] = [
-        Self::Tools,
-        Self::Resources,
-        Self::ResourceTemplates,
-        Self::Prompts,
-    ];
+    pub const ALL: [Self; 4] = [Self::Tools, Self::Resources, Self::ResourceTemplates, Self::Prompts];
 
     /// The member of a result that is the list, and the member of an item by which it is called.
     fn keys(self) -> (&'static str, &'static str) {
@@ -88,19 +83,12 @@ pub fn filter<'d>(
     };
     let (array_key, name_key) = list.keys();
     let found = Members::find(result, array_key)?;
-    let array = found
-        .array
-        .filter(|array| array.kind() == Kind::Array)
-        .ok_or(ListError::NoArray(array_key))?;
+    let array = found.array.filter(|array| array.kind() == Kind::Array).ok_or(ListError::NoArray(array_key))?;
     let mut edits = Edits::default();
     let mut kept = Vec::new();
     let mut hidden = false;
     for definition in array.items() {
-        let item = Item {
-            list,
-            name: name(definition, array_key, name_key)?,
-            definition,
-        };
+        let item = Item { list, name: name(definition, array_key, name_key)?, definition };
         if keep(&item) {
             kept.push(definition.raw());
         } else {
@@ -121,11 +109,7 @@ pub fn filter<'d>(
 }
 
 /// The name of an item, if no reader can take another one for it.
-fn name<'d>(
-    item: Value<'d>,
-    array_key: &'static str,
-    name_key: &'static str,
-) -> Result<Cow<'d, str>, ListError> {
+fn name<'d>(item: Value<'d>, array_key: &'static str, name_key: &'static str) -> Result<Cow<'d, str>, ListError> {
     let mut name = None;
     for (key, value) in item.members() {
         if key == name_key {
@@ -146,17 +130,11 @@ struct Members<'d> {
 
 impl<'d> Members<'d> {
     fn find(result: Value<'d>, array_key: &'static str) -> Result<Self, ListError> {
-        let mut found = Self {
-            array: None,
-            ttl: None,
-            scope: None,
-        };
+        let mut found = Self { array: None, ttl: None, scope: None };
         for (key, value) in result.members() {
-            for (known, slot) in [
-                (array_key, &mut found.array),
-                ("ttlMs", &mut found.ttl),
-                ("cacheScope", &mut found.scope),
-            ] {
+            for (known, slot) in
+                [(array_key, &mut found.array), ("ttlMs", &mut found.ttl), ("cacheScope", &mut found.scope)]
+            {
                 if key == known {
                     *slot = Some(value);
                 } else if is_case_variant(&key, known) {
@@ -170,10 +148,7 @@ impl<'d> Members<'d> {
     /// Writes both hints, in place where they stand, else at the front.
     fn make_uncacheable(&self, result: Value<'d>, edits: &mut Edits) {
         let front = result.span().start + 1;
-        for (key, member, value) in [
-            ("ttlMs", self.ttl, "0"),
-            ("cacheScope", self.scope, "\"private\""),
-        ] {
+        for (key, member, value) in [("ttlMs", self.ttl, "0"), ("cacheScope", self.scope, "\"private\"")] {
             match member {
                 Some(member) if member.raw() == value.as_bytes() => {}
                 Some(member) => edits.push(member.span(), value.into()),

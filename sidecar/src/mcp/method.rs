@@ -118,20 +118,8 @@ impl Row {
     }
 }
 
-const fn row(
-    sender: Sender,
-    form: Form,
-    method: &'static str,
-    legacy: Handling,
-    modern: Handling,
-) -> Row {
-    Row {
-        method,
-        sender,
-        form,
-        legacy,
-        modern,
-    }
+const fn row(sender: Sender, form: Form, method: &'static str, legacy: Handling, modern: Handling) -> Row {
+    Row { method, sender, form, legacy, modern }
 }
 
 /// The table. Calls come first, because they are looked up most.
@@ -216,10 +204,7 @@ pub fn markdown() -> String {
             Form::Notification => ", notification",
         };
         let (legacy, modern) = (row.legacy.sentence(), row.modern.sentence());
-        table.push_str(&format!(
-            "| {sender}{form} | `{}` | {legacy} | {modern} |\n",
-            row.method
-        ));
+        table.push_str(&format!("| {sender}{form} | `{}` | {legacy} | {modern} |\n", row.method));
     }
     table.push_str("| either | any other | denied | denied |\n");
     table
@@ -237,9 +222,7 @@ impl Handling {
             Self::Filter(_) => "relayed, the list filtered".into(),
             Self::Listen => "decided as a call of each resource and task".into(),
             Self::Task => "only for a task of this grant".into(),
-            Self::ServerRequest(kind) => {
-                format!("decided by `serverRequests.{}`", kind.as_str()).into()
-            }
+            Self::ServerRequest(kind) => format!("decided by `serverRequests.{}`", kind.as_str()).into(),
             Self::Deny => "denied".into(),
         }
     }

@@ -164,13 +164,7 @@ pub struct Rejection {
 impl Rejection {
     /// A rejection without an id.
     pub fn new(cause: Cause, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            cause,
-            status: cause.status(),
-            message: message.into(),
-            id: None,
-            versions: None,
-        }
+        Self { cause, status: cause.status(), message: message.into(), id: None, versions: None }
     }
 
     /// The same rejection of the message that has this id, given as it was written.
@@ -184,9 +178,7 @@ impl Rejection {
     /// answered 404; a legacy request 200, because a legacy client takes 404 for the end of its session, and a legacy
     /// notification 400.
     pub fn method_unknown(era: Era, id: Option<&[u8]>) -> Self {
-        let message = format!(
-            "Method not found: Reeve relays no such method in the {era} era of the protocol."
-        );
+        let message = format!("Method not found: Reeve relays no such method in the {era} era of the protocol.");
         let mut rejection = Self::new(Cause::MethodUnknown, message).of(id);
         rejection.status = match (era, id) {
             (Era::Modern, _) => StatusCode::NOT_FOUND,
@@ -199,10 +191,7 @@ impl Rejection {
     /// Of a version that is not known. `era`: the only era whose versions could be spoken instead, if there is only one.
     pub(super) fn unsupported_version(requested: &str, era: Option<Era>) -> Self {
         let requested: String = requested.chars().take(64).collect();
-        let message = format!(
-            "Unsupported protocol version; supported: {}.",
-            supported(era).join(", ")
-        );
+        let message = format!("Unsupported protocol version; supported: {}.", supported(era).join(", "));
         let mut rejection = Self::new(Cause::UnsupportedVersion, message);
         rejection.versions = Some((requested.into(), era));
         rejection
@@ -216,16 +205,8 @@ impl Rejection {
     /// The answer's body, a JSON-RPC error. Without an id where none could be read: `null` is in no version's schema, and
     /// some clients wait for ever on it.
     pub fn body(&self) -> Bytes {
-        let data = self.versions.as_ref().map(|(requested, era)| Versions {
-            supported: supported(*era),
-            requested,
-        });
-        super::answer::error(
-            self.id.as_deref(),
-            self.code(),
-            &self.message,
-            data.as_ref(),
-        )
+        let data = self.versions.as_ref().map(|(requested, era)| Versions { supported: supported(*era), requested });
+        super::answer::error(self.id.as_deref(), self.code(), &self.message, data.as_ref())
     }
 }
 
@@ -238,12 +219,7 @@ struct Versions<'a> {
 
 fn supported(era: Option<Era>) -> Vec<&'static str> {
     let spoken = |version: &Version| era.is_none_or(|era| version.era() == era);
-    Version::ALL
-        .into_iter()
-        .rev()
-        .filter(spoken)
-        .map(Version::as_str)
-        .collect()
+    Version::ALL.into_iter().rev().filter(spoken).map(Version::as_str).collect()
 }
 
 impl From<ParseError> for Rejection {
@@ -259,11 +235,9 @@ impl From<ParseError> for Rejection {
             ParseErrorKind::TooDeep => Cause::TooDeep,
             ParseErrorKind::TooManyTokens => Cause::TooManyValues,
             ParseErrorKind::TrailingData => Cause::TrailingData,
+            ParseErrorKind::TooLong => Cause::TooLarge,
         };
-        Self::new(
-            cause,
-            format!("The body is not one strict JSON document: {error}."),
-        )
+        Self::new(cause, format!("The body is not one strict JSON document: {error}."))
     }
 }
 
@@ -279,62 +253,39 @@ mod tests {
         assert_eq!(labels.len(), Cause::ALL.len());
         for cause in Cause::ALL {
             assert!(cause.meaning().ends_with('.'), "{cause}");
-            let standard = matches!(
-                cause.code(),
-                -32700 | -32600 | -32601 | -32602 | -32020 | -32022
-            );
-            assert!(
-                standard || cause.code() == i64::from(cause.status().as_u16()),
-                "{cause}"
-            );
+            let standard = matches!(cause.code(), -32700 | -32600 | -32601 | -32602 | -32020 | -32022);
+            assert!(standard || cause.code() == i64::from(cause.status().as_u16()), "{cause}");
         }
     }
 
     #[test]
     fn the_table_shows_every_cause() {
         assert_eq!(Cause::markdown().lines().count(), Cause::ALL.len() + 2);
-        assert!(
-            Cause::markdown()
-                .contains("| `batch` | 400 | -32600 | The body is a batch of messages. |")
-        );
+        assert!(Cause::markdown().contains("| `batch` | 400 | -32600 | The body is a batch of messages. |"));
     }
 
     #[test]
     fn an_unknown_id_is_left_out_and_a_known_one_is_echoed_byte_for_byte() {
         let rejection = Rejection::new(Cause::Batch, "One message, please.");
-        let expected: &[u8] =
-            br#"{"jsonrpc":"2.0","error":{"code":-32600,"message":"One message, please."}}"#;
+        let expected: &[u8] = br#"{"jsonrpc":"2.0","error":{"code":-32600,"message":"One message, please."}}"#;
         assert_eq!(rejection.body(), expected);
-        let expected: &[u8] = br#"{"jsonrpc":"2.0","id":"\u0061","error":{"code":-32600,"message":"One message, please."}}"#;
+        let expected: &[u8] =
+            br#"{"jsonrpc":"2.0","id":"\u0061","error":{"code":-32600,"message":"One message, please."}}"#;
         assert_eq!(rejection.of(Some(br#""\u0061""#)).body(), expected);
     }
 
     #[test]
     fn an_unknown_method_ends_no_legacy_session() {
-        assert_eq!(
-            Rejection::method_unknown(Era::Legacy, Some(b"1")).status,
-            StatusCode::OK
-        );
-        assert_eq!(
-            Rejection::method_unknown(Era::Legacy, None).status,
-            StatusCode::BAD_REQUEST
-        );
-        assert_eq!(
-            Rejection::method_unknown(Era::Modern, Some(b"1")).status,
-            StatusCode::NOT_FOUND
-        );
+        assert_eq!(Rejection::method_unknown(Era::Legacy, Some(b"1")).status, StatusCode::OK);
+        assert_eq!(Rejection::method_unknown(Era::Legacy, None).status, StatusCode::BAD_REQUEST);
+        assert_eq!(Rejection::method_unknown(Era::Modern, Some(b"1")).status, StatusCode::NOT_FOUND);
     }
 
     #[test]
     fn an_unsupported_version_is_told_which_are_supported() {
-        let body = Rejection::unsupported_version("v9", Some(Era::Modern))
-            .of(Some(b"7"))
-            .body();
+        let body = Rejection::unsupported_version("v9", Some(Era::Modern)).of(Some(b"7")).body();
         let text = std::str::from_utf8(&body).unwrap();
-        assert!(
-            text.ends_with(r#""data":{"supported":["2026-07-28"],"requested":"v9"}}}"#),
-            "{text}"
-        );
+        assert!(text.ends_with(r#""data":{"supported":["2026-07-28"],"requested":"v9"}}}"#), "{text}");
         assert_eq!(supported(None).first(), Some(&"2026-07-28"));
         assert_eq!(supported(None).len(), Version::ALL.len());
     }

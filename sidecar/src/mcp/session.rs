@@ -57,9 +57,7 @@ pub fn is_session_id(text: &str) -> bool {
 impl Sessions {
     /// No sessions, and room for `capacity`.
     pub fn new(capacity: NonZeroUsize) -> Self {
-        Self {
-            known: Recent::new(capacity),
-        }
+        Self { known: Recent::new(capacity) }
     }
 
     /// Notes that `server` gave `session` to `grant`. Returns the changes to log: the session that had to make room, and
@@ -67,30 +65,19 @@ impl Sessions {
     pub fn begin(&mut self, server: &str, session: &str, grant: &Arc<str>) -> Vec<SessionChange> {
         let key = key("session", server, session, None);
         let evicted = self.known.insert(key, Arc::clone(grant));
-        let begin = SessionChange::Begin {
-            session: hex(&key),
-            grant: grant.to_string(),
-        };
-        evicted
-            .map(|(key, _)| SessionChange::End { session: hex(&key) })
-            .into_iter()
-            .chain([begin])
-            .collect()
+        let begin = SessionChange::Begin { session: hex(&key), grant: grant.to_string() };
+        evicted.map(|(key, _)| SessionChange::End { session: hex(&key) }).into_iter().chain([begin]).collect()
     }
 
     /// Whether `server` gave `session` to `grant`. Asking makes the session the most recently used.
     pub fn check(&mut self, server: &str, session: &str, grant: &str) -> bool {
-        self.known
-            .get(&key("session", server, session, None))
-            .is_some_and(|owner| **owner == *grant)
+        self.known.get(&key("session", server, session, None)).is_some_and(|owner| **owner == *grant)
     }
 
     /// Forgets a session: the agent deleted it, or the server no longer knows it. Returns the change to log.
     pub fn end(&mut self, server: &str, session: &str) -> Option<SessionChange> {
         let key = key("session", server, session, None);
-        self.known
-            .remove(&key)
-            .map(|_| SessionChange::End { session: hex(&key) })
+        self.known.remove(&key).map(|_| SessionChange::End { session: hex(&key) })
     }
 
     /// Applies a change that was logged before a restart; one whose digest cannot be read is passed over.
@@ -111,10 +98,7 @@ impl Sessions {
 
     /// What a fresh log begins with: the sessions that are known, least recently used first.
     pub fn snapshot(&self) -> impl Iterator<Item = SessionChange> {
-        self.known.iter().map(|(key, grant)| SessionChange::Begin {
-            session: hex(key),
-            grant: grant.to_string(),
-        })
+        self.known.iter().map(|(key, grant)| SessionChange::Begin { session: hex(key), grant: grant.to_string() })
     }
 
     /// How many sessions are known.
@@ -153,15 +137,12 @@ impl<T> Open<T> {
     /// No requests, and room for `capacity`. When there is no room the request that has waited longest is forgotten: its
     /// answer is then one to no request.
     pub fn new(capacity: NonZeroUsize) -> Self {
-        Self {
-            waiting: Recent::new(capacity),
-        }
+        Self { waiting: Recent::new(capacity) }
     }
 
     /// Notes a request. `session`: empty where there is none.
     pub fn insert(&mut self, server: &str, session: &str, id: &Id<'_>, about: T) {
-        self.waiting
-            .insert(key("open", server, session, Some(id)), about);
+        self.waiting.insert(key("open", server, session, Some(id)), about);
     }
 
     /// The request that this id answers, which is thereby no longer open.
@@ -207,13 +188,12 @@ fn key(kind: &str, server: &str, session: &str, id: Option<&Id<'_>>) -> Key {
 }
 
 fn hex(key: &Key) -> String {
-    key.iter()
-        .fold(String::with_capacity(32), |mut text, byte| {
-            for digit in [byte >> 4, byte & 15] {
-                text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
-            }
-            text
-        })
+    key.iter().fold(String::with_capacity(32), |mut text, byte| {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+        }
+        text
+    })
 }
 
 fn unhex(text: &str) -> Option<Key> {

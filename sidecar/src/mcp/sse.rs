@@ -22,9 +22,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SseError {
     /// An event outgrows its bound.
-    #[error(
-        "an event of the stream is larger than {limit} bytes; raise the server's maxEventBytes if that is meant"
-    )]
+    #[error("an event of the stream is larger than {limit} bytes; raise the server's maxEventBytes if that is meant")]
     EventTooLarge {
         /// The bound, in bytes.
         limit: usize,
@@ -119,11 +117,7 @@ impl Scanner {
         let comment = self.line == 0 && self.text(end).starts_with(b":");
         self.read_line(end);
         let raw = self.buffer.split().freeze();
-        Ok(Some(if comment {
-            Piece::Between(raw)
-        } else {
-            Piece::Event(self.event.finish(raw))
-        }))
+        Ok(Some(if comment { Piece::Between(raw) } else { Piece::Event(self.event.finish(raw)) }))
     }
 
     /// Takes the line that ends at `end`, where there is a CR or LF, and with it the piece that it completes.
@@ -145,9 +139,7 @@ impl Scanner {
         self.read_line(end);
         if blank {
             let raw = self.take(next);
-            return Ok(Some(Piece::Event(
-                std::mem::take(&mut self.event).finish(raw),
-            )));
+            return Ok(Some(Piece::Event(std::mem::take(&mut self.event).finish(raw))));
         }
         self.line = next;
         self.searched = next;
@@ -163,11 +155,7 @@ impl Scanner {
     /// The line under way, without a byte order mark before the first.
     fn text(&self, end: usize) -> &[u8] {
         let line = &self.buffer[self.line..end];
-        if self.at_start {
-            line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line)
-        } else {
-            line
-        }
+        if self.at_start { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line) } else { line }
     }
 
     fn take(&mut self, length: usize) -> Bytes {
@@ -178,9 +166,7 @@ impl Scanner {
 
     fn check(&self, length: usize) -> Result<(), SseError> {
         if length > self.max_event_bytes {
-            return Err(SseError::EventTooLarge {
-                limit: self.max_event_bytes,
-            });
+            return Err(SseError::EventTooLarge { limit: self.max_event_bytes });
         }
         Ok(())
     }

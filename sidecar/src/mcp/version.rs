@@ -46,22 +46,15 @@ pub enum Version {
 
 impl Version {
     /// Every version, oldest first.
-    pub const ALL: [Self; 5] = [
-        Self::V2024_11_05,
-        Self::V2025_03_26,
-        Self::V2025_06_18,
-        Self::V2025_11_25,
-        Self::V2026_07_28,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::V2024_11_05, Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25, Self::V2026_07_28];
 
     /// What a message without a version header speaks (specification 2025-06-18, "Protocol Version Header").
     pub const ASSUMED: Self = Self::V2025_03_26;
 
     /// The version of this exact name.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|version| version.as_str() == text)
+        Self::ALL.into_iter().find(|version| version.as_str() == text)
     }
 
     /// Its name on the wire.
@@ -78,9 +71,7 @@ impl Version {
     /// The era it belongs to.
     pub fn era(self) -> Era {
         match self {
-            Self::V2024_11_05 | Self::V2025_03_26 | Self::V2025_06_18 | Self::V2025_11_25 => {
-                Era::Legacy
-            }
+            Self::V2024_11_05 | Self::V2025_03_26 | Self::V2025_06_18 | Self::V2025_11_25 => Era::Legacy,
             Self::V2026_07_28 => Era::Modern,
         }
     }
@@ -107,15 +98,7 @@ mod tests {
 
     #[test]
     fn what_was_never_published_is_no_version() {
-        for text in [
-            "",
-            "2024-10-07",
-            "2026-07-29",
-            "2099-01-01",
-            "2025-11-25 ",
-            "v2025-11-25",
-            "DRAFT-2026-v1",
-        ] {
+        for text in ["", "2024-10-07", "2026-07-29", "2099-01-01", "2025-11-25 ", "v2025-11-25", "DRAFT-2026-v1"] {
             assert_eq!(Version::parse(text), None, "{text}");
         }
     }

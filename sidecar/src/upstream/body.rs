@@ -16,10 +16,7 @@ impl http_body::Body for Body {
     type Data = Bytes;
     type Error = UpstreamError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let _ = cx;
         todo!()
     }

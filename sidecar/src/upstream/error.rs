@@ -92,11 +92,7 @@ pub struct UpstreamError {
 impl UpstreamError {
     /// What the agent reads: one sentence that names the server and the cause.
     pub fn message(&self) -> String {
-        format!(
-            "The MCP server {:?} {}.",
-            self.server,
-            self.cause.sentence()
-        )
+        format!("The MCP server {:?} {}.", self.server, self.cause.sentence())
     }
 }
 

@@ -36,9 +36,7 @@ impl<'d> Id<'d> {
         let meaning = match value.kind() {
             Kind::String => value.as_str().map(Meaning::Text),
             Kind::Number => match value.as_number() {
-                Some(Number::Int(number)) if whole(raw) && number.abs() <= MAX_SAFE => {
-                    Some(Meaning::Number(number))
-                }
+                Some(Number::Int(number)) if whole(raw) && number.abs() <= MAX_SAFE => Some(Meaning::Number(number)),
                 _ => None,
             },
             _ => None,

@@ -48,15 +48,9 @@ impl<'d> Params<'d> {
             return Ok(Self::default());
         };
         if params.kind() != Kind::Object {
-            return Err(Rejection::new(
-                Cause::NotJsonRpc,
-                "`params` must be an object.",
-            ));
+            return Err(Rejection::new(Cause::NotJsonRpc, "`params` must be an object."));
         }
-        let mut read = Self {
-            all: Some(params),
-            ..Self::default()
-        };
+        let mut read = Self { all: Some(params), ..Self::default() };
         let mut meta = None;
         for (key, value) in params.members() {
             let slot = match key.as_ref() {
@@ -83,10 +77,7 @@ impl<'d> Params<'d> {
         if let Some(meta) = meta {
             read.read_meta(meta)?;
         }
-        for (object, known) in [
-            (read.reference, keys::REFERENCE),
-            (read.notifications, keys::LISTEN),
-        ] {
+        for (object, known) in [(read.reference, keys::REFERENCE), (read.notifications, keys::LISTEN)] {
             for (key, _) in object.into_iter().flat_map(Value::members) {
                 keys::check(&key, known)?;
             }
@@ -96,10 +87,7 @@ impl<'d> Params<'d> {
 
     fn read_meta(&mut self, meta: Value<'d>) -> Result<(), Rejection> {
         if meta.kind() != Kind::Object {
-            return Err(Rejection::new(
-                Cause::InvalidParams,
-                "`params._meta` must be an object.",
-            ));
+            return Err(Rejection::new(Cause::InvalidParams, "`params._meta` must be an object."));
         }
         for (key, value) in meta.members() {
             match key.as_ref() {
@@ -160,9 +148,7 @@ impl<'d> Params<'d> {
     /// # Errors
     /// If it is there but not a string.
     pub fn cursor(&self) -> Result<Option<Cow<'d, str>>, Rejection> {
-        self.cursor
-            .map(|cursor| required(Some(cursor), "`params.cursor` must be a string."))
-            .transpose()
+        self.cursor.map(|cursor| required(Some(cursor), "`params.cursor` must be a string.")).transpose()
     }
 
     /// What a completion is about: `params.ref`.
@@ -170,7 +156,8 @@ impl<'d> Params<'d> {
     /// # Errors
     /// If it is neither a `ref/prompt` with a name nor a `ref/resource` with a URI.
     pub fn reference(&self) -> Result<Reference<'d>, Rejection> {
-        const WRONG: &str = "`params.ref` must be {\"type\":\"ref/prompt\",\"name\":…} or {\"type\":\"ref/resource\",\"uri\":…}.";
+        const WRONG: &str =
+            "`params.ref` must be {\"type\":\"ref/prompt\",\"name\":…} or {\"type\":\"ref/resource\",\"uri\":…}.";
         let reference = self.reference.ok_or_else(|| invalid(WRONG))?;
         match reference.get("type").and_then(Value::as_str).as_deref() {
             Some("ref/prompt") => required(reference.get("name"), WRONG).map(Reference::Prompt),
@@ -184,10 +171,7 @@ impl<'d> Params<'d> {
     /// # Errors
     /// If `notifications` is not an object, or this member there but not an array of strings.
     pub fn resource_subscriptions(&self) -> Result<Vec<Cow<'d, str>>, Rejection> {
-        self.listened(
-            "resourceSubscriptions",
-            "`params.notifications.resourceSubscriptions` must be an array of URIs.",
-        )
+        self.listened("resourceSubscriptions", "`params.notifications.resourceSubscriptions` must be an array of URIs.")
     }
 
     /// The tasks whose progress a listener asks for: `params.notifications.taskIds`.
@@ -195,23 +179,15 @@ impl<'d> Params<'d> {
     /// # Errors
     /// As [`Params::resource_subscriptions`].
     pub fn listened_tasks(&self) -> Result<Vec<Cow<'d, str>>, Rejection> {
-        self.listened(
-            "taskIds",
-            "`params.notifications.taskIds` must be an array of strings.",
-        )
+        self.listened("taskIds", "`params.notifications.taskIds` must be an array of strings.")
     }
 
     fn listened(&self, key: &str, wrong: &'static str) -> Result<Vec<Cow<'d, str>>, Rejection> {
-        let filter = self
-            .notifications
-            .filter(|value| value.kind() == Kind::Object);
+        let filter = self.notifications.filter(|value| value.kind() == Kind::Object);
         let filter = filter.ok_or_else(|| invalid("`params.notifications` must be an object."))?;
         match filter.get(key) {
             None => Ok(Vec::new()),
-            Some(list) if list.kind() == Kind::Array => list
-                .items()
-                .map(|item| required(Some(item), wrong))
-                .collect(),
+            Some(list) if list.kind() == Kind::Array => list.items().map(|item| required(Some(item), wrong)).collect(),
             Some(_) => Err(invalid(wrong)),
         }
     }

@@ -12,27 +12,15 @@ use crate::mcp::rejection::{Cause, Rejection};
 ///
 /// # Errors
 /// If the value is not visible ASCII, or its Base64 is not canonical or not UTF-8: servers differ in what they make of it.
-pub(super) fn decode<'h>(
-    name: &HeaderName,
-    value: &'h HeaderValue,
-) -> Result<Cow<'h, str>, Rejection> {
+pub(super) fn decode<'h>(name: &HeaderName, value: &'h HeaderValue) -> Result<Cow<'h, str>, Rejection> {
     let invalid = |what: &str| Rejection::new(Cause::InvalidHeader, format!("`{name}` {what}."));
-    let text = value
-        .to_str()
-        .map_err(|_| invalid("is not visible ASCII: encode it as =?base64?…?="))?;
+    let text = value.to_str().map_err(|_| invalid("is not visible ASCII: encode it as =?base64?…?="))?;
     let text = text.trim_matches([' ', '\t']);
-    let Some(encoded) = text
-        .strip_prefix("=?base64?")
-        .and_then(|rest| rest.strip_suffix("?="))
-    else {
+    let Some(encoded) = text.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) else {
         return Ok(Cow::Borrowed(text));
     };
-    let bytes = STANDARD
-        .decode(encoded)
-        .map_err(|_| invalid("is not canonical Base64"))?;
-    String::from_utf8(bytes)
-        .map(Cow::Owned)
-        .map_err(|_| invalid("is not the Base64 of UTF-8"))
+    let bytes = STANDARD.decode(encoded).map_err(|_| invalid("is not canonical Base64"))?;
+    String::from_utf8(bytes).map(Cow::Owned).map_err(|_| invalid("is not the Base64 of UTF-8"))
 }
 
 #[cfg(test)]
@@ -41,9 +29,7 @@ mod tests {
 
     fn decoded(text: &'static str) -> Option<String> {
         let name = HeaderName::from_static("mcp-name");
-        decode(&name, &HeaderValue::from_static(text))
-            .ok()
-            .map(Cow::into_owned)
+        decode(&name, &HeaderValue::from_static(text)).ok().map(Cow::into_owned)
     }
 
     #[test]
@@ -62,12 +48,7 @@ mod tests {
 
     #[test]
     fn markers_in_other_case_or_alone_are_literal() {
-        for value in [
-            "=?BASE64?SGVsbG8=?=",
-            "=?base64?SGVsbG8=",
-            "SGVsbG8=?=",
-            "=?Base64?SGVsbG8=?=",
-        ] {
+        for value in ["=?BASE64?SGVsbG8=?=", "=?base64?SGVsbG8=", "SGVsbG8=?=", "=?Base64?SGVsbG8=?="] {
             assert_eq!(decoded(value).as_deref(), Some(value), "{value}");
         }
     }
@@ -88,9 +69,6 @@ mod tests {
 
     #[test]
     fn white_space_around_a_value_is_not_part_of_it() {
-        assert_eq!(
-            decoded("  get_datastore\t").as_deref(),
-            Some("get_datastore")
-        );
+        assert_eq!(decoded("  get_datastore\t").as_deref(), Some("get_datastore"));
     }
 }

@@ -1,9 +1,9 @@
 //! What crosses the sidecar, in either direction, and what ends at it.
 
 use http::header::{
-    ACCEPT_ENCODING, ALT_SVC, CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, EXPECT, FORWARDED,
-    HOST, HeaderName, LOCATION, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, REFRESH,
-    STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, ALT_SVC, CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, EXPECT, FORWARDED, HOST, HeaderName,
+    LOCATION, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, REFRESH, STRICT_TRANSPORT_SECURITY, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue};
 
@@ -25,21 +25,11 @@ use crate::mcp::version::Era;
 pub fn for_upstream(headers: &mut HeaderMap, era: Era, credential: Option<&HeaderName>) {
     drop_where(headers, |name| {
         is_hop_by_hop(name)
-            || [
-                HOST,
-                ORIGIN,
-                ACCEPT_ENCODING,
-                CONTENT_LENGTH,
-                EXPECT,
-                FORWARDED,
-            ]
-            .contains(name)
+            || [HOST, ORIGIN, ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, FORWARDED].contains(name)
             || credential == Some(name)
             || speaks_for_proxies(name.as_str())
             || match era {
-                Era::Legacy => {
-                    *name == METHOD || *name == NAME || name.as_str().starts_with(PARAMETER_PREFIX)
-                }
+                Era::Legacy => *name == METHOD || *name == NAME || name.as_str().starts_with(PARAMETER_PREFIX),
                 Era::Modern => *name == SESSION_ID || *name == LAST_EVENT_ID,
             }
     });
@@ -53,40 +43,22 @@ pub fn for_upstream(headers: &mut HeaderMap, era: Era, credential: Option<&Heade
 pub fn for_agent(headers: &mut HeaderMap, era: Era) {
     drop_where(headers, |name| {
         is_hop_by_hop(name)
-            || [
-                CONTENT_LENGTH,
-                ALT_SVC,
-                LOCATION,
-                CONTENT_LOCATION,
-                REFRESH,
-                STRICT_TRANSPORT_SECURITY,
-            ]
-            .contains(name)
+            || [CONTENT_LENGTH, ALT_SVC, LOCATION, CONTENT_LOCATION, REFRESH, STRICT_TRANSPORT_SECURITY].contains(name)
             || (era == Era::Modern && *name == SESSION_ID)
     });
 }
 
 /// The names that `Connection` declares to be hop-by-hop, as they are written.
 pub(super) fn named_in_connection(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let values = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value: &HeaderValue| value.to_str().ok());
-    values
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
+    let values = headers.get_all(CONNECTION).iter().filter_map(|value: &HeaderValue| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim).filter(|name| !name.is_empty())
 }
 
 fn drop_where(headers: &mut HeaderMap, is_dropped: impl Fn(&HeaderName) -> bool) {
-    let named: Vec<HeaderName> = named_in_connection(headers)
-        .filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok())
-        .collect();
-    let dropped: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| is_dropped(name) || named.contains(name))
-        .cloned()
-        .collect();
+    let named: Vec<HeaderName> =
+        named_in_connection(headers).filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok()).collect();
+    let dropped: Vec<HeaderName> =
+        headers.keys().filter(|name| is_dropped(name) || named.contains(name)).cloned().collect();
     for name in dropped {
         headers.remove(name);
     }
@@ -94,20 +66,8 @@ fn drop_where(headers: &mut HeaderMap, is_dropped: impl Fn(&HeaderName) -> bool)
 
 /// RFC 9110 section 7.6.1, and what older software uses.
 fn is_hop_by_hop(name: &HeaderName) -> bool {
-    [
-        CONNECTION,
-        TE,
-        TRAILER,
-        TRANSFER_ENCODING,
-        UPGRADE,
-        PROXY_AUTHENTICATE,
-        PROXY_AUTHORIZATION,
-    ]
-    .contains(name)
-        || matches!(
-            name.as_str(),
-            "keep-alive" | "proxy-connection" | "http2-settings"
-        )
+    [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION].contains(name)
+        || matches!(name.as_str(), "keep-alive" | "proxy-connection" | "http2-settings")
         || name.as_str().starts_with("sec-websocket-")
 }
 

@@ -32,10 +32,7 @@ impl ParameterHeaders {
     }
 
     fn collect(&mut self, schema: Value<'_>, path: &mut Vec<String>) {
-        let properties = schema
-            .get("properties")
-            .into_iter()
-            .flat_map(Value::members);
+        let properties = schema.get("properties").into_iter().flat_map(Value::members);
         for (key, property) in properties {
             if self.entries.len() >= MAX_HEADERS || path.len() >= MAX_DEPTH {
                 return;
@@ -57,11 +54,7 @@ impl ParameterHeaders {
     /// Whether each header that is there says what the argument says. One that is missing is the server's to refuse: it
     /// alone knows whether its schema has changed since it was seen.
     pub(super) fn verify(&self, headers: &HeaderMap, params: &Params<'_>) -> Result<(), Rejection> {
-        if self.entries.is_empty()
-            || !headers
-                .keys()
-                .any(|name| name.as_str().starts_with(PARAMETER_PREFIX))
-        {
+        if self.entries.is_empty() || !headers.keys().any(|name| name.as_str().starts_with(PARAMETER_PREFIX)) {
             return Ok(());
         }
         let arguments = params.arguments()?;
@@ -70,8 +63,7 @@ impl ParameterHeaders {
                 continue;
             };
             let text = encoding::decode(name, value)?;
-            let argument =
-                arguments.and_then(|all| path.iter().try_fold(all, |at, key| at.get(key)));
+            let argument = arguments.and_then(|all| path.iter().try_fold(all, |at, key| at.get(key)));
             if !argument.is_some_and(|argument| says(argument, &text)) {
                 let message = format!("`{name}` differs from the argument that it repeats.");
                 return Err(Rejection::new(Cause::HeaderMismatch, message));
@@ -85,30 +77,19 @@ impl ParameterHeaders {
 fn says(argument: Value<'_>, text: &str) -> bool {
     match argument.kind() {
         Kind::String => argument.as_str().is_some_and(|string| string == text),
-        Kind::Bool => argument
-            .as_bool()
-            .is_some_and(|flag| text == if flag { "true" } else { "false" }),
-        Kind::Number => argument
-            .as_number()
-            .is_some_and(|number| equals(number, text)),
+        Kind::Bool => argument.as_bool().is_some_and(|flag| text == if flag { "true" } else { "false" }),
+        Kind::Number => argument.as_number().is_some_and(|number| equals(number, text)),
         Kind::Null | Kind::Array | Kind::Object => false,
     }
 }
 
 fn equals(number: Number, text: &str) -> bool {
-    let plain = text
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E'));
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E'));
     match number {
         Number::Int(number) if text.parse() == Ok(number) => true,
         Number::UInt(number) if text.parse() == Ok(number) => true,
-        #[allow(
-            clippy::cast_precision_loss,
-            reason = "the range in which it is permitted loses nothing"
-        )]
-        Number::Int(number) if number.unsigned_abs() < 1 << 53 => {
-            plain && text.parse() == Ok(number as f64)
-        }
+        #[allow(clippy::cast_precision_loss, reason = "the range in which it is permitted loses nothing")]
+        Number::Int(number) if number.unsigned_abs() < 1 << 53 => plain && text.parse() == Ok(number as f64),
         Number::Float(number) => plain && text.parse() == Ok(number),
         Number::Int(_) | Number::UInt(_) => false,
     }

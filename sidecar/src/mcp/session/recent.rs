@@ -44,17 +44,8 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
     /// Puts an entry in as the most recently used; returns the one that had to make room.
     pub(super) fn insert(&mut self, key: K, value: V) -> Option<(K, V)> {
         self.remove(&key);
-        let evicted = if self.len() == self.capacity {
-            self.remove_oldest()
-        } else {
-            None
-        };
-        let slot = Slot {
-            key,
-            value: Some(value),
-            older: None,
-            newer: None,
-        };
+        let evicted = if self.len() == self.capacity { self.remove_oldest() } else { None };
+        let slot = Slot { key, value: Some(value), older: None, newer: None };
         let at = if let Some(at) = self.free.pop() {
             self.slots[at] = slot;
             at
@@ -91,12 +82,8 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
 
     /// The entries, least recently used first.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        std::iter::successors(self.oldest, |at| self.slots[*at].newer).filter_map(|at| {
-            self.slots[at]
-                .value
-                .as_ref()
-                .map(|value| (&self.slots[at].key, value))
-        })
+        std::iter::successors(self.oldest, |at| self.slots[*at].newer)
+            .filter_map(|at| self.slots[at].value.as_ref().map(|value| (&self.slots[at].key, value)))
     }
 
     fn remove_oldest(&mut self) -> Option<(K, V)> {
@@ -144,10 +131,7 @@ mod tests {
         recent.insert(2, 20);
         assert_eq!(recent.get(&1), Some(&10));
         assert_eq!(recent.insert(3, 30), Some((2, 20)));
-        assert_eq!(
-            (recent.peek(&1), recent.peek(&2), recent.peek(&3)),
-            (Some(&10), None, Some(&30))
-        );
+        assert_eq!((recent.peek(&1), recent.peek(&2), recent.peek(&3)), (Some(&10), None, Some(&30)));
     }
 
     proptest! {
