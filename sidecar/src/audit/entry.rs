@@ -1,0 +1,205 @@
+//! Records, and how they become lines. What a line holds is told by [`super::Line`].
+
+use std::time::Duration;
+
+use reeve_crds::v1alpha1::Mode;
+use reeve_policy::decide::{Shadow, Target};
+use reeve_policy::reason::Reason;
+use reeve_policy::time::WallTime;
+
+use super::arguments::{Arguments, SessionTag};
+use super::text::{push_formatted, push_string, push_time};
+
+/// Room for what [`Decision`] adds to a line: a rule pointer of its greatest length, the fixed words, and some shadow
+/// decisions (those that have no room are counted).
+pub(super) const DECISION_BYTES: usize = 1_536;
+
+/// A policy's name has at most 253 bytes, its namespace, a rule and a counter 63 each: pointers are never cut.
+const POINTER_BYTES: usize = 768;
+const NAME_BYTES: usize = 320;
+/// Names of tools are bounded by nobody.
+const TARGET_BYTES: usize = 512;
+const WORD_BYTES: usize = 128;
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A call: `tools/call`, `resources/read`, `prompts/get`.
+    Call,
+    /// Another request of the agent, refused.
+    Request,
+    /// A request of the server to the agent: sampling, elicitation, roots.
+    ServerRequest,
+}
+
+impl Event {
+    /// The word in the line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Request => "request",
+            Self::ServerRequest => "server_request",
+        }
+    }
+}
+
+/// What is known of a decision before the call is let through.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// What was decided.
+    pub event: Event,
+    /// Whom it is charged to.
+    pub grant: &'a str,
+    /// The pod it comes from.
+    pub pod: &'a str,
+    /// The server it is for.
+    pub server: &'a str,
+    /// The session, where there is one.
+    pub session: Option<SessionTag>,
+    /// The JSON-RPC method.
+    pub method: &'a str,
+    /// What is called.
+    pub target: Option<Target<'a>>,
+    /// Its arguments.
+    pub arguments: Option<&'a Arguments>,
+    /// The trace it belongs to, from `traceparent`.
+    pub trace_id: Option<&'a str>,
+}
+
+/// What is known once it is over.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
+    /// Why; the decision follows from it.
+    pub reason: Reason,
+    /// The rule that decided.
+    pub rule: Option<&'a str>,
+    /// The generation of its policy, where it has one.
+    pub policy_generation: Option<i64>,
+    /// Audit if nothing that governs the call could have refused it.
+    pub mode: Mode,
+    /// From the request's last byte to the answer's, or to the refusal.
+    pub latency: Duration,
+    /// What Audit rules would have done.
+    pub shadow: &'a [Shadow],
+}
+
+/// What is recorded beside decisions.
+#[derive(Clone, Copy, Debug)]
+pub enum Note<'a> {
+    /// The first line of a run.
+    Started {
+        /// Reeve's version.
+        version: &'a str,
+    },
+    /// A configuration is in force from here on.
+    Configured {
+        /// The same number as the metric `reeve_config_generation`.
+        generation: u64,
+    },
+    /// The last line of an orderly end.
+    Stopped,
+}
+
+/// The line up to the decision, without its end.
+pub(super) fn render(entry: &Entry<'_>, sequence: u64, run: &str, time: WallTime) -> Vec<u8> {
+    let arguments = entry.arguments.map_or(&[][..], Arguments::fragment);
+    let mut out = Vec::with_capacity(640 + arguments.len());
+    push_head(&mut out, entry.event.as_str(), sequence, run, time);
+    push_member(&mut out, "grant", entry.grant, 2 * NAME_BYTES);
+    push_member(&mut out, "pod", entry.pod, NAME_BYTES);
+    push_member(&mut out, "server", entry.server, NAME_BYTES);
+    if let Some(session) = entry.session {
+        push_formatted(&mut out, format_args!(",\"session\":\"{session}\""));
+    }
+    push_member(&mut out, "method", entry.method, WORD_BYTES);
+    match entry.target {
+        Some(Target::Tool(name)) => push_member(&mut out, "tool", name, TARGET_BYTES),
+        Some(Target::Resource(uri)) => push_member(&mut out, "resource", uri, TARGET_BYTES),
+        Some(Target::Prompt(name)) => push_member(&mut out, "prompt", name, TARGET_BYTES),
+        None => {}
+    }
+    out.extend_from_slice(arguments);
+    if let Some(trace_id) = entry.trace_id {
+        push_member(&mut out, "traceId", trace_id, WORD_BYTES);
+    }
+    out
+}
+
+/// The rest of the line, such that it has at most `limit` bytes.
+pub(super) fn render_decision(decision: &Decision<'_>, out: &mut Vec<u8>, limit: usize) {
+    let Decision { reason, rule, policy_generation, mode, latency, shadow } = *decision;
+    push_formatted(out, format_args!(",\"decision\":\"{}\",\"reason\":\"{reason}\"", reason.outcome()));
+    if let Some(rule) = rule {
+        push_member(out, "rule", rule, POINTER_BYTES);
+    }
+    if let Some(generation) = policy_generation {
+        push_formatted(out, format_args!(",\"policyGeneration\":{generation}"));
+    }
+    let mode = match mode {
+        Mode::Enforce => "Enforce",
+        Mode::Audit => "Audit",
+    };
+    let micros = latency.as_micros();
+    push_formatted(out, format_args!(",\"mode\":\"{mode}\",\"latencyMs\":{}.{:03}", micros / 1_000, micros % 1_000));
+    if !shadow.is_empty() {
+        push_shadow(out, shadow, limit);
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+fn push_shadow(out: &mut Vec<u8>, shadow: &[Shadow], limit: usize) {
+    const TAIL: &str = "],\"shadowOmitted\":4294967295}\n";
+    out.extend_from_slice(b",\"shadow\":[");
+    let mut written = 0;
+    for Shadow { reason, pointer } in shadow {
+        let before = out.len();
+        push_formatted(
+            out,
+            format_args!(
+                "{}{{\"decision\":\"{}\",\"reason\":\"{reason}\"",
+                if written == 0 { "" } else { "," },
+                reason.outcome()
+            ),
+        );
+        push_member(out, "rule", pointer, POINTER_BYTES);
+        out.push(b'}');
+        if out.len() + TAIL.len() > limit {
+            out.truncate(before);
+            break;
+        }
+        written += 1;
+    }
+    out.push(b']');
+    if written < shadow.len() {
+        push_formatted(out, format_args!(",\"shadowOmitted\":{}", shadow.len() - written));
+    }
+}
+
+/// A whole line that is not a decision.
+pub(super) fn render_note(note: &Note<'_>, sequence: u64, run: &str, time: WallTime) -> Vec<u8> {
+    let mut out = Vec::with_capacity(160);
+    match note {
+        Note::Started { version } => {
+            push_head(&mut out, "started", sequence, run, time);
+            push_member(&mut out, "version", version, WORD_BYTES);
+        }
+        Note::Configured { generation } => {
+            push_head(&mut out, "configured", sequence, run, time);
+            push_formatted(&mut out, format_args!(",\"configGeneration\":{generation}"));
+        }
+        Note::Stopped => push_head(&mut out, "stopped", sequence, run, time),
+    }
+    out.extend_from_slice(b"}\n");
+    out
+}
+
+fn push_head(out: &mut Vec<u8>, event: &str, sequence: u64, run: &str, time: WallTime) {
+    push_formatted(out, format_args!("{{\"seq\":{sequence},\"run\":\"{run}\",\"time\":\""));
+    push_time(out, time);
+    push_formatted(out, format_args!("\",\"event\":\"{event}\""));
+}
+
+fn push_member(out: &mut Vec<u8>, name: &str, text: &str, limit: usize) {
+    push_formatted(out, format_args!(",\"{name}\":"));
+    push_string(out, text, limit);
+}
