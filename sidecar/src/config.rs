@@ -144,7 +144,7 @@ pub struct Credentials {
     /// Written before the value, such as `Bearer `.
     #[serde(default)]
     pub prefix: String,
-    /// Send the credential over plain HTTP too. Only for servers on this host.
+    /// Send the credential over plain HTTP to another host too, where everyone on the way can read it.
     #[serde(default)]
     pub insecure_plain_text: bool,
 }
@@ -165,6 +165,8 @@ pub struct UpstreamLimits {
     pub stream_idle_timeout: Option<String>,
     /// How long an unused connection is kept.
     pub pool_idle_timeout: String,
+    /// How long a connection is given calls. Then another is made, and the server's name resolved again.
+    pub max_connection_age: String,
     /// The largest answer that is not a stream, in bytes, that is read where it must be filtered or governed.
     pub max_response_bytes: usize,
     /// The largest event of a stream, in bytes.
@@ -180,6 +182,7 @@ impl Default for UpstreamLimits {
             response_timeout: "5m".into(),
             stream_idle_timeout: None,
             pool_idle_timeout: "90s".into(),
+            max_connection_age: "10m".into(),
             max_response_bytes: 16 << 20,
             max_event_bytes: 16 << 20,
             max_idle_connections: 64,

@@ -9,35 +9,149 @@
 //! What limits count on is [`Sent`]: whether the server can have got the call. It is `No` only where that is certain.
 
 mod body;
+mod connect;
+mod credential;
 mod environment;
 mod error;
+mod exchange;
+mod pool;
+mod proxy;
+mod target;
+mod tls;
+mod wire;
+
+#[cfg(test)]
+mod tests;
 
 pub use body::Body;
 pub use environment::Environment;
 pub use error::{BuildError, Cause, Sent, UpstreamError};
+pub use target::{Target, TargetError};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode, Uri, header};
+use reeve_policy::time::parse_duration;
 
-use crate::config::Server;
+use crate::config::{Server, UpstreamLimits};
+
+use connect::Connector;
+use credential::Credential;
+use error::Failure;
+use exchange::{Answer, Attempt, Lease};
+use pool::{Bounds, Pool, Wanted};
+use tls::Tls;
 
 /// One MCP server, and the connections to it.
 #[derive(Debug)]
 pub struct Upstream {
     name: Arc<str>,
+    server: Server,
+    pool: Arc<Pool>,
+    credential: Option<Credential>,
+    deadlines: Deadlines,
+}
+
+/// The durations of [`UpstreamLimits`].
+#[derive(Clone, Copy, Debug)]
+struct Deadlines {
+    connect: Duration,
+    response: Duration,
+    stream_idle: Option<Duration>,
+    pool_idle: Duration,
+    max_age: Duration,
+}
+
+impl Deadlines {
+    fn new(limits: &UpstreamLimits, errors: &mut Vec<BuildError>) -> Self {
+        let mut read = |pointer: &'static str, text: &str| match parse_duration(text) {
+            Ok(duration) if duration > Duration::ZERO => duration,
+            Ok(_) => {
+                errors.push(BuildError { pointer, message: format!("{text:?} is no time at all: write 1s or more") });
+                Duration::ZERO
+            }
+            Err(message) => {
+                errors.push(BuildError { pointer, message });
+                Duration::ZERO
+            }
+        };
+        Self {
+            connect: read("/limits/connectTimeout", &limits.connect_timeout),
+            response: read("/limits/responseTimeout", &limits.response_timeout),
+            stream_idle: limits.stream_idle_timeout.as_ref().map(|text| read("/limits/streamIdleTimeout", text)),
+            pool_idle: read("/limits/poolIdleTimeout", &limits.pool_idle_timeout),
+            max_age: read("/limits/maxConnectionAge", &limits.max_connection_age),
+        }
+    }
 }
 
 impl Upstream {
     /// Prepares everything that a call needs. Reads files, so not for the serving thread; connects to nothing.
     ///
     /// # Errors
-    /// The first field of the server's configuration that cannot work, such as a CA bundle that cannot be read.
-    pub fn new(server: &Server, environment: &Environment) -> Result<Self, BuildError> {
-        let _ = (server, environment);
-        todo!()
+    /// Everything in the server's configuration that cannot work, such as a CA bundle that cannot be read.
+    pub fn new(server: &Server, environment: &Environment) -> Result<Self, Vec<BuildError>> {
+        let mut errors = Vec::new();
+        let deadlines = Deadlines::new(&server.limits, &mut errors);
+        let credential = keep(server.credentials.as_ref().map(Credential::new).transpose(), &mut errors).flatten();
+        let target =
+            Target::parse(&server.url).map_err(|error| BuildError { pointer: "/url", message: error.to_string() });
+        let connector =
+            keep(target, &mut errors).and_then(|target| Self::connector(server, target, environment, &mut errors));
+        match connector {
+            Some(connector) if errors.is_empty() => {
+                let bounds = Bounds {
+                    connect_timeout: deadlines.connect,
+                    idle_timeout: deadlines.pool_idle,
+                    max_age: deadlines.max_age,
+                    max_idle: server.limits.max_idle_connections,
+                };
+                Ok(Self {
+                    name: server.name.as_str().into(),
+                    server: server.clone(),
+                    pool: Pool::new(connector, bounds),
+                    credential,
+                    deadlines,
+                })
+            }
+            _ => Err(errors),
+        }
+    }
+
+    fn connector(
+        server: &Server,
+        target: Target,
+        environment: &Environment,
+        errors: &mut Vec<BuildError>,
+    ) -> Option<Connector> {
+        let proxy = keep(proxy::choose(&target, server.proxy.as_deref(), environment), errors);
+        let tls = if target.is_secure() {
+            keep(Tls::new(&target, server.tls.as_ref(), environment), errors).map(Some)
+        } else if server.tls.is_some() {
+            errors.push(BuildError {
+                pointer: "/tls",
+                message: format!("{} is reached without TLS: write an https:// URL, or remove `tls`", server.url),
+            });
+            None
+        } else {
+            Some(None)
+        };
+        let connector =
+            Connector { proxy: proxy?, tls: tls?, prior_knowledge: server.http2 && !target.is_secure(), target };
+        let stays_here = connector.target.is_local() && connector.proxy.is_none();
+        if let Some(credentials) = &server.credentials
+            && !(connector.target.is_secure() || stays_here || credentials.insecure_plain_text)
+        {
+            errors.push(BuildError {
+                pointer: "/credentials",
+                message: "the credential would cross the network readable: use an https:// URL, or set                           `insecurePlainText: true` if it may"
+                    .into(),
+            });
+        }
+        Some(connector)
     }
 
     /// The server's name, as messages and metrics write it.
@@ -45,8 +159,16 @@ impl Upstream {
         &self.name
     }
 
+    /// Whether another would reach the same server in the same way, with the same certificates: a new configuration
+    /// then keeps this one and its connections.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let digest = |upstream: &Self| upstream.pool.connector().tls.as_ref().map(|tls| tls.digest);
+        self.server == other.server && digest(self) == digest(other)
+    }
+
     /// Sends a request and waits for the head of its answer. Of the request the method, headers and body are taken; the
-    /// target, `Host` and the credential are the server's own. A call that was certainly not sent is tried once more.
+    /// target, `Host`, the length and the credential are set here. A call that an old connection certainly did not take
+    /// is tried once more.
     ///
     /// Dropping the future ends the call: the connection is closed (HTTP/1.1) or the stream reset (HTTP/2). `progress`
     /// then still tells whether the server can have got it.
@@ -54,9 +176,79 @@ impl Upstream {
     /// # Errors
     /// What went wrong, and whether the server can have got the call.
     pub async fn send(&self, request: Request<Bytes>, progress: &Progress) -> Result<Response<Body>, UpstreamError> {
-        let _ = (request, progress);
-        todo!()
+        let answer = self.exchange(request, progress).await.map_err(|failure| failure.at(&self.name))?;
+        let Answer { response, call } = answer;
+        check_status(&response).map_err(|failure| failure.at(&self.name))?;
+        Ok(response.map(|incoming| Body::new(incoming, call, self.deadlines.stream_idle, &self.name)))
     }
+
+    async fn exchange(&self, mut request: Request<Bytes>, progress: &Progress) -> Result<Answer, Failure> {
+        let headers = request.headers_mut();
+        // The body is whole, so its length is what it is; HTTP/2 names the host elsewhere.
+        for name in [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING] {
+            headers.remove(name);
+        }
+        if let Some(credential) = &self.credential {
+            credential.apply(headers).await?;
+        }
+        let lease = self.pool.lease(Wanted::Any).await?;
+        let copy = lease.is_reused().then(|| request.clone());
+        match self.attempt(lease, request, progress).await {
+            Ok(answer) => Ok(answer),
+            Err(Attempt { failure, again }) => match (copy, again) {
+                (Some(request), Some(wanted)) => {
+                    tracing::debug!(server = %self.name, error = failure.detail, "a call was not taken and is tried again");
+                    let lease = self.pool.lease(wanted).await?;
+                    self.attempt(lease, request, progress).await.map_err(|attempt| attempt.failure)
+                }
+                _ => Err(failure),
+            },
+        }
+    }
+
+    async fn attempt(&self, lease: Lease, request: Request<Bytes>, progress: &Progress) -> Result<Answer, Attempt> {
+        progress.set(Sent::Maybe);
+        let bound = self.deadlines.response;
+        let outcome = tokio::time::timeout(bound, lease.send(request, self.pool.connector())).await;
+        let answer = outcome.unwrap_or_else(|_| {
+            let detail = format!("no answer began within {bound:?}");
+            Err(Attempt { failure: Failure { cause: Cause::ResponseTimeout, sent: Sent::Maybe, detail }, again: None })
+        });
+        if let Err(attempt) = &answer {
+            progress.set(attempt.failure.sent);
+        }
+        answer
+    }
+}
+
+/// Collects an error and goes on without the value.
+fn keep<T>(result: Result<T, BuildError>, errors: &mut Vec<BuildError>) -> Option<T> {
+    result.map_err(|error| errors.push(error)).ok()
+}
+
+/// Refuses the answers that are not for the agent to see.
+fn check_status<B>(response: &Response<B>) -> Result<(), Failure> {
+    let status = response.status();
+    let failure = |cause, detail| Failure { cause, sent: Sent::Maybe, detail };
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(failure(Cause::Protocol, "it switches to another protocol without being asked".into()));
+    }
+    if !status.is_redirection() {
+        return Ok(());
+    }
+    // The rest of a location may hold tokens.
+    let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+    let place = match location.map(str::parse::<Uri>) {
+        None => "nowhere".to_owned(),
+        Some(Ok(uri)) => {
+            uri.host().map_or_else(|| "another path of the same host".to_owned(), |host| format!("the host {host:?}"))
+        }
+        Some(Err(_)) => "something that is not a URL".to_owned(),
+    };
+    Err(failure(
+        Cause::Redirect,
+        format!("status {} redirects to {place}: redirects are not followed", status.as_u16()),
+    ))
 }
 
 /// How far a call has got: kept by the caller beside the future of [`Upstream::send`], and readable after that is dropped.
@@ -69,6 +261,10 @@ impl Progress {
     /// A call that has not begun.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    fn set(&self, sent: Sent) {
+        self.handed_over.store(sent == Sent::Maybe, Ordering::Release);
     }
 
     /// Whether the server can have got the call.

@@ -1,23 +1,91 @@
 //! The body of a server's answer, as it arrives.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::Frame;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
 
-use super::UpstreamError;
+use super::error::{Cause, Failure, Sent, UpstreamError};
+use super::exchange::InFlight;
 
 /// The body of a server's answer, as it arrives. Dropping it ends the call.
 #[derive(Debug)]
-pub struct Body {}
+pub struct Body {
+    /// Unset once it has ended or failed, which frees its connection.
+    incoming: Option<Incoming>,
+    silence: Option<Silence>,
+    server: Arc<str>,
+    call: Option<Arc<InFlight>>,
+}
+
+/// Runs out if nothing arrives for too long.
+#[derive(Debug)]
+struct Silence {
+    bound: Duration,
+    over: Pin<Box<Sleep>>,
+}
+
+impl Body {
+    pub(super) fn new(
+        incoming: Incoming,
+        call: Option<Arc<InFlight>>,
+        idle_timeout: Option<Duration>,
+        server: &Arc<str>,
+    ) -> Self {
+        let silence = idle_timeout.map(|bound| Silence { bound, over: Box::pin(tokio::time::sleep(bound)) });
+        Self { incoming: Some(incoming), silence, server: Arc::clone(server), call }
+    }
+
+    fn end(&mut self, failure: Failure) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        self.incoming = None;
+        self.call = None;
+        // The head of the answer has come: whatever follows, the server got the call.
+        Poll::Ready(Some(Err(Failure { sent: Sent::Maybe, ..failure }.at(&self.server))))
+    }
+}
 
 impl http_body::Body for Body {
     type Data = Bytes;
     type Error = UpstreamError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
-        let _ = cx;
-        todo!()
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        let Some(incoming) = &mut self.incoming else {
+            return Poll::Ready(None);
+        };
+        match Pin::new(incoming).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(silence) = &mut self.silence {
+                    silence.over.as_mut().reset(Instant::now() + silence.bound);
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => self.end(Failure::of_http(&error)),
+            Poll::Ready(None) => {
+                self.incoming = None;
+                self.call = None;
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                let Some(silence) = &mut self.silence else {
+                    return Poll::Pending;
+                };
+                ready!(silence.over.as_mut().poll(cx));
+                let detail = format!("nothing arrived for {:?}", silence.bound);
+                self.end(Failure { cause: Cause::StreamIdle, sent: Sent::Maybe, detail })
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.as_ref().is_none_or(http_body::Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), http_body::Body::size_hint)
     }
 }

@@ -1,6 +1,8 @@
 //! What can go wrong between the sidecar and a server, in words for metrics, logs and the agent.
 
+use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 /// Whether a server can have got a call. Quota returns to a call only if it is `No`.
@@ -90,9 +92,97 @@ pub struct UpstreamError {
 }
 
 impl UpstreamError {
-    /// What the agent reads: one sentence that names the server and the cause.
+    /// What the agent reads: one sentence that names the server and the cause, and nothing of the network behind.
     pub fn message(&self) -> String {
         format!("The MCP server {:?} {}.", self.server, self.cause.sentence())
+    }
+}
+
+/// A failure before it is known whose it is.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) cause: Cause,
+    pub(super) sent: Sent,
+    pub(super) detail: String,
+}
+
+impl Failure {
+    /// Something that failed before anything was sent.
+    pub(super) fn unsent(cause: Cause, detail: impl Into<String>) -> Self {
+        Self { cause, sent: Sent::No, detail: detail.into() }
+    }
+
+    /// What hyper says of a request or of the body of its answer.
+    pub(super) fn of_http(error: &hyper::Error) -> Self {
+        let chain = Chain(error);
+        let cause = if error.is_parse_too_large() {
+            Cause::TooLarge
+        } else if error.is_parse() {
+            Cause::Protocol
+        } else if let Some(stream) = chain.find::<h2::Error>() {
+            return Self { sent: h2_sent(stream), cause: h2_cause(stream, &chain), detail: chain.to_string() };
+        } else if chain.find::<rustls::Error>().is_some() {
+            Cause::Tls
+        } else {
+            Cause::Reset
+        };
+        Self { cause, sent: Sent::Maybe, detail: chain.to_string() }
+    }
+
+    pub(super) fn at(self, server: &Arc<str>) -> UpstreamError {
+        UpstreamError { server: Arc::clone(server), cause: self.cause, sent: self.sent, detail: self.detail }
+    }
+}
+
+/// RFC 9113, 8.7: a stream reset with REFUSED_STREAM, or one above the last that a GOAWAY names, was not processed. The
+/// h2 crate reports a GOAWAY of the server only to streams above it; streams that the server still owes end by I/O error.
+fn h2_sent(error: &h2::Error) -> Sent {
+    let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    if error.is_remote() && (refused || error.is_go_away()) { Sent::No } else { Sent::Maybe }
+}
+
+fn h2_cause(error: &h2::Error, chain: &Chain<'_>) -> Cause {
+    if h2_sent(error) == Sent::No {
+        Cause::Refused
+    } else if chain.find::<rustls::Error>().is_some() {
+        Cause::Tls
+    } else if error.is_library() && !error.is_io() {
+        Cause::Protocol
+    } else {
+        Cause::Reset
+    }
+}
+
+/// An error and its sources, displayed in one line.
+pub(super) struct Chain<'e>(pub(super) &'e (dyn StdError + 'static));
+
+impl<'e> Chain<'e> {
+    fn errors(&self) -> impl Iterator<Item = &'e (dyn StdError + 'static)> + use<'e> {
+        let first: Option<&'e (dyn StdError + 'static)> = Some(self.0);
+        std::iter::successors(first, |&error| error.source())
+    }
+
+    /// The first error of a type, also if an I/O error wraps it.
+    pub(super) fn find<E: StdError + 'static>(&self) -> Option<&'e E> {
+        self.errors().find_map(|error| {
+            let within = || error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<E>();
+            error.downcast_ref::<E>().or_else(within)
+        })
+    }
+}
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut last = String::new();
+        for (depth, error) in self.errors().enumerate() {
+            let text = error.to_string();
+            // Wrappers often repeat what they wrap.
+            if text != last {
+                write!(f, "{}{text}", if depth == 0 { "" } else { ": " })?;
+            }
+            last = text;
+        }
+        Ok(())
     }
 }
 

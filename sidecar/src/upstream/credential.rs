@@ -1,0 +1,161 @@
+//! A credential: a header whose value is read from a file, and read again when the file changes.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::config;
+
+use super::error::{BuildError, Cause, Failure};
+
+/// How long a value is used before its file is read again. A rotated secret is picked up within this time.
+const REREAD_AFTER: Duration = Duration::from_secs(1);
+
+/// The largest credential file, in bytes.
+const MAX_BYTES: u64 = 64 << 10;
+
+/// A header whose value is read from a file. The value is never logged or shown.
+#[derive(Debug)]
+pub(super) struct Credential {
+    header: HeaderName,
+    file: Arc<Path>,
+    prefix: Arc<str>,
+    last: Mutex<Option<Reading>>,
+    /// Held by the one call that reads the file; others wait for what it finds.
+    reading: tokio::sync::Mutex<()>,
+}
+
+#[derive(Clone, Debug)]
+struct Reading {
+    at: Instant,
+    value: Result<HeaderValue, String>,
+}
+
+impl Credential {
+    pub(super) fn new(credentials: &config::Credentials) -> Result<Self, BuildError> {
+        let header = HeaderName::from_bytes(credentials.header.as_bytes()).map_err(|_| BuildError {
+            pointer: "/credentials/header",
+            message: format!(
+                "{:?} is not the name of an HTTP header: write one such as Authorization",
+                credentials.header
+            ),
+        })?;
+        if HeaderValue::from_str(&credentials.prefix).is_err() {
+            return Err(BuildError {
+                pointer: "/credentials/prefix",
+                message: "the prefix holds characters that no HTTP header may hold".into(),
+            });
+        }
+        Ok(Self {
+            header,
+            file: PathBuf::from(&credentials.file).into(),
+            prefix: credentials.prefix.as_str().into(),
+            last: Mutex::new(None),
+            reading: tokio::sync::Mutex::new(()),
+        })
+    }
+
+    /// Puts the credential into a request in place of every header of that name that the agent sent.
+    pub(super) async fn apply(&self, headers: &mut HeaderMap) -> Result<(), Failure> {
+        let value = match self.fresh() {
+            Some(value) => value,
+            None => {
+                let _turn = self.reading.lock().await;
+                match self.fresh() {
+                    Some(value) => value,
+                    None => self.reread().await,
+                }
+            }
+        };
+        headers.insert(self.header.clone(), value.map_err(|detail| Failure::unsent(Cause::Credential, detail))?);
+        Ok(())
+    }
+
+    fn fresh(&self) -> Option<Result<HeaderValue, String>> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().filter(|reading| reading.at.elapsed() < REREAD_AFTER).map(|reading| reading.value.clone())
+    }
+
+    async fn reread(&self) -> Result<HeaderValue, String> {
+        let (file, prefix) = (Arc::clone(&self.file), Arc::clone(&self.prefix));
+        let value = tokio::task::spawn_blocking(move || read(&file, &prefix))
+            .await
+            .unwrap_or_else(|_| Err("the credential could not be read: the sidecar is stopping".into()));
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(Reading { at: Instant::now(), value: value.clone() });
+        value
+    }
+}
+
+/// Reads a credential. Errors name the file and never what it holds.
+fn read(path: &Path, prefix: &str) -> Result<HeaderValue, String> {
+    let wrong = |what: &str| format!("the credential file {} {what}", path.display());
+    let cannot = |error: std::io::Error| wrong(&format!("cannot be read: {error}"));
+    // A pipe or device could block or never end.
+    if !std::fs::metadata(path).map_err(cannot)?.is_file() {
+        return Err(wrong("is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(cannot)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(wrong("is larger than 64 KiB"));
+    }
+    let secret = bytes.trim_ascii();
+    if secret.is_empty() {
+        return Err(wrong("is empty"));
+    }
+    let mut value = HeaderValue::from_bytes(&[prefix.as_bytes(), secret].concat())
+        .map_err(|_| wrong("holds characters that no HTTP header may hold, such as a line break"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credential(file: &Path) -> Credential {
+        Credential::new(&config::Credentials {
+            header: "Authorization".into(),
+            file: file.display().to_string(),
+            prefix: "Bearer ".into(),
+            insecure_plain_text: false,
+        })
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_agents_own_header_is_replaced_and_the_value_is_not_shown() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("token");
+        std::fs::write(&file, "  s3cret\n").unwrap();
+        let mut headers = HeaderMap::new();
+        headers.append("authorization", HeaderValue::from_static("Bearer agent"));
+        headers.append("authorization", HeaderValue::from_static("Bearer agent too"));
+        let credential = credential(&file);
+        credential.apply(&mut headers).await.unwrap();
+        assert_eq!(headers.get_all("authorization").iter().collect::<Vec<_>>(), ["Bearer s3cret"]);
+        assert!(!format!("{headers:?} {credential:?}").contains("s3cret"));
+    }
+
+    #[tokio::test]
+    async fn a_file_without_a_usable_value_fails_the_call_and_is_named_but_not_quoted() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("token");
+        let contents: [(&[u8], &str); 3] = [(b" \n", "empty"), (b"to\nken", "line break"), (&[b'x'; 70_000], "64 KiB")];
+        for (bytes, told) in contents {
+            std::fs::write(&file, bytes).unwrap();
+            let failure = credential(&file).apply(&mut HeaderMap::new()).await.unwrap_err();
+            assert_eq!(failure.cause, Cause::Credential);
+            assert!(failure.detail.contains(told) && failure.detail.contains("/token "), "{}", failure.detail);
+            assert!(!failure.detail.contains("to\nken"));
+        }
+        for path in [directory.path(), &directory.path().join("none")] {
+            assert!(credential(path).apply(&mut HeaderMap::new()).await.is_err());
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! One request and the head of its answer, over a connection; and what a failure says of whether it was sent.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, Version, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::time::Instant;
+
+use super::connect::{Connection, Connector};
+use super::error::{Cause, Chain, Failure, Sent};
+use super::pool::{Pool, Wanted};
+use super::wire::{Expect, Wire};
+
+/// The largest head of an answer, in bytes.
+const MAX_HEAD_BYTES: u32 = 64 << 10;
+
+/// The most that is read ahead of what was asked for, in bytes. At least [`MAX_HEAD_BYTES`].
+const READ_AHEAD: usize = 128 << 10;
+
+/// What a server may send on one HTTP/2 stream, and on all streams of a connection, before it is read: bounds the memory
+/// that a server can fill while an agent reads slowly.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 2 << 20;
+
+/// The most calls at once on one HTTP/2 connection; then another is made. Streams may stay open for hours, and servers
+/// need not permit more than 100 (RFC 9113, 6.5.2): further ones would wait.
+const MAX_CALLS: usize = 100;
+
+/// How long an HTTP/2 connection with calls in flight may be silent before it is asked for a sign of life, and how long
+/// that may take.
+const PING_AFTER: Duration = Duration::from_secs(30);
+const PONG_WITHIN: Duration = Duration::from_secs(10);
+
+/// A connection that speaks HTTP/1.1: one call at a time.
+#[derive(Debug)]
+pub(super) struct Http1 {
+    sender: http1::SendRequest<Full<Bytes>>,
+    wire: Arc<Wire>,
+    made: Instant,
+}
+
+/// A connection that speaks HTTP/2: calls share it.
+#[derive(Clone, Debug)]
+pub(super) struct Http2 {
+    sender: http2::SendRequest<Full<Bytes>>,
+    made: Instant,
+    /// Held by every call in flight, to count them.
+    calls: Arc<InFlight>,
+}
+
+/// Held by a call on a shared connection until its answer has ended.
+#[derive(Debug)]
+pub(super) struct InFlight;
+
+impl Http1 {
+    pub(super) async fn new(connection: Connection) -> Result<Self, Failure> {
+        let Connection { stream, wire, .. } = connection;
+        let mut builder = http1::Builder::new();
+        builder.max_header_size(MAX_HEAD_BYTES as usize).max_buf_size(READ_AHEAD);
+        let (sender, driver) = builder.handshake(TokioIo::new(stream)).await.map_err(|error| unmade(&error))?;
+        // Its errors reach the call that is on it.
+        tokio::spawn(driver);
+        Ok(Self { sender, wire, made: Instant::now() })
+    }
+
+    pub(super) fn is_usable(&self, max_age: Duration) -> bool {
+        self.sender.is_ready() && self.made.elapsed() < max_age
+    }
+}
+
+impl Http2 {
+    pub(super) async fn new(connection: Connection) -> Result<Self, Failure> {
+        let (sender, driver) = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_header_list_size(MAX_HEAD_BYTES)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .keep_alive_interval(PING_AFTER)
+            .keep_alive_timeout(PONG_WITHIN)
+            .handshake(TokioIo::new(connection.stream))
+            .await
+            .map_err(|error| unmade(&error))?;
+        tokio::spawn(driver);
+        Ok(Self { sender, made: Instant::now(), calls: Arc::new(InFlight) })
+    }
+
+    pub(super) fn is_usable(&self, max_age: Duration) -> bool {
+        let calls = Arc::strong_count(&self.calls) - 1;
+        self.sender.is_ready() && self.made.elapsed() < max_age && calls < MAX_CALLS
+    }
+}
+
+fn unmade(error: &hyper::Error) -> Failure {
+    Failure::unsent(Cause::Connect, format!("the connection could not be used: {}", Chain(error)))
+}
+
+/// A connection for one call.
+pub(super) enum Lease {
+    Http1 { connection: Http1, pool: Weak<Pool>, reused: bool },
+    Http2 { connection: Http2, reused: bool },
+}
+
+/// A failed attempt: what went wrong, and with which connection the call may be tried again, if it may.
+pub(super) struct Attempt {
+    pub(super) failure: Failure,
+    pub(super) again: Option<Wanted>,
+}
+
+/// The head of an answer, and what holds its connection.
+pub(super) struct Answer {
+    pub(super) response: Response<Incoming>,
+    pub(super) call: Option<Arc<InFlight>>,
+}
+
+impl Lease {
+    /// Whether the connection has carried another call: only then can a failure to send be its age's fault, and only
+    /// then is it worth another try.
+    pub(super) fn is_reused(&self) -> bool {
+        match self {
+            Self::Http1 { reused, .. } | Self::Http2 { reused, .. } => *reused,
+        }
+    }
+
+    /// Sends a request that has the headers of the call and of nothing else, and waits for the head of its answer.
+    pub(super) async fn send(self, request: Request<Bytes>, connector: &Connector) -> Result<Answer, Attempt> {
+        match self {
+            Self::Http1 { connection, pool, reused } => connection.send(request, connector, pool, reused).await,
+            Self::Http2 { connection, reused } => connection.send(request, connector, reused).await,
+        }
+    }
+}
+
+impl Http1 {
+    async fn send(
+        mut self,
+        request: Request<Bytes>,
+        connector: &Connector,
+        pool: Weak<Pool>,
+        reused: bool,
+    ) -> Result<Answer, Attempt> {
+        let target = &connector.target;
+        let mut request = request.map(Full::new);
+        *request.version_mut() = Version::HTTP_11;
+        *request.uri_mut() = if connector.relays() { target.absolute_form() } else { target.origin_form() };
+        request.headers_mut().insert(header::HOST, target.host_header());
+        if let Some(authorization) = connector.proxy_authorization() {
+            request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization.clone());
+        }
+        self.wire.expect(if reused { Expect::Quiet } else { Expect::Open });
+        let written = self.wire.written();
+        match self.sender.try_send_request(request).await {
+            Ok(response) => {
+                tokio::spawn(async move {
+                    if self.sender.ready().await.is_ok()
+                        && let Some(pool) = pool.upgrade()
+                    {
+                        pool.keep(self);
+                    }
+                });
+                Ok(Answer { response, call: None })
+            }
+            Err(error) => {
+                // hyper hands back what it never began; the wire knows of what it began and could not write.
+                let untouched = error.message().is_some() || self.wire.written() == written;
+                let failure = told(&error, untouched);
+                let again = (reused && failure.sent == Sent::No).then_some(Wanted::Unused);
+                Err(Attempt { failure, again })
+            }
+        }
+    }
+}
+
+/// What a failed attempt means, if it is known whether the connection was touched for it at all.
+fn told(error: &TrySendError<Request<Full<Bytes>>>, untouched: bool) -> Failure {
+    let failure = Failure::of_http(error.error());
+    match failure.cause {
+        Cause::Reset if untouched => Failure::unsent(Cause::Connect, failure.detail),
+        _ if untouched => Failure { sent: Sent::No, ..failure },
+        _ => failure,
+    }
+}
+
+impl Http2 {
+    async fn send(mut self, request: Request<Bytes>, connector: &Connector, reused: bool) -> Result<Answer, Attempt> {
+        let mut request = request.map(Full::new);
+        *request.version_mut() = Version::HTTP_2;
+        *request.uri_mut() = connector.target.absolute_form();
+        match self.sender.try_send_request(request).await {
+            Ok(response) => Ok(Answer { response, call: Some(self.calls) }),
+            Err(error) => {
+                let failure = told(&error, error.message().is_some());
+                let again = (reused && failure.sent == Sent::No).then_some(Wanted::Any);
+                Err(Attempt { failure, again })
+            }
+        }
+    }
+}

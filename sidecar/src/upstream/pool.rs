@@ -1,0 +1,188 @@
+//! Keeps connections of one server: idle ones of HTTP/1.1, and one of HTTP/2 that calls share.
+//!
+//! Not a general client: it can tell, for each call, whether a byte of it was written, and it never repeats a call by
+//! itself. Connections are given up when they were idle for too long or are too old, which is also when the server's name
+//! is resolved again.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::connect::Connector;
+use super::error::{Cause, Failure};
+use super::exchange::{Http1, Http2, Lease};
+
+/// Bounds of a pool.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) connect_timeout: Duration,
+    pub(super) idle_timeout: Duration,
+    pub(super) max_age: Duration,
+    pub(super) max_idle: usize,
+}
+
+/// The connections of one server.
+#[derive(Debug)]
+pub(super) struct Pool {
+    connector: Connector,
+    bounds: Bounds,
+    kept: Mutex<Kept>,
+    /// Held while a connection is made that may turn out to be HTTP/2, so that a burst of calls makes one and not many.
+    opening: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// The longest idle first.
+    idle: VecDeque<Idle<Http1>>,
+    shared: Option<Idle<Http2>>,
+    /// The server has chosen HTTP/1.1, so that connections are made side by side.
+    speaks_http1: bool,
+    reaper_runs: bool,
+}
+
+#[derive(Debug)]
+struct Idle<C> {
+    connection: C,
+    since: Instant,
+}
+
+/// Which connection a call may get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// One that is there, else one that is made.
+    Any,
+    /// One that is made for it.
+    Unused,
+}
+
+impl Pool {
+    pub(super) fn new(connector: Connector, bounds: Bounds) -> Arc<Self> {
+        Arc::new(Self { connector, bounds, kept: Mutex::default(), opening: tokio::sync::Mutex::new(()) })
+    }
+
+    pub(super) fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    /// A connection for one call.
+    pub(super) async fn lease(self: &Arc<Self>, wanted: Wanted) -> Result<Lease, Failure> {
+        if wanted == Wanted::Any
+            && let Some(lease) = self.take()
+        {
+            return Ok(lease);
+        }
+        tokio::time::timeout(self.bounds.connect_timeout, self.open(wanted)).await.unwrap_or_else(|_| {
+            let detail = format!("no connection within {:?}", self.bounds.connect_timeout);
+            Err(Failure::unsent(Cause::ConnectTimeout, detail))
+        })
+    }
+
+    async fn open(self: &Arc<Self>, wanted: Wanted) -> Result<Lease, Failure> {
+        let one_suffices = self.connector.may_be_http2() && !self.kept().speaks_http1;
+        let _turn = if one_suffices { Some(self.opening.lock().await) } else { None };
+        if one_suffices
+            && wanted == Wanted::Any
+            && let Some(lease) = self.take()
+        {
+            return Ok(lease);
+        }
+        let connection = self.connector.connect().await?;
+        if connection.http2 {
+            let connection = Http2::new(connection).await?;
+            self.kept().shared = Some(Idle { connection: connection.clone(), since: Instant::now() });
+            self.reap();
+            Ok(Lease::Http2 { connection, reused: false })
+        } else {
+            self.kept().speaks_http1 = true;
+            let connection = Http1::new(connection).await?;
+            Ok(Lease::Http1 { connection, pool: Arc::downgrade(self), reused: false })
+        }
+    }
+
+    fn take(self: &Arc<Self>) -> Option<Lease> {
+        let mut kept = self.kept();
+        if let Some(shared) = &mut kept.shared {
+            if shared.connection.is_usable(self.bounds.max_age) {
+                shared.since = Instant::now();
+                return Some(Lease::Http2 { connection: shared.connection.clone(), reused: true });
+            }
+            kept.shared = None;
+        }
+        // The one used last is the likeliest to be alive, and the others may go unused until they are given up.
+        while let Some(Idle { connection, since }) = kept.idle.pop_back() {
+            if since.elapsed() < self.bounds.idle_timeout && connection.is_usable(self.bounds.max_age) {
+                return Some(Lease::Http1 { connection, pool: Arc::downgrade(self), reused: true });
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection that is ready for another call.
+    pub(super) fn keep(self: &Arc<Self>, connection: Http1) {
+        if !connection.is_usable(self.bounds.max_age) {
+            return;
+        }
+        let mut kept = self.kept();
+        if kept.idle.len() >= self.bounds.max_idle {
+            kept.idle.pop_front();
+        }
+        if kept.idle.len() < self.bounds.max_idle {
+            kept.idle.push_back(Idle { connection, since: Instant::now() });
+        }
+        drop(kept);
+        self.reap();
+    }
+
+    /// Sees to it that connections are given up when their time has come, without another call that would notice.
+    fn reap(self: &Arc<Self>) {
+        if std::mem::replace(&mut self.kept().reaper_runs, true) {
+            return;
+        }
+        let (pool, idle_timeout) = (Arc::downgrade(self), self.bounds.idle_timeout);
+        tokio::spawn(async move {
+            let mut next = Instant::now() + idle_timeout;
+            loop {
+                tokio::time::sleep_until(next).await;
+                let Some(pool) = pool.upgrade() else { return };
+                let mut kept = pool.kept();
+                match kept.give_up_idle(idle_timeout) {
+                    Some(oldest) => next = oldest + idle_timeout,
+                    None => {
+                        kept.reaper_runs = false;
+                        return;
+                    }
+                }
+            }
+        });
+    }
+
+    /// How many connections of HTTP/1.1 wait for a call.
+    #[cfg(test)]
+    pub(super) fn idle(&self) -> usize {
+        self.kept().idle.len()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    /// Gives up what has been idle for too long. Calls in flight on a shared connection run to their end.
+    ///
+    /// Returns since when the longest idle of the others is.
+    fn give_up_idle(&mut self, idle_timeout: Duration) -> Option<Instant> {
+        while self.idle.front().is_some_and(|idle| idle.since.elapsed() >= idle_timeout) {
+            self.idle.pop_front();
+        }
+        if self.shared.as_ref().is_some_and(|shared| shared.since.elapsed() >= idle_timeout) {
+            self.shared = None;
+        }
+        let oldest = self.idle.front().map(|idle| idle.since);
+        let shared = self.shared.as_ref().map(|shared| shared.since);
+        oldest.into_iter().chain(shared).min()
+    }
+}

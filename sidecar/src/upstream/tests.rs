@@ -1,0 +1,8 @@
+//! Upstreams against real sockets: plain servers that do what a real one may, at its worst.
+
+mod failures;
+mod http2;
+mod reuse;
+mod routes;
+mod secure;
+mod support;

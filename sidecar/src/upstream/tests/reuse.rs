@@ -1,0 +1,163 @@
+//! Connections are used again, never when that could lose or repeat a call, and are given up in time.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::super::Progress;
+use super::support::{
+    Scripted, answer, build, call, echo, eventually, post, read_request, server, text, upstream, within,
+};
+
+#[tokio::test]
+async fn calls_one_after_the_other_share_a_connection_and_calls_at_once_do_not() {
+    let scripted = Scripted::start(|stream, _| echo(stream)).await;
+    let upstream = upstream(&scripted.url());
+    for _ in 0..5 {
+        text(call(&upstream, "call").await.unwrap()).await;
+        eventually("the connection is kept", async || upstream.pool.idle() == 1).await;
+    }
+    assert_eq!(scripted.connections(), 1);
+    let (one, two) = (call(&upstream, "one").await.unwrap(), call(&upstream, "two").await.unwrap());
+    assert!(text(one).await.ends_with("one"));
+    assert!(text(two).await.ends_with("two"));
+    assert_eq!(scripted.connections(), 2);
+}
+
+/// The server closes each connection after one answer, without saying so. The client must find out before it writes,
+/// though its runtime has not had a turn to notice: this test blocks it until the server has closed.
+#[tokio::test]
+async fn a_connection_that_the_server_has_closed_loses_no_call_and_repeats_none() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    let (closed, when_closed) = std::sync::mpsc::channel();
+    let executed = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&executed);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut buffer = [0; 4096];
+            let mut read = 0;
+            while !buffer[..read].ends_with(b"call") {
+                read += stream.read(&mut buffer[read..]).unwrap();
+            }
+            count.fetch_add(1, Ordering::SeqCst);
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").unwrap();
+            drop(stream);
+            if closed.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    let upstream = upstream(&url);
+    for calls in 1..=200 {
+        let response = call(&upstream, "call").await.expect("no call is lost");
+        assert_eq!(text(response).await, "ok");
+        when_closed.recv_timeout(super::support::DEADLINE).unwrap();
+        assert_eq!(executed.load(Ordering::SeqCst), calls, "no call is made twice");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_dies_with_the_request_in_hand_is_not_asked_again() {
+    let scripted = Scripted::start(|mut stream, _| async move {
+        read_request(&mut stream).await;
+        answer(&mut stream, "ok").await;
+        read_request(&mut stream).await;
+    })
+    .await;
+    let upstream = upstream(&scripted.url());
+    text(call(&upstream, "first").await.unwrap()).await;
+    eventually("the connection is kept", async || upstream.pool.idle() == 1).await;
+    let error = call(&upstream, "second").await.unwrap_err();
+    assert_eq!(error.sent, super::super::Sent::Maybe);
+    assert_eq!(scripted.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_kept_connection_on_which_the_server_speaks_unasked_is_not_used() {
+    let scripted = Scripted::start(|mut stream, _| async move {
+        while read_request(&mut stream).await.is_some() {
+            answer(&mut stream, "ok").await;
+            let farewell = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";
+            tokio::io::AsyncWriteExt::write_all(&mut stream, farewell).await.unwrap();
+        }
+    })
+    .await;
+    let upstream = upstream(&scripted.url());
+    for _ in 0..20 {
+        assert_eq!(text(call(&upstream, "call").await.unwrap()).await, "ok");
+    }
+}
+
+#[tokio::test]
+async fn idle_connections_are_given_up_in_time_and_old_ones_get_no_more_calls() {
+    let open = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&open);
+    let scripted = Scripted::start(move |stream, _| {
+        let count = Arc::clone(&count);
+        async move {
+            count.fetch_add(1, Ordering::SeqCst);
+            echo(stream).await;
+            count.fetch_sub(1, Ordering::SeqCst);
+        }
+    })
+    .await;
+    let mut idle = server(&scripted.url());
+    idle.limits.pool_idle_timeout = "1s".into();
+    let idle = build(&idle).unwrap();
+    text(call(&idle, "call").await.unwrap()).await;
+    eventually("the idle connection is closed", async || open.load(Ordering::SeqCst) == 0).await;
+
+    let mut old = server(&scripted.url());
+    old.limits.max_connection_age = "1s".into();
+    let old = build(&old).unwrap();
+    let before = scripted.connections();
+    eventually("another connection is made", async || {
+        text(call(&old, "call").await.unwrap()).await;
+        scripted.connections() == before + 2
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_more_connections_are_kept_than_permitted() {
+    let scripted = Scripted::start(|stream, _| echo(stream)).await;
+    let mut server = server(&scripted.url());
+    server.limits.max_idle_connections = 2;
+    let upstream = build(&server).unwrap();
+    let mut answers = Vec::new();
+    for _ in 0..5 {
+        answers.push(call(&upstream, "call").await.unwrap());
+    }
+    for answer in answers {
+        text(answer).await;
+    }
+    eventually("the connections are kept", async || upstream.pool.idle() == 2).await;
+}
+
+#[tokio::test]
+async fn dropping_a_call_or_its_answer_hangs_up() {
+    let (hung_up, mut noticed) = tokio::sync::mpsc::unbounded_channel();
+    let scripted = Scripted::start(move |mut stream, number| {
+        let hung_up = hung_up.clone();
+        async move {
+            read_request(&mut stream).await;
+            if number == 1 {
+                let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+                tokio::io::AsyncWriteExt::write_all(&mut stream, head).await.unwrap();
+            }
+            let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut Vec::new()).await;
+            hung_up.send(number).unwrap();
+        }
+    })
+    .await;
+    let upstream = upstream(&scripted.url());
+    let progress = Progress::new();
+    let unanswered =
+        tokio::time::timeout(std::time::Duration::from_millis(300), upstream.send(post("call"), &progress));
+    assert!(unanswered.await.is_err());
+    assert_eq!(within(noticed.recv()).await, Some(0));
+    drop(call(&upstream, "call").await.unwrap());
+    assert_eq!(within(noticed.recv()).await, Some(1));
+}

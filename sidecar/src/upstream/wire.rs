@@ -1,0 +1,132 @@
+//! The lowest layer of a connection: counts what is written, and looks once more before a request is.
+//!
+//! Whether a call was sent at all decides whether its quota returns, and errors from the layers above cannot tell. Below
+//! TLS and HTTP it is a matter of counting.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use rustix::net::RecvFlags;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What is known of a connection's wire from outside of it.
+#[derive(Debug, Default)]
+pub(super) struct Wire {
+    written: AtomicU64,
+    next_write: AtomicU8,
+}
+
+/// What a connection must be before the next request is written to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Expect {
+    /// Anything: it is not looked at.
+    Anything = 0,
+    /// Not closed by the server.
+    Open = 1,
+    /// Not closed, and nothing to be read: what a server says on an idle HTTP/1.1 connection is a farewell.
+    Quiet = 2,
+    /// It was found closed: nothing more is written.
+    Nothing = 3,
+}
+
+impl Wire {
+    /// How many bytes were written so far.
+    pub(super) fn written(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
+    }
+
+    /// Looks at the connection before the next write. If it is not as expected, the write fails and not a byte of it
+    /// is sent.
+    pub(super) fn expect(&self, expect: Expect) {
+        self.next_write.store(expect as u8, Ordering::Release);
+    }
+}
+
+/// A stream that counts.
+#[derive(Debug)]
+pub(super) struct Wired<S> {
+    stream: S,
+    wire: Arc<Wire>,
+}
+
+impl<S> Wired<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream, wire: Arc::default() }
+    }
+
+    pub(super) fn wire(&self) -> Arc<Wire> {
+        Arc::clone(&self.wire)
+    }
+}
+
+impl<S: AsFd> Wired<S> {
+    fn look(&self) -> io::Result<()> {
+        let expect = self.wire.next_write.load(Ordering::Acquire);
+        if expect == Expect::Anything as u8 {
+            return Ok(());
+        }
+        // Not the runtime's readiness, which is only as new as its last turn: what the kernel knows now.
+        let peeked = rustix::net::recv(&self.stream, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        let sound = match peeked {
+            _ if expect == Expect::Nothing as u8 => false,
+            Ok((_, 0)) => false,
+            Ok(_) => expect == Expect::Open as u8,
+            Err(error) => error == rustix::io::Errno::WOULDBLOCK || error == rustix::io::Errno::INTR,
+        };
+        if sound {
+            self.wire.expect(Expect::Anything);
+            return Ok(());
+        }
+        self.wire.expect(Expect::Nothing);
+        Err(io::Error::new(io::ErrorKind::ConnectionReset, "the server had closed the connection"))
+    }
+
+    fn count(&self, result: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(written)) = result {
+            self.wire.written.fetch_add(*written as u64, Ordering::AcqRel);
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Wired<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + AsFd + Unpin> AsyncWrite for Wired<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.look()?;
+        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.count(&result);
+        result
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.look()?;
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.count(&result);
+        result
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
