@@ -1,26 +1,43 @@
-//! What is known of a server's tools: input schema, annotations and risk, from the configuration or the last `tools/list` seen.
+//! What is known of a server's tools: input schema, annotations and risk, from the last `tools/list` seen.
 //!
-//! Annotations come from the server and are untrusted: they may raise a risk, never lower it.
+//! All of it comes from the server and is untrusted. It is bounded, a schema is compiled within bounds ([`crate::schema`]),
+//! and what a server says of a tool may raise its risk, never lower it ([`risk`]).
 
-use std::collections::{BTreeSet, HashMap};
+pub mod risk;
+mod words;
+
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
-use reeve_crds::v1alpha1::{RiskCategory, Severity};
+use bytes::Bytes;
+use foldhash::fast::RandomState;
 
-use crate::json::{Document, Value};
+use crate::json::{Document, Kind, Limits, Value};
 use crate::schema::{ArgumentSchema, SchemaError};
 
+pub use self::risk::Risk;
+
+/// The most tools that are kept of one server. What is beyond is not known, and so governed as such.
+const MOST_TOOLS: usize = 4_096;
+/// The most bytes that the definitions of one server may have together.
+const MOST_BYTES: usize = 8 << 20;
+/// The longest name of a tool, in bytes. The protocol recommends at most 128.
+const LONGEST_NAME: usize = 1_024;
+
 /// The tools of one server that have been seen, by name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Catalogue {
-    tools: HashMap<String, Arc<Tool>>,
+    tools: HashMap<Arc<str>, Arc<Tool>, RandomState>,
+    /// How long the definitions are together.
+    bytes: usize,
 }
 
 /// One tool as its server describes it.
 #[derive(Debug)]
 pub struct Tool {
     /// The tool's name.
-    pub name: String,
+    pub name: Arc<str>,
     /// The definition as the server wrote it.
     pub definition: Document,
     /// Its compiled `inputSchema`, or why it cannot be used.
@@ -29,13 +46,23 @@ pub struct Tool {
     pub risk: Risk,
 }
 
-/// What harm a tool can do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Risk {
-    /// Its categories; never empty.
-    pub categories: BTreeSet<RiskCategory>,
-    /// The worst of them.
-    pub severity: Severity,
+impl Tool {
+    /// Reads a definition: one element of `tools`; nothing if it is no object with a name.
+    pub fn read(definition: Value<'_>) -> Option<Self> {
+        let name = definition.get("name")?.as_str().filter(|name| name.len() <= LONGEST_NAME)?;
+        let bytes = Bytes::copy_from_slice(definition.raw());
+        let document = Document::parse(bytes, Limits::default()).ok()?;
+        let schema = match definition.get("inputSchema") {
+            Some(schema) => ArgumentSchema::compile(schema),
+            None => Err(SchemaError("the tool has no inputSchema".into())),
+        };
+        let risk = Risk::assess(&name, definition);
+        Some(Self { name: name.as_ref().into(), definition: document, schema, risk })
+    }
+
+    fn len(&self) -> usize {
+        self.definition.bytes().len()
+    }
 }
 
 impl Catalogue {
@@ -49,21 +76,76 @@ impl Catalogue {
         self.tools.values()
     }
 
-    /// A catalogue that also has the tools of this `tools/list` result; tools already known and unchanged are shared.
-    /// `replaces`: the list was complete, so that tools it lacks are gone.
-    pub fn with_listed(&self, result: Value<'_>, replaces: bool) -> Self {
-        let _ = (result, replaces);
-        todo!()
+    /// A catalogue that also has the tools of this `tools/list` result; tools already known and unchanged are shared. Of two
+    /// definitions of one name in a list the first counts. `extent` says what becomes of tools that the list lacks.
+    pub fn with_listed(&self, result: Value<'_>, extent: Extent) -> Self {
+        let mut listed = Self::default();
+        let definitions = result.get("tools").filter(|tools| tools.kind() == Kind::Array);
+        for definition in definitions.into_iter().flat_map(Value::items) {
+            let Some(name) = definition.get("name").and_then(Value::as_str) else { continue };
+            if listed.tools.contains_key(&*name) {
+                continue;
+            }
+            let known = self.tools.get(&*name).filter(|tool| tool.definition.bytes() == definition.raw());
+            if let Some(tool) = known.cloned().or_else(|| Tool::read(definition).map(Arc::new)) {
+                listed.keep(tool);
+            }
+        }
+        if extent == Extent::Part {
+            for tool in self.tools.values().filter(|tool| !listed.tools.contains_key(&tool.name)).collect::<Vec<_>>() {
+                listed.keep(Arc::clone(tool));
+            }
+        }
+        listed
     }
 
     /// The definitions as one JSON array, to be kept and read back with [`Catalogue::read`].
     pub fn write(&self) -> Vec<u8> {
-        todo!()
+        let mut tools: Vec<_> = self.tools.values().collect();
+        tools.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut bytes = Vec::with_capacity(self.bytes + tools.len() + 2);
+        bytes.push(b'[');
+        for (number, tool) in tools.into_iter().enumerate() {
+            if number > 0 {
+                bytes.push(b',');
+            }
+            bytes.extend_from_slice(tool.definition.bytes());
+        }
+        bytes.push(b']');
+        bytes
     }
 
     /// Reads what [`Catalogue::write`] wrote; what cannot be read is left out.
     pub fn read(bytes: &[u8]) -> Self {
-        let _ = bytes;
-        todo!()
+        let mut catalogue = Self::default();
+        let limits = Limits { tokens: MOST_BYTES, ..Limits::default() };
+        if let Ok(document) = Document::parse(Bytes::copy_from_slice(bytes), limits) {
+            document.root().items().filter_map(Tool::read).for_each(|tool| catalogue.keep(Arc::new(tool)));
+        }
+        catalogue
+    }
+
+    /// Adds a tool if there is room and none of its name.
+    fn keep(&mut self, tool: Arc<Tool>) {
+        let bytes = self.bytes.saturating_add(tool.len());
+        if self.tools.len() < MOST_TOOLS && bytes <= MOST_BYTES && !self.tools.contains_key(&tool.name) {
+            self.bytes = bytes;
+            self.tools.insert(Arc::clone(&tool.name), tool);
+        }
+    }
+}
+
+/// How much of a server's tools a list shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of them: tools that it lacks are gone.
+    Whole,
+    /// One page of several: tools that it lacks are kept.
+    Part,
+}
+
+impl fmt::Debug for Catalogue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.tools.keys()).finish()
     }
 }

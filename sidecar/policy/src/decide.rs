@@ -1,15 +1,43 @@
 //! A call under a ruleset → a verdict: the steps of "How they combine" and "A call, in order", as pure functions.
+//!
+//! ```text
+//! Call ──► plan (rules that select it) ──► combine (Deny, Boundary, grant) ──► arguments (ambiguity, schema, requirements)
+//!                                                                                 │
+//!          Verdict ◄── approvals ◄── demands (costs, keys; permits and quota to take) ◄──┘
+//! ```
+//!
+//! Nothing here counts or waits: what a permitted call must still take is in [`Demands`], which the proxy takes in order.
+
+mod approval;
+mod arguments;
+mod combine;
+mod demands;
+mod explain;
+mod listing;
+mod plan;
+mod sentence;
+mod server_requests;
+mod shadow;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::catalogue::{Catalogue, Tool};
+use crate::catalogue::Tool;
 use crate::compile::Ruleset;
-use crate::json::Value;
-use crate::limit::{Charge, Exceeded};
+use crate::glob::is_canonical_uri;
+use crate::json::{Kind, Value};
 use crate::reason::{Outcome, Reason};
 use crate::time::WallTime;
+
+pub use self::approval::{ApprovalRequest, Approvals, NoApprovals};
+pub use self::demands::{Demands, Held};
+pub use self::explain::{Explanation, PolicyExplained, RuleExplained, ShadowExplained, State};
+pub(crate) use self::plan::Plans;
+pub use self::server_requests::ServerRequest;
+pub(crate) use self::server_requests::ServerRequestTable;
+
+use self::combine::{Authority, Otherwise};
 
 /// Who calls, and which server: the same for every call that a ruleset decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +72,24 @@ pub enum Target<'a> {
     Prompt(&'a str),
 }
 
+impl<'a> Target<'a> {
+    /// The name or URI.
+    pub fn name(self) -> &'a str {
+        match self {
+            Self::Tool(name) | Self::Resource(name) | Self::Prompt(name) => name,
+        }
+    }
+
+    /// What kind of thing it is, in a word.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Tool(_) => "tool",
+            Self::Resource(_) => "resource",
+            Self::Prompt(_) => "prompt",
+        }
+    }
+}
+
 /// One call.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
@@ -64,61 +110,127 @@ pub struct Call<'a> {
 pub struct Verdict {
     /// Why.
     pub reason: Reason,
-    /// The rule that decided, `namespace/policy#rule/part`, or the policy alone, or nothing (`NoPolicy`).
+    /// The rule that decided, `namespace/policy#rule/part`, or the policy alone, or nothing (`NoPolicy`). Taken apart by
+    /// [`crate::compile::pointer::split`].
     pub pointer: Option<Arc<str>>,
-    /// What to tell the agent beyond the reason: the rule's own message, or what would pass.
-    pub message: Option<String>,
+    /// What to tell the agent beyond the reason: the author's own message, or what would pass. Never a value of the call.
+    pub message: Option<Arc<str>>,
+    /// Of a call that is limited: when it would pass, as things stand; none if that cannot be told or never will be.
+    pub retry_after: Option<Duration>,
     /// Of an allowed call: what it must still take. Empty for a refusal.
     pub demands: Demands,
-    /// What Audit rules would have done.
+    /// What Audit policies and rules say of the call.
     pub shadow: Vec<Shadow>,
-    /// The top-level arguments whose values the audit log may hold.
-    pub audited_arguments: Vec<Arc<str>>,
 }
 
 impl Verdict {
+    /// A refusal that no policy made, such as `NoConfiguration`.
+    pub fn refusal(reason: Reason) -> Self {
+        Refusal { reason, pointer: None, message: None }.into()
+    }
+
     /// What happens to the call.
     pub fn outcome(&self) -> Outcome {
         self.reason.outcome()
     }
 }
 
-/// What an allowed call must still take: approvals, permits and quota. `E` designs the inside.
-#[derive(Clone, Debug, Default)]
-pub struct Demands {}
-
-impl Demands {
-    /// The charges to reserve, in the order of rule pointers.
-    pub fn charges(&self) -> Vec<Charge<'_>> {
-        todo!()
-    }
-
-    /// The verdict on a call whose reservation was refused: names the smallest rule pointer and says when to retry.
-    pub fn exceeded(&self, exceeded: &Exceeded, retry_after: Option<Duration>) -> Verdict {
-        let _ = (exceeded, retry_after);
-        todo!()
-    }
-}
-
-/// What one Audit rule or policy would have done.
-#[derive(Clone, Debug)]
+/// What one Audit policy or rule says of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shadow {
-    /// Why it would have been refused.
+    /// What it would have decided, alone, and why.
     pub reason: Reason,
-    /// The rule.
+    /// The rule or policy.
     pub pointer: Arc<str>,
 }
 
+/// Why a call is refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) reason: Reason,
+    pub(crate) pointer: Option<Arc<str>>,
+    pub(crate) message: Option<Arc<str>>,
+}
+
+impl Refusal {
+    pub(crate) fn new(reason: Reason, pointer: &Arc<str>, message: Option<Arc<str>>) -> Self {
+        Self { reason, pointer: Some(Arc::clone(pointer)), message }
+    }
+}
+
+impl From<Refusal> for Verdict {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            reason: refusal.reason,
+            pointer: refusal.pointer,
+            message: refusal.message,
+            retry_after: None,
+            demands: Demands::default(),
+            shadow: Vec::new(),
+        }
+    }
+}
+
 impl Ruleset {
-    /// Decides a call: the steps before anything that is counted.
+    /// Decides a call where nobody can approve anything: see [`Ruleset::decide_with`].
     pub fn decide(&self, call: &Call<'_>) -> Verdict {
-        let _ = call;
-        todo!()
+        self.decide_with(call, &NoApprovals)
     }
 
-    /// Whether a tool (resource, prompt) is listed: left out if every call of it would be denied.
-    pub fn lists(&self, target: Target<'_>, catalogue: &Catalogue) -> bool {
-        let _ = (target, catalogue);
-        todo!()
+    /// Decides a call: every step before anything that is counted.
+    pub fn decide_with(&self, call: &Call<'_>, approvals: &dyn Approvals) -> Verdict {
+        if let Some(refusal) = self.refuses_all() {
+            return refusal.into();
+        }
+        if let Target::Resource(uri) = call.target
+            && !is_canonical_uri(uri)
+        {
+            return self.uri_not_canonical();
+        }
+        // `null` is how some clients write that there are none.
+        let arguments = call.arguments.filter(|arguments| arguments.kind() != Kind::Null);
+        let call = &Call { arguments, ..*call };
+        let plan = self.plan(call.target, call.tool.map(|tool| &tool.risk));
+        let examined = self.examine(call, &plan);
+        let mut verdict = match self.judge(&plan.enforced, self.authority(), &examined, approvals) {
+            Ok(granted) => Verdict {
+                reason: granted.reason,
+                pointer: granted.pointer,
+                message: None,
+                retry_after: None,
+                demands: granted.demands,
+                shadow: Vec::new(),
+            },
+            Err(refusal) => refusal.into(),
+        };
+        self.shadow(&plan, &examined, &mut verdict);
+        verdict
+    }
+
+    /// The refusal of every call, where an enforcing policy does not compile.
+    pub(crate) fn refuses_all(&self) -> Option<Refusal> {
+        let policy = &self.policies[self.roles.invalid? as usize];
+        let message = format!("policy {} has errors, and until they are mended nothing is permitted", policy.key);
+        Some(Refusal::new(Reason::PolicyInvalid, &policy.key, Some(message.into())))
+    }
+
+    /// Rules select resources by URI, so none can be trusted to select one that is not in canonical form.
+    fn uri_not_canonical(&self) -> Verdict {
+        let reason = Reason::UriNotCanonical;
+        let first = self.roles.deciders.iter().chain(&self.roles.boundaries).min();
+        let mut verdict = match first {
+            Some(&policy) => Refusal::new(reason, &self.policies[policy as usize].key, None).into(),
+            None if self.roles.observed => Verdict { reason: Reason::AuditOnly, ..Verdict::refusal(Reason::AuditOnly) },
+            None => Verdict::refusal(Reason::NoPolicy),
+        };
+        let audits = self.roles.audits.iter().map(|&policy| Arc::clone(&self.policies[policy as usize].key));
+        verdict.shadow = audits.map(|pointer| Shadow { reason, pointer }).collect();
+        verdict
+    }
+
+    /// The enforcing policies, as those who decide.
+    fn authority(&self) -> Authority<'_> {
+        let otherwise = if self.roles.observed { Otherwise::AuditOnly } else { Otherwise::NoPolicy };
+        Authority { deciders: &self.roles.deciders, strict: &self.roles.strict, otherwise }
     }
 }

@@ -1,0 +1,152 @@
+//! Steps 2 to 4 of how policies combine: what applies, what denies, who grants. The order of rules never matters.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use reeve_crds::v1alpha1::Action;
+
+use super::Refusal;
+use super::approval::Approvals;
+use super::arguments::Examined;
+use super::demands::Demands;
+use super::plan::Selected;
+use crate::compile::Ruleset;
+use crate::compile::model::{Fallback, Rule};
+use crate::reason::Reason;
+
+/// Who decides: the enforcing policies, or an Audit policy alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Authority<'r> {
+    /// Numbers of the policies that can grant.
+    pub(super) deciders: &'r [u32],
+    /// Numbers of the Boundaries with `default: Deny`.
+    pub(super) strict: &'r [u32],
+    /// What holds where there are no deciders.
+    pub(super) otherwise: Otherwise,
+}
+
+/// What becomes of a call that nobody can grant and nothing denies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Otherwise {
+    /// Denied: no policy governs.
+    NoPolicy,
+    /// Permitted: only Audit policies govern.
+    AuditOnly,
+}
+
+/// A permitted call.
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) reason: Reason,
+    pub(super) pointer: Option<Arc<str>>,
+    pub(super) demands: Demands,
+}
+
+/// What combining gave for a call that nothing denies.
+struct Combined<'p> {
+    reason: Reason,
+    pointer: Option<Arc<str>>,
+    applied: Cow<'p, [Selected]>,
+}
+
+impl Ruleset {
+    /// Decides by these rules, all of which select the call, and these policies.
+    pub(super) fn judge(
+        &self,
+        selected: &[Selected],
+        authority: Authority<'_>,
+        examined: &Examined<'_>,
+        approvals: &dyn Approvals,
+    ) -> Result<Granted, Refusal> {
+        let Combined { reason, pointer, applied } = self.combine(selected, authority, examined)?;
+        self.check_arguments(&applied, examined)?;
+        let mut demands = self.demands(&applied, examined)?;
+        self.approve(&applied, examined, approvals, &mut demands)?;
+        Ok(Granted { reason, pointer, demands })
+    }
+
+    fn combine<'p>(
+        &self,
+        selected: &'p [Selected],
+        authority: Authority<'_>,
+        examined: &Examined<'_>,
+    ) -> Result<Combined<'p>, Refusal> {
+        let applied = self.applied(selected, examined);
+        let (applied, fault) = match applied {
+            Ok(applied) => (applied, None),
+            Err((applied, fault)) => (Cow::Owned(applied), Some(fault)),
+        };
+        let rule = |selected: &Selected| &self.rules[selected.rule as usize];
+        if let Some(deny) = applied.iter().map(rule).find(|rule| rule.action == Action::Deny) {
+            return Err(Refusal::new(Reason::DeniedByRule, &deny.pointer, deny.message.clone()));
+        }
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        let lets_through =
+            |policy: u32| applied.iter().any(|selected| selected.grants && rule(selected).policy == policy);
+        if let Some(&boundary) = authority.strict.iter().find(|boundary| !lets_through(**boundary)) {
+            return Err(Refusal::new(Reason::DeniedByBoundary, &self.policies[boundary as usize].key, None));
+        }
+        let (reason, pointer) = self.grant(selected, &applied, authority)?;
+        Ok(Combined { reason, pointer, applied })
+    }
+
+    /// The rules that apply; or those, and the first whose condition could not be evaluated.
+    fn applied<'p>(
+        &self,
+        selected: &'p [Selected],
+        examined: &Examined<'_>,
+    ) -> Result<Cow<'p, [Selected]>, (Vec<Selected>, Refusal)> {
+        let conditional = |selected: &Selected| self.rules[selected.rule as usize].when.is_some();
+        if !selected.iter().any(conditional) {
+            return Ok(Cow::Borrowed(selected));
+        }
+        let mut applied = Vec::with_capacity(selected.len());
+        let mut fault = None;
+        for selected in selected {
+            match examined.applies(&self.rules[selected.rule as usize]) {
+                Ok(true) => applied.push(*selected),
+                Ok(false) => {}
+                Err(refusal) => {
+                    fault.get_or_insert(refusal);
+                }
+            }
+        }
+        match fault {
+            None => Ok(Cow::Owned(applied)),
+            Some(fault) => Err((applied, fault)),
+        }
+    }
+
+    /// Step 4: who grants.
+    fn grant(
+        &self,
+        selected: &[Selected],
+        applied: &[Selected],
+        authority: Authority<'_>,
+    ) -> Result<(Reason, Option<Arc<str>>), Refusal> {
+        let rule = |selected: &Selected| &self.rules[selected.rule as usize];
+        let decides = |rule: &Rule| self.policies[rule.policy as usize].role.decides();
+        let granting = applied.iter().filter(|selected| selected.grants).map(rule).find(|rule| decides(rule));
+        let granting = granting.map(|rule| Arc::clone(&rule.pointer));
+        if authority.deciders.is_empty() {
+            return match authority.otherwise {
+                Otherwise::AuditOnly => Ok((Reason::AuditOnly, granting)),
+                Otherwise::NoPolicy => Err(Refusal { reason: Reason::NoPolicy, pointer: None, message: None }),
+            };
+        }
+        if granting.is_some() {
+            return Ok((Reason::AllowedByRule, granting));
+        }
+        let mut deciders = authority.deciders.iter().map(|&policy| &self.policies[policy as usize]);
+        let refuses = deciders.clone().find(|policy| policy.fallback != Fallback::Allow);
+        let first = deciders.next();
+        let claimed = selected.iter().map(rule).any(|rule| rule.grants() && decides(rule));
+        let pointer = refuses.or(first).map(|policy| Arc::clone(&policy.key));
+        if claimed || refuses.is_some() {
+            return Err(Refusal { reason: Reason::NoRule, pointer, message: None });
+        }
+        Ok((Reason::AllowedByDefault, pointer))
+    }
+}

@@ -1,0 +1,250 @@
+//! What a permitted call must still take: approvals, permits and quota.
+//!
+//! The proxy takes them in the order of "A call, in order": [`Demands::acquire`] (concurrency), its own slot in the audit log,
+//! [`Demands::reserve`] (limits, all or none), then the approvals; and with the call on its way, [`Demands::record_shadows`].
+
+use std::sync::Arc;
+
+use reeve_crds::v1alpha1::Scope;
+
+use super::arguments::{Examined, expression_error};
+use super::plan::Selected;
+use super::{Refusal, Shadow, Verdict};
+use crate::compile::model::{Concurrency, Limit};
+use crate::compile::{Ruleset, pointer};
+use crate::limit::{Charge, Counter, Exceeded, Limiter, Reservation, Units};
+use crate::reason::Reason;
+use crate::time::{Instant, format_duration};
+
+/// What an allowed call must still take.
+#[derive(Clone, Debug, Default)]
+pub struct Demands {
+    /// The rules whose approval the call uses, in the order of pointers.
+    pub(super) approvals: Vec<Arc<str>>,
+    /// In the order of pointers.
+    gates: Vec<Entry>,
+    /// One for each counter, in the order of the first limit's pointer.
+    charges: Vec<Taking>,
+    /// What each Audit policy or rule that would permit the call would have it take.
+    pub(super) shadows: Vec<Self>,
+}
+
+/// A gate to pass.
+#[derive(Clone, Debug)]
+struct Entry {
+    bound: Arc<Concurrency>,
+}
+
+/// What the call takes from one counter.
+#[derive(Clone, Debug)]
+struct Taking {
+    /// The counter's number in the ruleset.
+    number: u32,
+    counter: Counter,
+    key: Arc<str>,
+    /// The highest cost that a limit puts on the call.
+    cost: Units,
+    /// The smallest `max`.
+    max: Units,
+    first: Arc<Limit>,
+    /// Other limits on the same counter; seldom any.
+    others: Vec<Arc<Limit>>,
+}
+
+/// What a call has taken. Kept until the call's response, or its task, has ended: dropping it ends its time in flight, and
+/// leaves its quota taken.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Held {
+    quota: Option<Reservation>,
+    shadows: Vec<Self>,
+}
+
+impl Held {
+    /// Returns the quota of a call that certainly never reached the server.
+    pub fn give_back(self, limiter: &Limiter) {
+        if let Some(quota) = self.quota {
+            limiter.give_back(quota);
+        }
+        for shadow in self.shadows {
+            shadow.give_back(limiter);
+        }
+    }
+}
+
+impl Demands {
+    /// The rules whose approval the call uses, and which is to be consumed once quota is reserved.
+    pub fn approvals(&self) -> &[Arc<str>] {
+        &self.approvals
+    }
+
+    /// Takes a permit of each concurrency bound.
+    ///
+    /// # Errors
+    /// The refusal, without shadows, if too many calls are in flight; nothing is taken then.
+    pub fn acquire(&self, now: Instant) -> Result<Held, Verdict> {
+        let _ = now;
+        Ok(Held::default())
+    }
+
+    /// Takes the quota of all limits, or none.
+    ///
+    /// # Errors
+    /// The refusal, without shadows: it names the smallest pointer among the limits that are exceeded, and says when all
+    /// would fit.
+    pub fn reserve(&self, limiter: &Limiter, now: Instant, held: &mut Held) -> Result<(), Verdict> {
+        let reserved = match self.charges.as_slice() {
+            [] => return Ok(()),
+            [one] => limiter.reserve(&[one.charge()], now),
+            many => limiter.reserve(&many.iter().map(Taking::charge).collect::<Vec<_>>(), now),
+        };
+        held.quota = Some(reserved.map_err(|exceeded| self.exceeded(&exceeded, limiter, now))?);
+        Ok(())
+    }
+
+    /// Counts a call that is on its way on the shadow counters of Audit policies and rules; says which of them would have
+    /// refused it.
+    pub fn record_shadows(&self, limiter: &Limiter, now: Instant, held: &mut Held) -> Vec<Shadow> {
+        let mut refused = Vec::new();
+        for demands in &self.shadows {
+            let taken = demands.acquire(now).and_then(|mut taken| {
+                demands.reserve(limiter, now, &mut taken)?;
+                Ok(taken)
+            });
+            match taken {
+                Ok(taken) => held.shadows.push(taken),
+                Err(Verdict { reason, pointer, .. }) => {
+                    refused.extend(pointer.map(|pointer| Shadow { reason, pointer }))
+                }
+            }
+        }
+        refused
+    }
+
+    /// Whether there is nothing to take or record.
+    pub fn is_empty(&self) -> bool {
+        self.approvals.is_empty() && self.gates.is_empty() && self.charges.is_empty() && self.shadows.is_empty()
+    }
+
+    /// What must be taken, a line each.
+    pub(super) fn in_words(&self) -> Vec<String> {
+        let gates = self
+            .gates
+            .iter()
+            .map(|Entry { bound }| format!("{}: at most {} calls in flight", bound.pointer, bound.max));
+        let limits = self.charges.iter().flat_map(|taking| {
+            let limits = std::iter::once(&taking.first).chain(&taking.others);
+            limits.map(|limit| format!("{}: {}, of which it takes {}", limit.pointer, limit.terms(), taking.cost.0))
+        });
+        gates.chain(limits).collect()
+    }
+
+    fn exceeded(&self, exceeded: &Exceeded, limiter: &Limiter, now: Instant) -> Verdict {
+        let reason = if exceeded.table_full { Reason::CounterTableFull } else { Reason::LimitExceeded };
+        let refused = exceeded.charges.iter().filter_map(|&index| self.charges.get(index));
+        let limits = refused.flat_map(|taking| taking.exceeded(limiter, now));
+        let Some(limit) = limits.min_by_key(|limit| pointer::split(&limit.pointer)) else {
+            return Verdict::refusal(reason);
+        };
+        let message = match &limit.message {
+            Some(own) => Arc::clone(own),
+            None => limit.terms().into(),
+        };
+        let retry_after = exceeded.retry_at.map(|at| at.since(now));
+        Verdict { retry_after, ..Refusal::new(reason, &limit.pointer, Some(message)).into() }
+    }
+}
+
+fn full(bound: &Concurrency) -> Verdict {
+    let message = match &bound.message {
+        Some(own) => Arc::clone(own),
+        None => format!("at most {} calls may be in flight at once", bound.max).into(),
+    };
+    Refusal::new(Reason::ConcurrencyExceeded, &bound.pointer, Some(message)).into()
+}
+
+impl Taking {
+    fn charge(&self) -> Charge<'_> {
+        Charge { counter: &self.counter, key: &self.key, cost: self.cost, max: self.max }
+    }
+
+    /// Those of the limits on this counter under which the call does not fit.
+    fn exceeded(&self, limiter: &Limiter, now: Instant) -> impl Iterator<Item = &Arc<Limit>> {
+        let used = { let _ = (limiter, now); Units(0) };
+        let wanted = Units(used.0.saturating_add(self.cost.0));
+        let limits = std::iter::once(&self.first).chain(&self.others);
+        limits.filter(move |limit| limit.max == self.max || wanted > limit.max)
+    }
+}
+
+impl Limit {
+    /// What the limit permits, in words.
+    fn terms(&self) -> String {
+        let scope = match self.scope {
+            Scope::Grant => "for each grant",
+            Scope::Session => "for each session",
+            Scope::Pod => "for each pod",
+            Scope::Policy => "in all",
+            Scope::Key => "for each key",
+        };
+        let what = if self.cost.is_some() { "units" } else { "calls" };
+        format!("at most {} {what} in any {} {scope}", self.max.0 / Units::ONE.0, format_duration(self.window))
+    }
+}
+
+impl Ruleset {
+    /// What the rules that apply demand. Costs and keys are evaluated here.
+    pub(super) fn demands(&self, applied: &[Selected], examined: &Examined<'_>) -> Result<Demands, Refusal> {
+        let mut demands = Demands::default();
+        for rule in applied.iter().map(|selected| &self.rules[selected.rule as usize]) {
+            if let Some(bound) = &rule.concurrency {
+                demands.gates.push(Entry { bound: Arc::clone(bound) });
+            }
+            for limit in &rule.limits {
+                let cost = cost(limit, examined)?;
+                if let Some(taking) = demands.charges.iter_mut().find(|taking| taking.number == limit.counter) {
+                    taking.cost = taking.cost.max(cost);
+                    taking.max = taking.max.min(limit.max);
+                    taking.others.push(Arc::clone(limit));
+                    continue;
+                }
+                demands.charges.push(Taking {
+                    number: limit.counter,
+                    counter: self.counters[limit.counter as usize].handle.clone(),
+                    key: self.scope_value(limit, examined)?,
+                    cost,
+                    max: limit.max,
+                    first: Arc::clone(limit),
+                    others: Vec::new(),
+                });
+            }
+        }
+        Ok(demands)
+    }
+
+    fn scope_value(&self, limit: &Limit, examined: &Examined<'_>) -> Result<Arc<str>, Refusal> {
+        let keys = &self.keys;
+        Ok(match (limit.scope, &limit.key) {
+            (Scope::Grant, _) => Arc::clone(&keys.grant),
+            (Scope::Session, _) => examined.call.session.map_or_else(|| Arc::clone(&keys.no_session), Into::into),
+            (Scope::Pod, _) => Arc::clone(&keys.pod),
+            (Scope::Policy, _) | (Scope::Key, None) => Arc::clone(&keys.policy),
+            (Scope::Key, Some(key)) => {
+                let value = key.expression.key(&examined.variables);
+                value.map_err(|error| expression_error(key, &error))?.into()
+            }
+        })
+    }
+}
+
+fn cost(limit: &Limit, examined: &Examined<'_>) -> Result<Units, Refusal> {
+    let Some(cost) = &limit.cost else { return Ok(Units::ONE) };
+    match cost.expression.cost(&examined.variables) {
+        Ok(Some(units)) => Ok(units),
+        Ok(None) => {
+            let message = format!("the cost of a call, {}, must be a number of zero or more", cost.expression.source());
+            Err(Refusal::new(Reason::CostInvalid, &cost.pointer, Some(message.into())))
+        }
+        Err(error) => Err(expression_error(cost, &error)),
+    }
+}
