@@ -10,6 +10,7 @@ use super::{ClusterMcpPolicySpec, McpPolicySpec};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Object<Spec> {
     /// Always `reeve.dev/v1alpha1`.
+    #[schemars(extend("const" = super::API_VERSION))]
     pub api_version: String,
     /// Name, namespace and version of the object.
     pub metadata: Metadata,
@@ -23,10 +24,11 @@ pub struct Object<Spec> {
 #[serde(rename_all = "camelCase")]
 pub struct Metadata {
     /// The object's name.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"))]
     pub name: String,
     /// The object's namespace. Unset for cluster-wide objects, and `default` for others in a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub namespace: Option<String>,
     /// The API server's identifier of this object, unique over time. Unset in a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]

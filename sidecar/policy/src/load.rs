@@ -1,12 +1,36 @@
 //! Policy files of every dialect → [`Policy`] objects, with every mistake located.
 //!
-//! Reads McpPolicy and ClusterMcpPolicy manifests (YAML or JSON, several documents), the seed's JSON policy format and its
-//! YAML forms. Also the base for reading any other document of ours with located errors (the sidecar's configuration).
+//! ```text
+//! bytes ──► file (size, UTF-8, JSON or YAML) ──► Node tree ──► manifest ──► structure ──► Policy, Positions
+//!                                                        └───► seed ─────► structure ──► convert ─┘
+//! ```
+//!
+//! Reads McpPolicy and ClusterMcpPolicy manifests (YAML or JSON, several documents, as `kubectl get -o yaml` writes them), the
+//! seed's JSON policy format and its YAML forms. Also the base for reading any other document of ours with located errors (the
+//! sidecar's configuration). What a policy *means* is checked by [`crate::compile::check`], whose pointers
+//! [`Positions::diagnose`] turns into places in the file.
+
+pub mod convert;
+mod file;
+mod json;
+mod manifest;
+mod node;
+mod positions;
+mod seed;
+mod structure;
+mod suggest;
+mod yaml;
+
+use std::fmt;
+use std::sync::Arc;
 
 use reeve_crds::v1alpha1::Policy;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use self::node::Mark;
+pub use self::positions::Positions;
+use self::structure::Schema;
 use crate::compile::Severity;
 
 /// One mistake in a file.
@@ -26,15 +50,12 @@ pub struct Diagnostic {
     pub severity: Severity,
 }
 
-/// Where the parts of a document stand in its file.
-#[derive(Clone, Debug, Default)]
-pub struct Positions {}
-
-impl Positions {
-    /// The diagnostic for a problem at a pointer of the *policy object*, told in terms of the file as the user wrote it.
-    pub fn diagnose(&self, pointer: &str, message: String, severity: Severity) -> Diagnostic {
-        let _ = (pointer, message, severity);
-        todo!()
+impl fmt::Display for Diagnostic {
+    /// `policy.yaml:12:9: /spec/rules/0/tols: unknown field …`, the form that editors and terminals link.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, column, pointer, message, .. } = self;
+        let separator = if pointer.is_empty() { "" } else { ": " };
+        write!(f, "{file}:{line}:{column}: {pointer}{separator}{message}")
     }
 }
 
@@ -45,6 +66,8 @@ pub struct Loaded<T> {
     pub value: T,
     /// Where its parts stand.
     pub positions: Positions,
+    /// What is legal but likely not what was meant.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Reads the policies of one file. `name` is used in messages and, for the seed's dialects, to name the policy.
@@ -52,18 +75,90 @@ pub struct Loaded<T> {
 /// # Errors
 /// Every mistake found (structure only; [`crate::compile::check`] finds the rest).
 pub fn policies(name: &str, bytes: &[u8]) -> Result<Vec<Loaded<Policy>>, Vec<Diagnostic>> {
-    let _ = (name, bytes);
-    todo!()
+    let file: Arc<str> = name.into();
+    let read = file::read(name, bytes);
+    let mut diagnostics = locate(&file, read.findings);
+    let mut policies = manifest::Policies::new(file);
+    let documents = read.documents.len();
+    for document in read.documents {
+        policies.add(document);
+    }
+    let (policies, mistakes) = policies.finish();
+    diagnostics.extend(mistakes);
+    if diagnostics.is_empty() && policies.is_empty() {
+        let what = if documents == 0 { "the file is empty" } else { "the file holds no policy" };
+        let message = format!("{what}: write an McpPolicy, or a policy with version and tools");
+        diagnostics.push(Finding::new(Mark::START, String::new(), message).in_file(name));
+    }
+    if diagnostics.is_empty() { Ok(policies) } else { Err(in_order(diagnostics)) }
 }
 
 /// Reads one JSON or YAML document into a type that describes itself by a schema.
 ///
 /// # Errors
 /// Every mistake found.
-pub fn document<T: DeserializeOwned + JsonSchema>(
-    name: &str,
-    bytes: &[u8],
-) -> Result<Loaded<T>, Vec<Diagnostic>> {
-    let _ = (name, bytes);
-    todo!()
+pub fn document<T: DeserializeOwned + JsonSchema>(name: &str, bytes: &[u8]) -> Result<Loaded<T>, Vec<Diagnostic>> {
+    let file: Arc<str> = name.into();
+    let read = file::read(name, bytes);
+    let mut findings = read.findings;
+    let mut documents = read.documents.into_iter();
+    let first = documents.next();
+    if let Some(second) = documents.next() {
+        let message = "a second document begins here: this file may hold only one".to_owned();
+        findings.push(Finding::new(second.mark, String::new(), message));
+    }
+    let Some(first) = first else {
+        if findings.is_empty() {
+            findings.push(Finding::new(Mark::START, String::new(), "the file is empty".into()));
+        }
+        return Err(in_order(locate(&file, findings)));
+    };
+    findings.extend(Schema::of::<T>().check(&first));
+    if findings.is_empty() {
+        match first.read() {
+            Ok(value) => {
+                let positions = Positions::new(file, Arc::new(first), String::new());
+                return Ok(Loaded { value, positions, warnings: Vec::new() });
+            }
+            Err(error) => findings.push(Finding::new(first.mark, String::new(), error.to_string())),
+        }
+    }
+    Err(in_order(locate(&file, findings)))
 }
+
+/// The JSON Schema (2020-12) of a policy file in its manifest form, for editors.
+pub fn schema() -> serde_json::Value {
+    manifest::schema()
+}
+
+/// A mistake and where it is, within a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Finding {
+    mark: Mark,
+    pointer: String,
+    message: String,
+}
+
+impl Finding {
+    fn new(mark: Mark, pointer: String, message: String) -> Self {
+        Self { mark, pointer, message }
+    }
+
+    fn in_file(self, file: &str) -> Diagnostic {
+        let Self { mark: Mark { line, column }, pointer, message } = self;
+        Diagnostic { file: file.to_owned(), line, column, pointer, message, severity: Severity::Error }
+    }
+}
+
+fn locate(file: &str, findings: Vec<Finding>) -> Vec<Diagnostic> {
+    findings.into_iter().map(|finding| finding.in_file(file)).collect()
+}
+
+/// As one reads the file.
+fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    diagnostics.sort_by(|a, b| (a.line, a.column, &a.pointer).cmp(&(b.line, b.column, &b.pointer)));
+    diagnostics
+}
+
+#[cfg(test)]
+mod tests;

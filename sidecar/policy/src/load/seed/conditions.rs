@@ -1,0 +1,213 @@
+//! Conditions of the format → CEL.
+//!
+//! A path that is missing or null makes every comparison false, and with it a `deny_if`; a `require` fails. In this format a
+//! number or boolean equals its own text, so equality is tested against both: an agent must not get around `"value": 5` by
+//! sending `"5"`.
+
+use serde_json::Value;
+
+use super::format::{Condition, Operator};
+use crate::load::node::quoted;
+
+/// Words that cannot follow a dot in CEL.
+const RESERVED: [&str; 21] = [
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "false",
+    "for",
+    "function",
+    "if",
+    "import",
+    "in",
+    "let",
+    "loop",
+    "namespace",
+    "null",
+    "package",
+    "return",
+    "true",
+    "var",
+    "void",
+    "while",
+];
+
+/// Why a condition cannot be mapped: the field, and what is wrong with it.
+pub(super) type Unmappable = (&'static str, String);
+
+/// The expression that is true where the condition holds.
+///
+/// # Errors
+/// What cannot be mapped.
+pub(super) fn expression(condition: &Condition) -> Result<String, Unmappable> {
+    let path = Path::parse(&condition.path).map_err(|error| ("/path", error))?;
+    let present = path.present();
+    let value = condition.value.as_ref();
+    if condition.op == Operator::Exists {
+        return match value {
+            Some(Value::Bool(true)) => Ok(present),
+            Some(Value::Bool(false)) => Ok(format!("!({present})")),
+            _ => Err(needs("exists", "true or false")),
+        };
+    }
+    let value = value.ok_or_else(|| ("", "a condition needs a value to compare with".to_owned()))?;
+    Ok(format!("{present} && {}", comparison(condition.op, &path.access(), value)?))
+}
+
+fn comparison(op: Operator, path: &str, value: &Value) -> Result<String, Unmappable> {
+    match op {
+        Operator::Eq => equality(path, &[value], "eq"),
+        Operator::Neq => Ok(format!("!({})", equality(path, &[value], "neq")?)),
+        Operator::In => equality(path, &list(value, "in")?, "in"),
+        Operator::NotIn => Ok(format!("!({})", equality(path, &list(value, "not_in")?, "not_in")?)),
+        Operator::Lt => ordering(path, "<", value, "lt"),
+        Operator::Lte => ordering(path, "<=", value, "lte"),
+        Operator::Gt => ordering(path, ">", value, "gt"),
+        Operator::Gte => ordering(path, ">=", value, "gte"),
+        Operator::Regex => match value {
+            Value::String(pattern) => Ok(format!("{path}.matches({})", text(pattern))),
+            _ => Err(needs("regex", "a pattern in quotes")),
+        },
+        Operator::Contains => contains(path, value),
+        Operator::Exists => Err(needs("exists", "true or false")),
+    }
+}
+
+fn equality(path: &str, values: &[&Value], op: &str) -> Result<String, Unmappable> {
+    let mut literals = Vec::new();
+    for value in values {
+        literals.extend(spellings(value).ok_or_else(|| needs(op, "text, numbers or booleans"))?);
+    }
+    match literals.as_slice() {
+        [] => Err(needs(op, "at least one value")),
+        [only] => Ok(format!("{path} == {only}")),
+        several => Ok(format!("{path} in [{}]", several.join(", "))),
+    }
+}
+
+fn list<'v>(value: &'v Value, op: &str) -> Result<Vec<&'v Value>, Unmappable> {
+    value.as_array().map(|values| values.iter().collect()).ok_or_else(|| needs(op, "a list"))
+}
+
+fn ordering(path: &str, sign: &str, value: &Value, op: &str) -> Result<String, Unmappable> {
+    match value {
+        Value::Number(number) => Ok(format!("{path} {sign} {}", literal(number))),
+        _ => Err(needs(op, "a number")),
+    }
+}
+
+/// Text contains a part, a list an element.
+fn contains(path: &str, value: &Value) -> Result<String, Unmappable> {
+    let elements = spellings(value).ok_or_else(|| needs("contains", "text, a number or a boolean"))?;
+    let in_list: Vec<String> = elements.iter().map(|element| format!("{element} in {path}")).collect();
+    let in_list = in_list.join(" || ");
+    match value {
+        Value::String(part) => Ok(format!("(type({path}) == string ? {path}.contains({}) : {in_list})", text(part))),
+        _ => Ok(format!("({in_list})")),
+    }
+}
+
+/// The literals that equal a value in this format; none for what is no scalar.
+fn spellings(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::String(string) => {
+            let other = match serde_json::from_str(string) {
+                Ok(Value::Number(number)) if plain(&number) == *string => Some(literal(&number)),
+                Ok(Value::Bool(boolean)) => Some(boolean.to_string()),
+                _ => None,
+            };
+            Some(std::iter::once(text(string)).chain(other).collect())
+        }
+        Value::Number(number) => Some(vec![literal(number), text(&plain(number))]),
+        Value::Bool(boolean) => Some(vec![boolean.to_string(), text(&boolean.to_string())]),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A number as people write it: `5`, not `5.0`.
+fn plain(number: &serde_json::Number) -> String {
+    match number.as_f64() {
+        Some(float) if number.is_f64() => float.to_string(),
+        _ => number.to_string(),
+    }
+}
+
+/// A number in CEL: a whole number, or with a point.
+fn literal(number: &serde_json::Number) -> String {
+    let plain = plain(number);
+    if number.is_i64() || plain.contains('.') { plain } else { format!("{plain}.0") }
+}
+
+/// Text in CEL.
+fn text(text: &str) -> String {
+    let mut literal = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' => literal.push_str("\\\""),
+            '\\' => literal.push_str("\\\\"),
+            '\n' => literal.push_str("\\n"),
+            '\r' => literal.push_str("\\r"),
+            '\t' => literal.push_str("\\t"),
+            character if character.is_control() => literal.push_str(&format!("\\u{:04x}", u32::from(character))),
+            character => literal.push(character),
+        }
+    }
+    literal.push('"');
+    literal
+}
+
+fn needs(op: &str, what: &str) -> Unmappable {
+    ("/value", format!("{op} compares with {what}"))
+}
+
+/// A path into the arguments.
+pub(super) struct Path<'p> {
+    keys: Vec<&'p str>,
+}
+
+impl<'p> Path<'p> {
+    /// Reads `args.x.y`.
+    ///
+    /// # Errors
+    /// What a path looks like.
+    pub(super) fn parse(path: &'p str) -> Result<Self, String> {
+        let keys: Vec<&str> = path.strip_prefix("args.").unwrap_or_default().split('.').collect();
+        if keys.contains(&"") {
+            return Err(format!("{} is no path to an argument: write args.NAME, or args.NAME.NAME", quoted(path)));
+        }
+        Ok(Self { keys })
+    }
+
+    /// The argument.
+    pub(super) fn access(&self) -> String {
+        self.keys.iter().fold("args".to_owned(), |parent, key| step(&parent, key))
+    }
+
+    /// Whether the argument is there and not null. Each level is tested, as a test below what is missing would be an error.
+    fn present(&self) -> String {
+        let mut parent = "args".to_owned();
+        let mut tests = Vec::new();
+        for key in &self.keys {
+            let access = step(&parent, key);
+            tests.push(if is_identifier(key) {
+                format!("has({access})")
+            } else {
+                format!("{} in {parent}", text(key))
+            });
+            parent = access;
+        }
+        tests.push(format!("{parent} != null"));
+        tests.join(" && ")
+    }
+}
+
+fn step(parent: &str, key: &str) -> String {
+    if is_identifier(key) { format!("{parent}.{key}") } else { format!("{parent}[{}]", text(key)) }
+}
+
+fn is_identifier(key: &str) -> bool {
+    let begins = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    begins && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !RESERVED.contains(&key)
+}
