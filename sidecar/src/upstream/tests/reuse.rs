@@ -30,6 +30,7 @@ async fn calls_one_after_the_other_share_a_connection_and_calls_at_once_do_not()
 async fn a_connection_that_the_server_has_closed_loses_no_call_and_repeats_none() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    let (close, when_to_close) = std::sync::mpsc::channel::<()>();
     let (closed, when_closed) = std::sync::mpsc::channel();
     let executed = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&executed);
@@ -43,16 +44,19 @@ async fn a_connection_that_the_server_has_closed_loses_no_call_and_repeats_none(
             }
             count.fetch_add(1, Ordering::SeqCst);
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").unwrap();
-            drop(stream);
-            if closed.send(()).is_err() {
+            if when_to_close.recv().is_err() {
                 return;
             }
+            drop(stream);
+            closed.send(()).unwrap();
         }
     });
     let upstream = upstream(&url);
-    for calls in 1..=200 {
+    for calls in 1..=20 {
         let response = call(&upstream, "call").await.expect("no call is lost");
         assert_eq!(text(response).await, "ok");
+        eventually("the connection is kept", async || upstream.pool.idle() == 1).await;
+        close.send(()).unwrap();
         when_closed.recv_timeout(super::support::DEADLINE).unwrap();
         assert_eq!(executed.load(Ordering::SeqCst), calls, "no call is made twice");
     }
