@@ -2,12 +2,58 @@
 //!
 //! An expression is compiled once, behind a gate on its syntax tree, and evaluated under a budget over values that are
 //! read lazily from the call's [`crate::json`] tape. Used by [`crate::compile`] and [`crate::decide`].
+//!
+//! ```text
+//! source ──parse──► tree ──gate──► small tree ──rewrite──► names resolved, ──evaluate──► value ──► condition,
+//!          (on a thread with a large stack)                patterns compiled  (metered)             key, cost
+//! ```
+//!
+//! The crate has neither a bound on work nor on the stack, and its errors hold data. What holds instead, and where:
+//!
+//! | rule | where |
+//! |---|---|
+//! | at most [`SOURCE`] bytes, parsed and checked on a stack that is large for them, depth and nodes bounded | [`compile`](Expression::compile), `source`, `gate` |
+//! | names and functions are those of two tables; anything else is an error at load, with its column | `rewrite`, `variables`, `functions::table` |
+//! | loops range over a field or a list of literals, and only one of nested loops over a field | `gate` |
+//! | no objects are written or compared | `gate`, `functions::operators` |
+//! | patterns are literals, compiled at load, and read each byte of a text once | `rewrite`, `functions::pattern` |
+//! | everything that grows with the call's data is paid for before it is done; a spent budget is the result, whatever `\|\|` or `all` made of it | `meter`, `value`, `evaluate` |
+//! | one environment for all evaluations | `functions` |
+//! | numbers mix, whole or not, and nothing is rounded silently | `functions::number` |
+//! | only `true` is true | `outcome` |
+//! | an error is a column and fixed words, never data | `failure` |
 
+mod evaluate;
+mod failure;
+mod functions;
+mod gate;
+mod meter;
+mod names;
+mod outcome;
+mod rewrite;
+mod source;
+#[cfg(test)]
+mod tests;
+mod value;
+mod variables;
+
+use std::sync::{Arc, LazyLock};
+use std::thread;
+
+use self::failure::Failure;
+use self::functions::table::{self, Type};
+use self::rewrite::Rewritten;
 use crate::catalogue::Tool;
 use crate::decide::Subject;
 use crate::json::Value;
 use crate::limit::Units;
 use crate::time::WallTime;
+
+/// The most bytes of an expression's source.
+pub const SOURCE: usize = 1_024;
+
+/// The stack of the thread that compiles: more than the deepest tree of [`SOURCE`] bytes takes, in any build.
+const STACK: usize = 16 * 1024 * 1024;
 
 /// What an expression is for; fixes the type it must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +66,12 @@ pub enum Purpose {
     Cost,
 }
 
-/// A compiled expression.
+/// A compiled expression; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Expression {
-    source: String,
+    source: Arc<str>,
+    argument_paths: Arc<[Path]>,
+    rewritten: Arc<Rewritten>,
 }
 
 /// Why an expression was refused at load.
@@ -67,14 +115,76 @@ pub struct Variables<'a> {
 /// `["a"]` and `["i"]`.
 pub type Path = Vec<String>;
 
+/// A function that expressions can call, for the reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Its name.
+    pub name: &'static str,
+    /// How it is written, with the types of what it takes and gives; several ways are separated by `, `.
+    pub signature: &'static str,
+    /// One line on what it does.
+    pub doc: &'static str,
+}
+
+/// A variable that expressions can read, for the reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// How it is written.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: &'static str,
+    /// One line on what it is.
+    pub doc: &'static str,
+}
+
+/// Every function and macro; there are no others.
+pub fn reference() -> &'static [Function] {
+    static REFERENCE: LazyLock<Vec<Function>> = LazyLock::new(|| table::reference().collect());
+    &REFERENCE
+}
+
+/// Every variable; there are no others.
+pub fn variables() -> &'static [Variable] {
+    static VARIABLES: LazyLock<Vec<Variable>> =
+        LazyLock::new(|| variables::VARIABLES.iter().map(|entry| entry.variable).collect());
+    &VARIABLES
+}
+
 impl Expression {
     /// Compiles an expression, on a thread with a large stack, refusing whatever could cost too much.
     ///
     /// # Errors
     /// The first thing wrong, with its column.
     pub fn compile(source: &str, purpose: Purpose) -> Result<Self, CompileError> {
-        let _ = (source, purpose);
-        todo!()
+        let refuse = |column: usize, message: String| Err(CompileError { column, message });
+        if source.len() > SOURCE {
+            return refuse(1, format!("the expression is {} bytes long: {SOURCE} is the most", source.len()));
+        }
+        if source.trim().is_empty() {
+            return refuse(1, "the expression is empty".to_owned());
+        }
+        let rewritten = thread::scope(|scope| {
+            let thread = thread::Builder::new().stack_size(STACK);
+            match thread.spawn_scoped(scope, || rewrite(source)) {
+                Ok(thread) => thread.join().unwrap_or_else(|_| refuse_all("the expression cannot be read")),
+                Err(_) => refuse_all("there is no memory for a thread to compile the expression on"),
+            }
+        })?;
+        let (fits, advice) = match purpose {
+            Purpose::Condition => (&[Type::Boolean][..], "write something that is true or false"),
+            Purpose::Key => {
+                (&[Type::Boolean, Type::Number, Type::Text][..], "a key is a string, whole number or boolean")
+            }
+            Purpose::Cost => (&[Type::Number][..], "a cost is a number"),
+        };
+        if rewritten.gives != Type::Any && !fits.contains(&rewritten.gives) {
+            return refuse(1, format!("the expression gives {}: {advice}", rewritten.gives.describe()));
+        }
+        Ok(Self {
+            source: source.into(),
+            argument_paths: rewritten.argument_paths.iter().cloned().collect(),
+            rewritten: Arc::new(rewritten),
+        })
     }
 
     /// The source text.
@@ -82,14 +192,14 @@ impl Expression {
         &self.source
     }
 
-    /// The paths of `args` that the expression reads.
+    /// The paths of `args` that the expression reads, in order.
     pub fn argument_paths(&self) -> &[Path] {
-        todo!()
+        &self.argument_paths
     }
 
     /// Whether the value depends on nothing but `tool`, `server`, `grant` and `pod`, and so is the same for every call of a tool.
     pub fn is_constant_for_a_tool(&self) -> bool {
-        todo!()
+        !self.rewritten.reads_the_call
     }
 
     /// Evaluates a condition. Only `Ok(true)` is true.
@@ -97,8 +207,7 @@ impl Expression {
     /// # Errors
     /// If it gave anything but a boolean, or too much work.
     pub fn condition(&self, variables: &Variables<'_>) -> Result<bool, EvalError> {
-        let _ = variables;
-        todo!()
+        Ok(evaluate::evaluate(&self.rewritten, variables, outcome::condition)?)
     }
 
     /// Evaluates a key into the text that tells its values apart (a number and the string of its digits differ).
@@ -106,8 +215,7 @@ impl Expression {
     /// # Errors
     /// If it gave anything but a string, whole number or boolean.
     pub fn key(&self, variables: &Variables<'_>) -> Result<String, EvalError> {
-        let _ = variables;
-        todo!()
+        Ok(evaluate::evaluate(&self.rewritten, variables, outcome::key)?)
     }
 
     /// Evaluates a cost.
@@ -116,7 +224,22 @@ impl Expression {
     /// If it could not be evaluated. A value that is no number, negative, not finite or too large is `Ok(None)`
     /// ([`crate::reason::Reason::CostInvalid`]).
     pub fn cost(&self, variables: &Variables<'_>) -> Result<Option<Units>, EvalError> {
-        let _ = variables;
-        todo!()
+        Ok(evaluate::evaluate(&self.rewritten, variables, |value| Ok(outcome::cost(value)))?)
     }
+}
+
+impl From<Failure> for EvalError {
+    fn from(failure: Failure) -> Self {
+        Self { column: failure.column, what: failure.what.words() }
+    }
+}
+
+fn rewrite(source: &str) -> Result<Rewritten, CompileError> {
+    let (tree, positions) = source::parse(source)?;
+    gate::check(&tree, &positions)?;
+    rewrite::rewrite(tree, &positions)
+}
+
+fn refuse_all<T>(message: &str) -> Result<T, CompileError> {
+    Err(CompileError { column: 1, message: message.to_owned() })
 }
