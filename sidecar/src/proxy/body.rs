@@ -1,0 +1,140 @@
+//! Bodies: an agent's, read within bounds, and the answers', whole or as they come.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::relay::Relay;
+use crate::config::Listener;
+use crate::mcp::rejection::{Cause, Rejection};
+
+/// The body of an answer to the agent.
+#[derive(Debug)]
+pub enum Body {
+    /// All of it, or nothing left.
+    Whole(Bytes),
+    /// As it comes from the server.
+    Relay(Box<Relay>),
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        match &mut *self {
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Relay(relay) => relay.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Relay(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(bytes)
+    }
+}
+
+/// Reads the bodies of requests within the bounds of the listener.
+#[derive(Clone, Debug)]
+pub(super) struct Bodies {
+    /// A permit is a KiB.
+    memory: Arc<Semaphore>,
+    max_bytes: usize,
+    timeout: Duration,
+}
+
+/// A request's body, and the memory it is counted for while it is held.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) bytes: Bytes,
+    _memory: OwnedSemaphorePermit,
+}
+
+impl Bodies {
+    pub(super) fn new(listener: &Listener, timeout: Duration) -> Self {
+        let kibibytes = listener.max_total_body_bytes.max(listener.max_body_bytes).div_ceil(1 << 10);
+        let memory = Arc::new(Semaphore::new(kibibytes.min(Semaphore::MAX_PERMITS)));
+        Self { memory, max_bytes: listener.max_body_bytes, timeout }
+    }
+
+    /// Reads a body to its end.
+    ///
+    /// # Errors
+    /// [`Cause::TooLarge`], [`Cause::Busy`], [`Cause::BodyTimeout`], [`Cause::BodyIncomplete`].
+    pub(super) async fn read(&self, body: Incoming) -> Result<Held, Rejection> {
+        let stated = body.size_hint().exact().map(usize::try_from);
+        let wanted = match stated {
+            Some(Ok(stated)) if stated <= self.max_bytes => stated,
+            Some(_) => return Err(self.too_large()),
+            // Its length is not stated: any length that is permitted may come.
+            None => self.max_bytes,
+        };
+        let reading = async {
+            let kibibytes = u32::try_from(wanted.div_ceil(1 << 10)).unwrap_or(u32::MAX);
+            let memory = Arc::clone(&self.memory).acquire_many_owned(kibibytes).await;
+            let memory = memory.map_err(|_| Rejection::new(Cause::Busy, BUSY))?;
+            Ok(Held { bytes: self.collect(body, stated.is_some().then_some(wanted)).await?, _memory: memory })
+        };
+        tokio::time::timeout(self.timeout, reading).await.unwrap_or_else(|_| {
+            let busy = self.memory.available_permits() == 0;
+            Err(if busy { Rejection::new(Cause::Busy, BUSY) } else { Rejection::new(Cause::BodyTimeout, LATE) })
+        })
+    }
+
+    async fn collect(&self, mut body: Incoming, stated: Option<usize>) -> Result<Bytes, Rejection> {
+        let mut first: Option<Bytes> = None;
+        let mut rest = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Rejection::new(Cause::BodyIncomplete, "The body broke off."))?;
+            // Trailers say nothing that is used.
+            let Ok(data) = frame.into_data() else { continue };
+            let length = first.as_ref().map_or(0, Bytes::len).max(rest.len()) + data.len();
+            if length > self.max_bytes {
+                return Err(self.too_large());
+            }
+            match first.take() {
+                None if rest.is_empty() => first = Some(data),
+                None => rest.extend_from_slice(&data),
+                Some(begun) => {
+                    // Most calls come in one piece; only the others are put together.
+                    rest.reserve(stated.unwrap_or(length));
+                    rest.extend_from_slice(&begun);
+                    rest.extend_from_slice(&data);
+                }
+            }
+        }
+        Ok(first.unwrap_or_else(|| rest.freeze()))
+    }
+
+    fn too_large(&self) -> Rejection {
+        let message = format!("The body is larger than {} bytes (listener.maxBodyBytes).", self.max_bytes);
+        Rejection::new(Cause::TooLarge, message)
+    }
+}
+
+const BUSY: &str = "The sidecar holds as many request bodies as it may (listener.maxTotalBodyBytes): try again.";
+const LATE: &str = "The body did not arrive in time (listener.bodyTimeout).";
+

@@ -1,0 +1,194 @@
+//! A posted message, read and decided: bytes and headers in, an owned [`Examined`] out.
+//!
+//! Pure, so that it runs on the serving thread for the usual call and on a worker for a large one. Everything that reads
+//! the body happens here, once: what is forwarded later is the bytes that were read here.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use reeve_policy::decide::{Call, Target, Verdict};
+use reeve_policy::json::{Document, Limits, Value};
+use reeve_policy::time::WallTime;
+
+use crate::audit::Arguments;
+use crate::live::Route;
+use crate::mcp::envelope::{Envelope, Message, Reference, Sender};
+use crate::mcp::headers::{self, ParameterHeaders};
+use crate::mcp::method::{Form, Handling, List, Named, handling};
+use crate::mcp::rejection::{Cause, Rejection};
+use crate::mcp::version::{Era, Version};
+use crate::mcp::era;
+
+/// A message that may be dealt with.
+#[derive(Debug)]
+pub(super) struct Examined {
+    pub(super) version: Version,
+    /// The id of a request or response, as it was written.
+    pub(super) id: Option<Box<[u8]>>,
+    pub(super) ask: Ask,
+}
+
+impl Examined {
+    pub(super) fn era(&self) -> Era {
+        self.version.era()
+    }
+}
+
+/// What a message asks for.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// The handshake of the legacy era, whose answer may bring a session.
+    Initialize,
+    /// Something that needs no rule.
+    Relay,
+    /// A list, of which policy hides a part.
+    List {
+        list: List,
+        /// Whether it is asked for from its beginning.
+        whole: bool,
+    },
+    /// Calls, each decided; more than one only of a listener that subscribes to several resources.
+    Calls(Vec<Decided>),
+    /// The agent's answer to a request of the server.
+    Answer,
+}
+
+/// A call and what policy says of it, before anything that is counted.
+#[derive(Debug)]
+pub(super) struct Decided {
+    pub(super) kind: Kind,
+    /// The tool's or prompt's name, or the resource's URI.
+    pub(super) name: Box<str>,
+    pub(super) verdict: Verdict,
+    /// What the audit log says of the arguments; none if there is no log.
+    pub(super) arguments: Option<Arguments>,
+}
+
+/// Which kind of thing is called; fixes the form of a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Tool,
+    Resource,
+    Prompt,
+}
+
+/// Whether decisions are recorded, so that arguments must be hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Auditing {
+    On,
+    Off,
+}
+
+/// Reads and decides one message.
+///
+/// # Errors
+/// If it is refused for what it is, before any policy.
+pub(super) fn examine(
+    body: Bytes,
+    headers: &HeaderMap,
+    route: &Route,
+    now: WallTime,
+    audit: Auditing,
+) -> Result<Examined, Rejection> {
+    let document = Document::parse(body, Limits::default())?;
+    let envelope = Envelope::read(&document, Sender::Agent)?;
+    let version = era::agree(headers, &envelope)?;
+    let reader = Reader { envelope: &envelope, headers, route, era: version.era(), now, audit };
+    reader.verify()?;
+    let ask = reader.ask().map_err(|rejection| match rejection.id {
+        Some(_) => rejection,
+        None => rejection.of(envelope.id().map(crate::mcp::envelope::Id::raw)),
+    })?;
+    Ok(Examined { version, id: envelope.id().map(|id| id.raw().into()), ask })
+}
+
+struct Reader<'a, 'd> {
+    envelope: &'a Envelope<'d>,
+    headers: &'a HeaderMap,
+    route: &'a Route,
+    era: Era,
+    now: WallTime,
+    audit: Auditing,
+}
+
+impl Reader<'_, '_> {
+    fn verify(&self) -> Result<(), Rejection> {
+        let tools = self.route.tools.load();
+        let tool = match self.envelope.method() {
+            Some("tools/call") if self.era == Era::Modern => self.envelope.params.name().ok(),
+            _ => None,
+        };
+        let schema = tool.as_deref().and_then(|name| tools.tool(name)).and_then(|tool| tool.input_schema());
+        let parameters = schema.map(ParameterHeaders::read).filter(|parameters| !parameters.is_empty());
+        headers::verify(self.headers, self.envelope, self.era, parameters.as_ref())
+    }
+
+    fn ask(&self) -> Result<Ask, Rejection> {
+        let (form, method, id) = match &self.envelope.message {
+            Message::Request { id, method } => (Form::Request, method, Some(id.raw())),
+            Message::Notification { method } => (Form::Notification, method, None),
+            Message::Response { .. } => return Ok(Ask::Answer),
+        };
+        match handling(Sender::Agent, form, method, self.era) {
+            Handling::Relay if method == "initialize" => Ok(Ask::Initialize),
+            Handling::Relay => Ok(Ask::Relay),
+            Handling::Filter(list) => Ok(Ask::List { list, whole: self.envelope.params.cursor()?.is_none() }),
+            Handling::Decide(named) => Ok(Ask::Calls(vec![self.named(named)?])),
+            Handling::Listen => self.listen(),
+            Handling::Task => Err(Rejection::new(Cause::UnknownTask, "Unknown task.")),
+            Handling::ServerRequest(_) | Handling::Deny => Err(Rejection::method_unknown(self.era, id)),
+        }
+    }
+
+    fn named(&self, named: Named) -> Result<Decided, Rejection> {
+        let params = &self.envelope.params;
+        match named {
+            Named::Tool => Ok(self.decide(Kind::Tool, &params.name()?, params.arguments()?)),
+            Named::Prompt => Ok(self.decide(Kind::Prompt, &params.name()?, params.arguments()?)),
+            Named::Resource => Ok(self.decide(Kind::Resource, &params.uri()?, params.value())),
+            Named::Reference => Ok(match params.reference()? {
+                Reference::Prompt(name) => self.decide(Kind::Prompt, &name, None),
+                Reference::Resource(uri) => self.decide(Kind::Resource, &uri, None),
+            }),
+        }
+    }
+
+    fn listen(&self) -> Result<Ask, Rejection> {
+        if !self.envelope.params.listened_tasks()?.is_empty() {
+            return Err(Rejection::new(Cause::UnknownTask, "Unknown task."));
+        }
+        let uris = self.envelope.params.resource_subscriptions()?;
+        Ok(match uris.is_empty() {
+            true => Ask::Relay,
+            false => Ask::Calls(uris.iter().map(|uri| self.decide(Kind::Resource, uri, None)).collect()),
+        })
+    }
+
+    fn decide(&self, kind: Kind, name: &str, arguments: Option<Value<'_>>) -> Decided {
+        let tools = self.route.tools.load();
+        let call = Call {
+            target: match kind {
+                Kind::Tool => Target::Tool(name),
+                Kind::Resource => Target::Resource(name),
+                Kind::Prompt => Target::Prompt(name),
+            },
+            arguments,
+            session: session(self.headers, self.era),
+            tool: tools.tool(name).filter(|_| kind == Kind::Tool),
+            now: self.now,
+        };
+        let verdict = self.route.ruleset.decide(&call);
+        let arguments = match (arguments, self.audit) {
+            (Some(arguments), Auditing::On) => Some(Arguments::of(arguments, self.route.ruleset.audited_arguments())),
+            _ => None,
+        };
+        Decided { kind, name: name.into(), verdict, arguments }
+    }
+}
+
+/// The session that a request names. There are none in the modern era, whatever a header says.
+pub(super) fn session(headers: &HeaderMap, era: Era) -> Option<&str> {
+    match era {
+        Era::Legacy => headers.get(headers::SESSION_ID).and_then(|value| value.to_str().ok()),
+        Era::Modern => None,
+    }
+}
