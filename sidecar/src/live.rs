@@ -29,6 +29,8 @@ pub struct Route {
     pub server: Server,
     /// The path at which agents find it.
     pub path: Box<str>,
+    /// Whom its calls are charged to, `namespace/name`.
+    pub grant: Arc<str>,
     /// The policies that govern it.
     pub ruleset: Ruleset,
     /// The connections to it.
@@ -135,6 +137,7 @@ impl Builder {
         Route {
             name: server.name.as_str().into(),
             path: server.agent_path().into(),
+            grant: subject.grant().into(),
             ruleset: compile(&loaded.sources(server), subject, &self.limiter),
             upstream,
             tools: self.catalogues.of(&server.name),

@@ -1,1 +1,195 @@
 //! The phases of a request.
+//!
+//! ```text
+//! gate (Host, Origin, path) ─► body (within bounds) ─► examine (read, decide) ─► take (concurrency, audit, quota) ─► forward
+//!        │                          │                       │                         │                           │
+//!        └──────── Rejection ───────┴───────────────────────┤                         └─ refusal, as a result     ▼
+//!                                                           └─ answers to a session's requests           relay: scan, filter
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | `request` | POST: one message, from its headers to its answer |
+//! | `stream` | GET and DELETE: a session's own stream, and its end |
+//! | `body` | request bodies within bounds; response bodies |
+//! | `examine` | a message read and decided, pure |
+//! | `take` | what a call takes before it is forwarded |
+//! | `forward` | to the server, and what its answer's head leads to |
+//! | `relay`, `events` | answers and streams on their way to the agent |
+//! | `record` | what audit log and metrics are told |
+//! | `reply` | answers that the sidecar gives itself |
+
+mod body;
+mod events;
+mod examine;
+mod forward;
+mod record;
+mod relay;
+mod reply;
+mod request;
+mod stream;
+mod take;
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Request, Response, header};
+use hyper::body::Incoming;
+use reeve_policy::limit::Limiter;
+
+pub use body::Body;
+
+use crate::audit;
+use crate::clock::Clock;
+use crate::config::Listener;
+use crate::lifecycle::Drain;
+use crate::live::{Current, Route};
+use crate::mcp::gate::Gate;
+use crate::mcp::headers;
+use crate::mcp::method::List;
+use crate::mcp::rejection::{Cause, Rejection};
+use crate::mcp::session::{Open, Sessions};
+use crate::metrics::Metrics;
+use crate::state::SessionLog;
+
+/// The most sessions, and the most open requests, that are remembered: 16 bytes of key and a little more for each.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+
+/// What a proxy works with.
+#[derive(Debug)]
+pub struct Parts {
+    /// The configuration in force.
+    pub live: Arc<Current>,
+    /// By which names it may be called.
+    pub gate: Gate,
+    /// What counts.
+    pub limiter: Arc<Limiter>,
+    /// Where decisions are recorded.
+    pub audit: audit::Log,
+    /// What is counted for people.
+    pub metrics: Arc<Metrics>,
+    /// The time.
+    pub clock: Clock,
+    /// When to end.
+    pub drain: Drain,
+    /// Where sessions are logged, to survive a restart.
+    pub session_log: SessionLog,
+    /// The sessions that were logged before.
+    pub sessions: Sessions,
+}
+
+/// Answers agents. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Proxy(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    live: Arc<Current>,
+    gate: Gate,
+    limiter: Arc<Limiter>,
+    audit: audit::Log,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+    drain: Drain,
+    bodies: body::Bodies,
+    session_log: SessionLog,
+    sessions: Mutex<Sessions>,
+    /// Requests of servers that were relayed and wait for the agent's answer.
+    asked: Mutex<Open<()>>,
+    /// Requests for lists, whose results may come on another stream.
+    listing: Mutex<Open<Listing>>,
+}
+
+/// A list that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Listing {
+    list: List,
+    /// Whether it was asked for from its beginning.
+    whole: bool,
+}
+
+impl Proxy {
+    /// A proxy within the bounds of `listener`.
+    ///
+    /// # Errors
+    /// A sentence about a duration of `listener` that is none.
+    pub fn new(parts: Parts, listener: &Listener) -> Result<Self, String> {
+        let body_timeout: Duration = reeve_policy::time::parse_duration(&listener.body_timeout)?;
+        Ok(Self(Arc::new(Shared {
+            live: parts.live,
+            gate: parts.gate,
+            limiter: parts.limiter,
+            audit: parts.audit,
+            metrics: parts.metrics,
+            clock: parts.clock,
+            drain: parts.drain,
+            bodies: body::Bodies::new(listener, body_timeout),
+            session_log: parts.session_log,
+            sessions: Mutex::new(parts.sessions),
+            asked: Mutex::new(Open::new(REMEMBERED)),
+            listing: Mutex::new(Open::new(REMEMBERED)),
+        })))
+    }
+
+    /// Answers one request. Dropping the future, or the body of its response, ends the call at the server too.
+    pub async fn respond(self, request: Request<Incoming>) -> Response<Body> {
+        match self.0.serve(request).await {
+            Ok(response) => response,
+            Err(rejection) => {
+                self.0.metrics.rejected(rejection.cause);
+                reply::rejected(&rejection)
+            }
+        }
+    }
+}
+
+impl Shared {
+    async fn serve(self: &Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Rejection> {
+        self.gate.check(request.uri(), request.headers())?;
+        refuse_other_transports(request.method(), request.headers())?;
+        headers::check(request.headers())?;
+        let (parts, body) = request.into_parts();
+        let Some(live) = self.live.load() else { return self.unconfigured(&parts, body).await };
+        let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
+        let route = live.at(path).ok_or_else(|| no_such_path(live.routes()))?;
+        match parts.method {
+            Method::POST => self.post(route, parts.headers, body).await,
+            Method::GET => self.stream(route, parts.headers).await,
+            _ => self.end_session(route, parts.headers).await,
+        }
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        held(&self.sessions)
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Open<()>> {
+        held(&self.asked)
+    }
+
+    fn listing(&self) -> MutexGuard<'_, Open<Listing>> {
+        held(&self.listing)
+    }
+}
+
+/// What a panic may have left behind is whole: every use is one call that changes one entry.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn refuse_other_transports(method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
+    let upgrade = headers.get(header::UPGRADE).map(http::HeaderValue::as_bytes);
+    if upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case(b"websocket")) {
+        return Err(Rejection::new(Cause::Transport, "WebSocket is not relayed: use Streamable HTTP."));
+    }
+    match *method {
+        Method::POST | Method::GET | Method::DELETE => Ok(()),
+        _ => Err(Rejection::new(Cause::HttpMethod, "Streamable HTTP has POST, GET and DELETE.")),
+    }
+}
+
+fn no_such_path(routes: &[Arc<Route>]) -> Rejection {
+    let paths: Vec<&str> = routes.iter().map(|route| &*route.path).collect();
+    Rejection::new(Cause::Path, format!("No MCP server is served at this path. Served: {}", paths.join(", ")))
+}

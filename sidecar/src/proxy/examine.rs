@@ -9,11 +9,12 @@ use reeve_policy::decide::{Call, Target, Verdict};
 use reeve_policy::json::{Document, Limits, Value};
 use reeve_policy::time::WallTime;
 
+use super::Listing;
 use crate::audit::Arguments;
 use crate::live::Route;
 use crate::mcp::envelope::{Envelope, Message, Reference, Sender};
 use crate::mcp::headers::{self, ParameterHeaders};
-use crate::mcp::method::{Form, Handling, List, Named, handling};
+use crate::mcp::method::{Form, Handling, Named, TABLE, handling};
 use crate::mcp::rejection::{Cause, Rejection};
 use crate::mcp::version::{Era, Version};
 use crate::mcp::era;
@@ -24,6 +25,8 @@ pub(super) struct Examined {
     pub(super) version: Version,
     /// The id of a request or response, as it was written.
     pub(super) id: Option<Box<[u8]>>,
+    /// The method, as the audit log names it; empty for a response.
+    pub(super) method: &'static str,
     pub(super) ask: Ask,
 }
 
@@ -41,11 +44,7 @@ pub(super) enum Ask {
     /// Something that needs no rule.
     Relay,
     /// A list, of which policy hides a part.
-    List {
-        list: List,
-        /// Whether it is asked for from its beginning.
-        whole: bool,
-    },
+    List(Listing),
     /// Calls, each decided; more than one only of a listener that subscribes to several resources.
     Calls(Vec<Decided>),
     /// The agent's answer to a request of the server.
@@ -98,7 +97,9 @@ pub(super) fn examine(
         Some(_) => rejection,
         None => rejection.of(envelope.id().map(crate::mcp::envelope::Id::raw)),
     })?;
-    Ok(Examined { version, id: envelope.id().map(|id| id.raw().into()), ask })
+    let method = envelope.method().and_then(|method| TABLE.iter().find(|row| row.method == method));
+    let method = method.map_or("", |row| row.method);
+    Ok(Examined { version, id: envelope.id().map(|id| id.raw().into()), method, ask })
 }
 
 struct Reader<'a, 'd> {
@@ -131,7 +132,9 @@ impl Reader<'_, '_> {
         match handling(Sender::Agent, form, method, self.era) {
             Handling::Relay if method == "initialize" => Ok(Ask::Initialize),
             Handling::Relay => Ok(Ask::Relay),
-            Handling::Filter(list) => Ok(Ask::List { list, whole: self.envelope.params.cursor()?.is_none() }),
+            Handling::Filter(list) => {
+                Ok(Ask::List(Listing { list, whole: self.envelope.params.cursor()?.is_none() }))
+            },
             Handling::Decide(named) => Ok(Ask::Calls(vec![self.named(named)?])),
             Handling::Listen => self.listen(),
             Handling::Task => Err(Rejection::new(Cause::UnknownTask, "Unknown task.")),

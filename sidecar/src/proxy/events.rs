@@ -1,0 +1,226 @@
+//! What servers send in streams, message by message: relayed, filtered, governed, or left out.
+//!
+//! Each message is decided under the configuration of its moment, not of the stream's beginning. What cannot be understood
+//! does not pass: where the agent waits for an answer it gets an error instead, elsewhere the event is left out.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Method;
+use reeve_policy::decide::{self, Target};
+use reeve_policy::json::{Document, Limits};
+use reeve_policy::reason::Outcome;
+
+use super::forward::{Expected, Sending};
+use super::{Listing, Shared, request};
+use crate::mcp::answer::{self, Failure};
+use crate::mcp::envelope::{Envelope, Id, Message, Sender};
+use crate::mcp::lists::{self, Item};
+use crate::mcp::method::{Form, Handling, List, ServerRequest, handling};
+use crate::mcp::sse::{Event, SseError, replace_data};
+use crate::mcp::version::Era;
+use crate::upstream::{Cause, UpstreamError};
+
+/// Governs one stream.
+#[derive(Debug)]
+pub(super) struct Events {
+    shared: Arc<Shared>,
+    sending: Sending,
+    /// The request that the stream answers; none of a stream of its own.
+    id: Option<Box<[u8]>>,
+    expected: Expected,
+    answered: bool,
+}
+
+/// What becomes of a message.
+enum Fate {
+    /// It passes as it is.
+    Pass,
+    /// It passes with other data.
+    Changed(Bytes),
+    /// It does not pass.
+    Dropped,
+}
+
+impl Events {
+    pub(super) fn new(shared: &Arc<Shared>, sending: &Sending, id: Option<&[u8]>, expected: Expected) -> Self {
+        let (shared, sending) = (Arc::clone(shared), sending.clone());
+        Self { shared, sending, id: id.map(Into::into), expected, answered: false }
+    }
+
+    pub(super) fn max_event_bytes(&self) -> usize {
+        self.sending.route.server.limits.max_event_bytes
+    }
+
+    pub(super) fn too_large(&self, error: &SseError) -> UpstreamError {
+        self.sending.route.upstream.error(Cause::TooLarge, error.to_string())
+    }
+
+    /// What the agent is sent for an event.
+    pub(super) fn event(&mut self, event: Event) -> Option<Bytes> {
+        let Some(data) = event.message() else { return Some(event.raw) };
+        match self.message(data) {
+            Fate::Pass => Some(event.raw),
+            Fate::Changed(data) => Some(replace_data(&event.raw, &data)),
+            Fate::Dropped => None,
+        }
+    }
+
+    /// The event that ends a stream which the server ended without an answer. In the legacy era there is none, because the
+    /// agent may resume the stream and find the answer there.
+    pub(super) fn end(&mut self) -> Option<Bytes> {
+        self.fail("ended the stream before its answer was complete")
+    }
+
+    /// The event that tells an error, if the agent waits for an answer that cannot come any more.
+    pub(super) fn fail(&mut self, cause: &str) -> Option<Bytes> {
+        let waits = !self.answered && self.sending.era == Era::Modern && self.expected != Expected::Stream;
+        let id = self.id.as_deref().filter(|_| waits)?;
+        self.answered = true;
+        Some(replace_data(b"\n", &answer::failed(Some(id), Failure::Unreachable, &self.sending.route.name, cause)))
+    }
+
+    /// The answer to a request for a list that came as plain JSON.
+    ///
+    /// # Errors
+    /// Why it cannot pass.
+    pub(super) fn list_message(&mut self, data: &Bytes) -> Result<Bytes, String> {
+        let document = Document::parse(data.clone(), LIMITS).map_err(|error| format!("the answer is not JSON: {error}"))?;
+        let envelope = Envelope::read(&document, Sender::Server).map_err(|rejection| rejection.message.into_owned())?;
+        let listing = self.listing_of(&envelope).ok_or("the answer is not one to this request")?;
+        let filtered = self.filter(&document, &envelope, listing)?;
+        Ok(filtered.unwrap_or_else(|| data.clone()))
+    }
+
+    fn message(&mut self, data: &Bytes) -> Fate {
+        let Ok(document) = Document::parse(data.clone(), LIMITS) else { return self.not_understood() };
+        let Ok(envelope) = Envelope::read(&document, Sender::Server) else { return self.not_understood() };
+        match &envelope.message {
+            Message::Response { id, .. } => self.response(&document, &envelope, id.as_ref()),
+            Message::Notification { method } => match self.handling(Form::Notification, method) {
+                Handling::Relay => Fate::Pass,
+                _ => self.dropped(method),
+            },
+            Message::Request { id, method } => match self.handling(Form::Request, method) {
+                Handling::Relay => self.ask(id),
+                Handling::ServerRequest(kind) => self.govern(kind, id, method),
+                _ => self.refuse(id, "The sidecar relays no such request to the agent."),
+            },
+        }
+    }
+
+    fn handling(&self, form: Form, method: &str) -> Handling {
+        handling(Sender::Server, form, method, self.sending.era)
+    }
+
+    fn response(&mut self, document: &Document, envelope: &Envelope<'_>, id: Option<&Id<'_>>) -> Fate {
+        let own = self.is_own(id);
+        self.answered |= own;
+        let Some(listing) = self.listing_of(envelope) else { return Fate::Pass };
+        match (self.filter(document, envelope, listing), id) {
+            (Ok(None), _) => Fate::Pass,
+            (Ok(Some(filtered)), _) => Fate::Changed(filtered),
+            (Err(cause), Some(id)) => Fate::Changed(self.failure(id.raw(), &cause)),
+            (Err(_), None) => Fate::Dropped,
+        }
+    }
+
+    fn is_own(&self, id: Option<&Id<'_>>) -> bool {
+        let own = request::with_id(self.id.as_deref(), |own| id == Some(own));
+        own.unwrap_or(false)
+    }
+
+    /// Which list an answer brings: the one asked for, by its id; or, on a stream that may bring answers to requests which
+    /// nobody remembers, what its result looks like.
+    fn listing_of(&self, envelope: &Envelope<'_>) -> Option<Listing> {
+        let id = envelope.id();
+        if self.is_own(id) {
+            return match self.expected {
+                Expected::List(listing) => Some(listing),
+                _ => None,
+            };
+        }
+        let session = self.sending.session.as_deref().unwrap_or_default();
+        let asked = id.and_then(|id| self.shared.listing().take(&self.sending.route.name, session, id));
+        let looks = || Some(Listing { list: List::looks_like(envelope.result()?)?, whole: false });
+        asked.or_else(looks)
+    }
+
+    fn filter(&self, document: &Document, envelope: &Envelope<'_>, listing: Listing) -> Result<Option<Bytes>, String> {
+        let live = self.shared.live.load();
+        let route = live.as_deref().and_then(|live| live.of(&self.sending.route.name));
+        let Some(route) = route else { return Err("the server is no longer part of the configuration".into()) };
+        let tools = match (listing.list, envelope.result()) {
+            // What the list says of a tool, such as its risk, must count for whether it is shown.
+            (List::Tools, Some(result)) => self.shared.learn(route, result, envelope, listing),
+            _ => route.tools.load_full(),
+        };
+        let mut keep = |item: &Item<'_>| {
+            let target = match item.list {
+                List::Tools => Target::Tool(&item.name),
+                List::Prompts => Target::Prompt(&item.name),
+                List::Resources | List::ResourceTemplates => Target::Resource(&item.name),
+            };
+            route.ruleset.lists(target, &tools)
+        };
+        lists::filter(document, envelope, listing.list, self.sending.era, &mut keep).map_err(|error| error.to_string())
+    }
+
+    fn govern(&mut self, kind: ServerRequest, id: &Id<'_>, method: &str) -> Fate {
+        let kind = match kind {
+            ServerRequest::Sampling => decide::ServerRequest::Sampling,
+            ServerRequest::Elicitation => decide::ServerRequest::Elicitation,
+            ServerRequest::Roots => decide::ServerRequest::Roots,
+        };
+        let live = self.shared.live.load();
+        let Some(route) = live.as_deref().and_then(|live| live.of(&self.sending.route.name)) else {
+            return self.refuse(id, "The server is no longer part of the configuration.");
+        };
+        let verdict = route.ruleset.server_request(kind);
+        match self.shared.record_server_request(route, self.sending.session.as_deref(), method, &verdict) {
+            Outcome::Allow => self.ask(id),
+            _ => self.refuse(id, &format!("The policy of this agent does not permit {}.", kind.as_str())),
+        }
+    }
+
+    /// Relays a request to the agent, whose answer is then awaited.
+    fn ask(&self, id: &Id<'_>) -> Fate {
+        let session = self.sending.session.as_deref().unwrap_or_default();
+        self.shared.asked().insert(&self.sending.route.name, session, id, ());
+        Fate::Pass
+    }
+
+    /// Answers a request in the agent's stead.
+    fn refuse(&self, id: &Id<'_>, text: &str) -> Fate {
+        let answer = answer::refused_server_request(id.raw(), text);
+        let sending = Sending { method: Method::POST, ..self.sending.clone() };
+        tokio::spawn(async move { sending.tell(answer).await });
+        Fate::Dropped
+    }
+
+    fn dropped(&self, method: &str) -> Fate {
+        let method: String = method.chars().filter(|c| !c.is_control()).take(64).collect();
+        tracing::debug!(server = %self.sending.route.name, method, "left out a message that the sidecar does not relay");
+        Fate::Dropped
+    }
+
+    fn not_understood(&mut self) -> Fate {
+        let server = &self.sending.route.name;
+        tracing::warn!(%server, "an event of the stream is not one strict JSON-RPC message, and was not relayed");
+        self.shared.metrics.event_not_understood(server);
+        match self.id.as_deref() {
+            Some(id) if !self.answered && self.expected != Expected::Stream => {
+                self.answered = true;
+                Fate::Changed(self.failure(id, "sent an event that is not one strict JSON-RPC message"))
+            }
+            _ => Fate::Dropped,
+        }
+    }
+
+    fn failure(&self, id: &[u8], cause: &str) -> Bytes {
+        answer::failed(Some(id), Failure::Unreachable, &self.sending.route.name, cause)
+    }
+}
+
+/// Answers of servers may be larger than requests, and have as many values as fit.
+const LIMITS: Limits = Limits { depth: 128, tokens: 4 << 20 };

@@ -1,0 +1,209 @@
+//! To the server, and what the head of its answer leads to.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header::HeaderValue};
+use http_body_util::BodyExt;
+
+use super::body::{Body, Held};
+use super::events::Events;
+use super::examine::session;
+use super::record::Flight;
+use super::relay::{Endless, Relay};
+use super::take::Taken;
+use super::{Listing, Shared, reply};
+use crate::live::Route;
+use crate::mcp::headers;
+use crate::mcp::session::is_session_id;
+use crate::mcp::version::{Era, Version};
+use crate::upstream::{self, Cause, UpstreamError};
+
+/// What the answer to a message may bring that must be looked after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// Nothing in particular.
+    Anything,
+    /// A session.
+    Session,
+    /// A list, to be filtered.
+    List(Listing),
+    /// No answer: a stream of its own.
+    Stream,
+}
+
+/// A request on its way: where to, and how its headers look there.
+#[derive(Clone, Debug)]
+pub(super) struct Sending {
+    pub(super) route: Arc<Route>,
+    pub(super) method: Method,
+    pub(super) headers: HeaderMap,
+    pub(super) era: Era,
+    pub(super) session: Option<Box<str>>,
+}
+
+impl Sending {
+    pub(super) fn new(route: &Arc<Route>, method: Method, mut headers: HeaderMap, version: Version) -> Self {
+        let era = version.era();
+        let session = session(&headers, era).map(Into::into);
+        headers::for_upstream(&mut headers, era, None);
+        Self { route: Arc::clone(route), method, headers, era, session }
+    }
+
+    pub(super) fn request(&self, body: Bytes) -> Request<Bytes> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+}
+
+impl Shared {
+    /// Forwards a posted message: the bytes that were decided on.
+    #[allow(clippy::too_many_arguments, reason = "each is a part of the message, and this is their one meeting place")]
+    pub(super) async fn forward_message(
+        self: &Arc<Self>,
+        route: &Arc<Route>,
+        headers: HeaderMap,
+        body: Held,
+        version: Version,
+        id: Option<Box<[u8]>>,
+        expected: Expected,
+        taken: Taken,
+    ) -> Response<Body> {
+        let sending = Sending::new(route, Method::POST, headers, version);
+        // The memory of the body is counted until the server has begun to answer.
+        let Held { bytes, memory } = body;
+        let response = self.forward(sending, bytes, id, expected, taken).await;
+        drop(memory);
+        response
+    }
+
+    /// Sends a request and begins to relay its answer.
+    pub(super) async fn forward(
+        self: &Arc<Self>,
+        sending: Sending,
+        body: Bytes,
+        id: Option<Box<[u8]>>,
+        expected: Expected,
+        taken: Taken,
+    ) -> Response<Body> {
+        let flight = Flight::begin(self, &sending.route, taken);
+        let request = sending.request(body);
+        let answered = sending.route.upstream.send(request, flight.progress()).await;
+        let answered = match answered {
+            Ok(response) => self.begin_answer(&sending, response, id.as_deref(), expected, flight).await,
+            Err(error) => Err(error),
+        };
+        answered.unwrap_or_else(|error| {
+            self.record_upstream_error(&error);
+            reply::failed(id.as_deref(), &error)
+        })
+    }
+
+    async fn begin_answer(
+        self: &Arc<Self>,
+        sending: &Sending,
+        response: Response<upstream::Body>,
+        id: Option<&[u8]>,
+        expected: Expected,
+        flight: Flight,
+    ) -> Result<Response<Body>, UpstreamError> {
+        let (mut head, body) = response.into_parts();
+        let content = Content::of(&head.headers);
+        self.note_session(sending, &head, expected);
+        headers::for_agent(&mut head.headers, sending.era);
+        let body = match (content, expected) {
+            (Content::Encoded, _) => {
+                return Err(sending.route.upstream.error(Cause::Protocol, "the answer is compressed, unasked"));
+            }
+            (Content::Events, _) => {
+                let events = Events::new(self, sending, id, expected);
+                let endless = matches!(expected, Expected::Stream) || id.is_none();
+                let endless = if endless { Endless::Yes(self.drain.clone()) } else { Endless::No };
+                head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+                Body::Relay(Box::new(Relay::events(body, events, endless, flight)))
+            }
+            (Content::Json, Expected::List(listing)) => {
+                let whole = self.collect(sending, body).await?;
+                self.filtered(sending, id, listing, whole)?
+            }
+            (Content::Other, Expected::List(_)) if head.status.is_success() => {
+                return Err(sending.route.upstream.error(Cause::Protocol, "the answer is neither JSON nor an event stream"));
+            }
+            _ => Body::Relay(Box::new(Relay::bytes(body, flight))),
+        };
+        Ok(Response::from_parts(head, body))
+    }
+
+    /// Binds the session that the answer to `initialize` brings; forgets one that the server no longer knows.
+    fn note_session(&self, sending: &Sending, head: &http::response::Parts, expected: Expected) {
+        let Sending { route, session, .. } = sending;
+        let minted = head.headers.get(headers::SESSION_ID).and_then(|value| value.to_str().ok());
+        if let (Expected::Session, true, Some(minted)) = (expected, head.status.is_success(), minted)
+            && is_session_id(minted)
+        {
+            for change in self.sessions().begin(&route.name, minted, &route.grant) {
+                self.session_log.append(&change);
+            }
+        }
+        if let (StatusCode::NOT_FOUND, Some(session)) = (head.status, session) {
+            self.forget_session(route, session);
+        }
+    }
+
+    async fn collect(&self, sending: &Sending, mut body: upstream::Body) -> Result<Bytes, UpstreamError> {
+        let limit = sending.route.server.limits.max_response_bytes;
+        let mut whole = bytes::BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame?.into_data() else { continue };
+            if whole.len() + data.len() > limit {
+                let detail = format!("the answer is larger than {limit} bytes (limits.maxResponseBytes)");
+                return Err(sending.route.upstream.error(Cause::TooLarge, detail));
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok(whole.freeze())
+    }
+
+    fn filtered(
+        self: &Arc<Self>,
+        sending: &Sending,
+        id: Option<&[u8]>,
+        listing: Listing,
+        whole: Bytes,
+    ) -> Result<Body, UpstreamError> {
+        let mut events = Events::new(self, sending, id, Expected::List(listing));
+        let filtered = events.list_message(&whole);
+        filtered.map(Body::Whole).map_err(|detail| sending.route.upstream.error(Cause::Protocol, detail))
+    }
+}
+
+/// How an answer is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    Json,
+    Events,
+    /// Compressed, although no `Accept-Encoding` was sent: nothing in it can be governed.
+    Encoded,
+    Other,
+}
+
+impl Content {
+    fn of(headers: &HeaderMap) -> Self {
+        let encoding = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
+        if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+            return Self::Encoded;
+        }
+        let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let media_type = value.split(';').next().unwrap_or_default().trim();
+        if media_type.eq_ignore_ascii_case("text/event-stream") {
+            Self::Events
+        } else if media_type.eq_ignore_ascii_case("application/json") {
+            Self::Json
+        } else {
+            Self::Other
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! An answer on its way to the agent, as it comes. Nothing is held back but the event under way.
+//!
+//! Dropped when the agent hangs up, which drops the server's body and so ends the call there at once.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::Body as _;
+
+use super::events::Events;
+use super::record::Flight;
+use crate::lifecycle::Drain;
+use crate::mcp::sse::{Piece, Scanner};
+use crate::upstream::{self, UpstreamError};
+
+/// Whether a stream ends by itself.
+pub(super) enum Endless {
+    /// It does, with its answer.
+    No,
+    /// It does not: it ends when the process drains.
+    Yes(Drain),
+}
+
+/// An answer on its way to the agent.
+pub struct Relay {
+    body: upstream::Body,
+    way: Way,
+    /// Resolves when a stream that never ends should.
+    drained: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    flight: Flight,
+    ended: bool,
+}
+
+enum Way {
+    /// Byte for byte.
+    Bytes,
+    /// Event by event.
+    Events { scanner: Option<Scanner>, events: Box<Events>, ready: VecDeque<Bytes> },
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay").field("flight", &self.flight).field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+impl Relay {
+    pub(super) fn bytes(body: upstream::Body, flight: Flight) -> Self {
+        Self { body, way: Way::Bytes, drained: None, flight, ended: false }
+    }
+
+    pub(super) fn events(body: upstream::Body, events: Events, endless: Endless, flight: Flight) -> Self {
+        let drained: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = match endless {
+            Endless::No => None,
+            Endless::Yes(drain) => Some(Box::pin(async move { drain.draining().await })),
+        };
+        let scanner = Some(Scanner::new(events.max_event_bytes()));
+        let way = Way::Events { scanner, events: Box::new(events), ready: VecDeque::new() };
+        Self { body, way, drained, flight, ended: false }
+    }
+
+    /// The next bytes for the agent. An error ends the agent's connection or stream, so that it does not take a part for the
+    /// whole.
+    pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        loop {
+            if let Way::Events { ready, .. } = &mut self.way
+                && let Some(bytes) = ready.pop_front()
+            {
+                return Poll::Ready(Some(Ok(bytes)));
+            }
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            if self.drained.as_mut().is_some_and(|drained| drained.as_mut().poll(cx).is_ready()) {
+                self.ended = true;
+                continue;
+            }
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    // Trailers are not relayed: no version of the protocol has any.
+                    let Ok(data) = frame.into_data() else { continue };
+                    match &mut self.way {
+                        Way::Bytes => return Poll::Ready(Some(Ok(data))),
+                        Way::Events { scanner, events, ready } => {
+                            if let Err(error) = scan(scanner, events, ready, &data) {
+                                return self.fail(&error);
+                            }
+                        }
+                    }
+                }
+                Some(Err(error)) => return self.fail(&error),
+                None => self.finish(),
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        self.ended = true;
+        if let Way::Events { scanner, events, ready } = &mut self.way {
+            if let Some(Ok(Some(piece))) = scanner.take().map(Scanner::finish) {
+                ready.extend(relay(events, piece));
+            }
+            ready.extend(events.end());
+        }
+    }
+
+    /// Ends the answer with an error: told to the agent where the stream has room for it, else by breaking off.
+    fn fail(&mut self, error: &UpstreamError) -> Poll<Option<io::Result<Bytes>>> {
+        self.ended = true;
+        self.flight.failed(error);
+        if let Way::Events { events, ready, .. } = &mut self.way
+            && let Some(told) = events.fail(&error.message())
+        {
+            ready.push_back(told);
+            return Poll::Ready(ready.pop_front().map(Ok));
+        }
+        Poll::Ready(Some(Err(io::Error::other(error.to_string()))))
+    }
+}
+
+fn scan(
+    scanner: &mut Option<Scanner>,
+    events: &mut Events,
+    ready: &mut VecDeque<Bytes>,
+    data: &[u8],
+) -> Result<(), UpstreamError> {
+    let Some(scanner) = scanner else { return Ok(()) };
+    scanner.push(data);
+    loop {
+        match scanner.piece() {
+            Ok(Some(piece)) => ready.extend(relay(events, piece)),
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(events.too_large(&error)),
+        }
+    }
+}
+
+fn relay(events: &mut Events, piece: Piece) -> Option<Bytes> {
+    match piece {
+        Piece::Between(bytes) => Some(bytes),
+        Piece::Event(event) => events.event(event),
+    }
+}

@@ -1,0 +1,140 @@
+//! POST: one message of the agent, from its headers to its answer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, Response};
+use hyper::body::Incoming;
+use reeve_policy::decide::Verdict;
+use reeve_policy::json::{Document, Limits};
+use reeve_policy::reason::Reason;
+
+use super::body::Body;
+use super::examine::{Ask, Auditing, Examined, Kind, examine, session};
+use super::forward::Expected;
+use super::record::Facts;
+use super::take::Taken;
+use super::{Listing, Shared, reply};
+use crate::live::Route;
+use crate::mcp::answer::Refusal;
+use crate::mcp::envelope::{Envelope, Message, Sender};
+use crate::mcp::rejection::{Cause, Rejection};
+use crate::mcp::version::Era;
+use crate::mcp::{era, headers};
+
+/// Larger bodies are read and decided on a worker, so that others need not wait for them.
+const WORKER_BYTES: usize = 64 << 10;
+
+impl Shared {
+    pub(super) async fn post(
+        self: &Arc<Self>,
+        route: &Arc<Route>,
+        headers: HeaderMap,
+        body: Incoming,
+    ) -> Result<Response<Body>, Rejection> {
+        headers::check_body(&headers)?;
+        let body = self.bodies.read(body).await?;
+        let received = self.clock.now();
+        let (examined, headers) = self.examine(route, headers, body.bytes.clone()).await?;
+        let era = examined.era();
+        if let Some(session) = session(&headers, era) {
+            self.check_session(route, session).map_err(|rejection| rejection.of(examined.id.as_deref()))?;
+        }
+        let facts = Facts::new(&headers, era, examined.method, received);
+        let id = examined.id.clone();
+        let (expected, taken) = match examined.ask {
+            Ask::Initialize => (Expected::Session, Taken::nothing(self)),
+            Ask::Relay => (Expected::Anything, Taken::nothing(self)),
+            Ask::Answer => {
+                self.check_answer(route, session(&headers, era), id.as_deref())?;
+                (Expected::Anything, Taken::nothing(self))
+            }
+            Ask::List(listing) => {
+                self.note_listing(route, &headers, era, id.as_deref(), listing);
+                (Expected::List(listing), Taken::nothing(self))
+            }
+            Ask::Calls(calls) => match self.take(route, calls, &facts) {
+                Ok(taken) => (Expected::Anything, taken),
+                Err(refused) => {
+                    let (call, verdict) = *refused;
+                    let text = verdict.sentence(&route.name, call.target());
+                    let refusal = Refusal { text: &text, retry_after: verdict.retry_after, verdict: &verdict };
+                    return Ok(reply::refused(id.as_deref().unwrap_or(b"null"), era, call.kind, &refusal));
+                }
+            },
+        };
+        Ok(self.forward_message(route, headers, body, examined.version, id, expected, taken).await)
+    }
+
+    async fn examine(
+        &self,
+        route: &Arc<Route>,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<(Examined, HeaderMap), Rejection> {
+        let now = self.clock.wall();
+        let audit = if self.audit.is_on() { Auditing::On } else { Auditing::Off };
+        if body.len() <= WORKER_BYTES {
+            return Ok((examine(body, &headers, route, now, audit)?, headers));
+        }
+        let route = Arc::clone(route);
+        on_worker(move || Ok((examine(body, &headers, &route, now, audit)?, headers))).await
+    }
+
+    /// Refuses a session that the server did not give to this grant: 404, so that the agent begins another.
+    pub(super) fn check_session(&self, route: &Route, session: &str) -> Result<(), Rejection> {
+        if self.sessions().check(&route.name, session, &route.grant) {
+            return Ok(());
+        }
+        Err(Rejection::new(Cause::UnknownSession, "Unknown session: begin another with initialize."))
+    }
+
+    /// Refuses an answer to a request that no server has sent.
+    fn check_answer(&self, route: &Route, session: Option<&str>, id: Option<&[u8]>) -> Result<(), Rejection> {
+        let matched = with_id(id, |id| self.asked().take(&route.name, session.unwrap_or_default(), id));
+        match matched.flatten() {
+            Some(()) => Ok(()),
+            None => Err(Rejection::new(Cause::UnmatchedResponse, "This answers no open request of the server.").of(id)),
+        }
+    }
+
+    /// Remembers a request for a list, whose result may come on another stream of its session.
+    fn note_listing(&self, route: &Route, headers: &HeaderMap, era: Era, id: Option<&[u8]>, listing: Listing) {
+        if let Some(session) = session(headers, era) {
+            with_id(id, |id| self.listing().insert(&route.name, session, id, listing));
+        }
+    }
+
+    /// Answers while no configuration has come: every call is refused, on every path.
+    pub(super) async fn unconfigured(&self, parts: &Parts, body: Incoming) -> Result<Response<Body>, Rejection> {
+        headers::check_body(&parts.headers)?;
+        let body = self.bodies.read(body).await?;
+        let document = Document::parse(body.bytes.clone(), Limits::default())?;
+        let envelope = Envelope::read(&document, Sender::Agent)?;
+        let era = era::agree(&parts.headers, &envelope)?.era();
+        let verdict = Verdict::refusal(Reason::NoConfiguration);
+        let (kind, id) = match &envelope.message {
+            Message::Request { id, method } if method == "tools/call" => (Kind::Tool, id.raw()),
+            Message::Request { id, .. } => (Kind::Resource, id.raw()),
+            _ => return Err(envelope.reject(Cause::NotConfigured, Reason::NoConfiguration.meaning())),
+        };
+        let refusal = Refusal { verdict: &verdict, text: Reason::NoConfiguration.meaning(), retry_after: None };
+        Ok(reply::refused(id, era, kind, &refusal))
+    }
+}
+
+/// Does work that would hold up others on a thread of its own.
+async fn on_worker<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Rejection> + Send + 'static,
+) -> Result<T, Rejection> {
+    // Only a panic ends a worker early; the request is refused then.
+    let failed = |_| Err(Rejection::new(Cause::Internal, "The sidecar failed to read this message."));
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(failed)
+}
+
+/// Reads an id that was read before and kept as it was written.
+pub(super) fn with_id<T>(raw: Option<&[u8]>, then: impl FnOnce(&crate::mcp::envelope::Id<'_>) -> T) -> Option<T> {
+    let document = Document::parse(Bytes::copy_from_slice(raw?), Limits::default()).ok()?;
+    crate::mcp::envelope::Id::read(document.root()).ok().map(|id| then(&id))
+}

@@ -1,0 +1,64 @@
+//! GET and DELETE: the stream of a legacy session, and its end. The modern era has neither.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::ACCEPT;
+use http::{HeaderMap, Method, Response};
+
+use super::body::Body;
+use super::examine::session;
+use super::forward::{Expected, Sending};
+use super::take::Taken;
+use super::Shared;
+use crate::live::Route;
+use crate::mcp::era;
+use crate::mcp::rejection::{Cause, Rejection};
+use crate::mcp::version::Era;
+
+impl Shared {
+    /// Opens the stream on which a server sends what belongs to no request, or resumes one (`Last-Event-ID`).
+    pub(super) async fn stream(
+        self: &Arc<Self>,
+        route: &Arc<Route>,
+        headers: HeaderMap,
+    ) -> Result<Response<Body>, Rejection> {
+        let version = era::without_body(&headers)?;
+        let accepts = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        if !accepts.into_iter().any(|accept| accept.contains("text/event-stream") || accept.contains("*/*")) {
+            let message = "A GET here opens an event stream: send Accept: text/event-stream. Calls are POSTed.";
+            return Err(Rejection::new(Cause::HttpMethod, message));
+        }
+        if let Some(session) = session(&headers, Era::Legacy) {
+            self.check_session(route, session)?;
+        }
+        let sending = Sending::new(route, Method::GET, headers, version);
+        Ok(self.forward(sending, Bytes::new(), None, Expected::Stream, Taken::nothing(self)).await)
+    }
+
+    /// Ends a session, at the server first.
+    pub(super) async fn end_session(
+        self: &Arc<Self>,
+        route: &Arc<Route>,
+        headers: HeaderMap,
+    ) -> Result<Response<Body>, Rejection> {
+        let version = era::without_body(&headers)?;
+        let Some(session) = session(&headers, Era::Legacy).map(str::to_owned) else {
+            return Err(Rejection::new(Cause::MissingHeader, "DELETE ends the session that Mcp-Session-Id names."));
+        };
+        self.check_session(route, &session)?;
+        let sending = Sending::new(route, Method::DELETE, headers, version);
+        let response = self.forward(sending, Bytes::new(), None, Expected::Anything, Taken::nothing(self)).await;
+        if response.status().is_success() {
+            self.forget_session(route, &session);
+        }
+        Ok(response)
+    }
+
+    pub(super) fn forget_session(&self, route: &Route, session: &str) {
+        let change = self.sessions().end(&route.name, session);
+        if let Some(change) = change {
+            self.session_log.append(&change);
+        }
+    }
+}
