@@ -7,7 +7,7 @@
 //! A call is decided under the [`Live`] that it finds and runs to its end under it. What outlives a configuration stands
 //! beside it: the limiter's counters, and the [`Catalogues`] of tools that were seen.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,6 +18,7 @@ use reeve_policy::decide::Subject;
 use reeve_policy::limit::Limiter;
 
 use crate::config::{Loaded, Server, SidecarConfig};
+use crate::metrics::{Metrics, ServerMetrics};
 use crate::upstream::{BuildError, Environment, Upstream};
 
 /// One server as agents reach it: where, under which rules, and how its calls are sent on.
@@ -37,6 +38,16 @@ pub struct Route {
     pub upstream: Arc<Upstream>,
     /// The tools it was seen to have.
     pub tools: Arc<ArcSwap<Catalogue>>,
+    /// What is counted of it.
+    pub metrics: Arc<ServerMetrics>,
+    named_tools: HashSet<Arc<str>>,
+}
+
+impl Route {
+    /// Whether a policy or the catalogue knows a tool of this name, so that it may become a label.
+    pub fn knows_tool(&self, name: &str) -> bool {
+        self.named_tools.contains(name) || self.tools.load().tool(name).is_some()
+    }
 }
 
 /// A configuration that serves.
@@ -96,31 +107,46 @@ pub struct Builder {
     pub catalogues: Arc<Catalogues>,
     /// The process's proxies and certificate authorities.
     pub environment: Environment,
+    /// What is counted for people.
+    pub metrics: Arc<Metrics>,
     number: AtomicU64,
 }
 
 impl Builder {
     /// A builder that has built nothing.
-    pub fn new(limiter: Arc<Limiter>, catalogues: Arc<Catalogues>, environment: Environment) -> Self {
-        Self { limiter, catalogues, environment, number: AtomicU64::new(0) }
+    pub fn new(
+        limiter: Arc<Limiter>,
+        catalogues: Arc<Catalogues>,
+        environment: Environment,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { limiter, catalogues, environment, metrics, number: AtomicU64::new(0) }
     }
 
     /// Compiles the policies and prepares the connections. Reads files and takes its time: not for the serving thread.
-    /// Upstreams whose configuration and files are as in `previous` are kept, with their open connections.
+    /// Upstreams that would be as in `previous` are kept, with their open connections.
     ///
     /// # Errors
-    /// The first server that cannot be prepared, by name.
-    pub fn build(&self, loaded: &Loaded, previous: Option<&Live>) -> Result<Live, (String, BuildError)> {
-        let routes = loaded.config.servers.iter().map(|server| {
-            let upstream = match previous.and_then(|live| live.of(&server.name)) {
-                Some(route) if route.server == *server && route.upstream.is_current() => Arc::clone(&route.upstream),
-                _ => Upstream::new(server, &self.environment)
-                    .map(Arc::new)
-                    .map_err(|error| (server.name.clone(), error))?,
-            };
-            Ok(Arc::new(self.route(loaded, server, upstream)))
-        });
-        let routes = routes.collect::<Result<Vec<_>, _>>()?;
+    /// Everything in a server's configuration that cannot work, with the server's number.
+    pub fn build(&self, loaded: &Loaded, previous: Option<&Live>) -> Result<Live, Vec<(usize, BuildError)>> {
+        let mut routes = Vec::with_capacity(loaded.config.servers.len());
+        let mut errors = Vec::new();
+        for (number, server) in loaded.config.servers.iter().enumerate() {
+            match Upstream::new(server, &self.environment) {
+                Ok(upstream) => {
+                    let kept = previous.and_then(|live| live.of(&server.name)).map(|route| &route.upstream);
+                    let upstream = match kept {
+                        Some(kept) if kept.is_like(&upstream) => Arc::clone(kept),
+                        _ => Arc::new(upstream),
+                    };
+                    routes.push(Arc::new(self.route(loaded, server, upstream)));
+                }
+                Err(found) => errors.extend(found.into_iter().map(|error| (number, error))),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
         let number = self.number.fetch_add(1, Ordering::Relaxed) + 1;
         Ok(Live { number, config: loaded.config.clone(), routes })
     }
@@ -134,13 +160,17 @@ impl Builder {
             pod: identity.pod.clone().unwrap_or_else(host_name),
             labels: identity.labels.clone(),
         };
+        let grant = subject.grant().into();
+        let ruleset = compile(&loaded.sources(server), subject, &self.limiter);
         Route {
             name: server.name.as_str().into(),
             path: server.agent_path().into(),
-            grant: subject.grant().into(),
-            ruleset: compile(&loaded.sources(server), subject, &self.limiter),
+            grant,
+            named_tools: ruleset.named_tools().cloned().collect(),
+            ruleset,
             upstream,
             tools: self.catalogues.of(&server.name),
+            metrics: self.metrics.server(&server.name),
             server: server.clone(),
         }
     }

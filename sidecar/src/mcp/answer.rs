@@ -122,14 +122,14 @@ pub enum Failure {
     Timeout,
 }
 
-/// The answer to a request that policy permits and the server or network failed: a JSON-RPC error that names both, and
-/// never a word of policy. Its code is 502 or 504. `cause` is a sentence without a full stop.
-pub fn failed(id: Option<&[u8]>, failure: Failure, server: &str, cause: &str) -> Bytes {
+/// The answer to a request that policy permits and the server or network failed: a JSON-RPC error whose `message` names the
+/// server and the cause, and holds no word of policy. Its code is 502 or 504.
+pub fn failed(id: Option<&[u8]>, failure: Failure, message: &str) -> Bytes {
     let code = match failure {
         Failure::Unreachable => 502,
         Failure::Timeout => 504,
     };
-    error(id, code, &format!("MCP server `{server}`: {cause}."), None::<&()>)
+    error(id, code, message, None::<&()>)
 }
 
 /// A JSON-RPC error. `id`: as it was written, or none where it is not known.

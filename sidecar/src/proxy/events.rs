@@ -69,15 +69,16 @@ impl Events {
     /// The event that ends a stream which the server ended without an answer. In the legacy era there is none, because the
     /// agent may resume the stream and find the answer there.
     pub(super) fn end(&mut self) -> Option<Bytes> {
-        self.fail("ended the stream before its answer was complete")
+        let error = self.sending.route.upstream.error(Cause::Reset, "the stream ended without its answer");
+        self.fail(&error.message())
     }
 
     /// The event that tells an error, if the agent waits for an answer that cannot come any more.
-    pub(super) fn fail(&mut self, cause: &str) -> Option<Bytes> {
+    pub(super) fn fail(&mut self, message: &str) -> Option<Bytes> {
         let waits = !self.answered && self.sending.era == Era::Modern && self.expected != Expected::Stream;
         let id = self.id.as_deref().filter(|_| waits)?;
         self.answered = true;
-        Some(replace_data(b"\n", &answer::failed(Some(id), Failure::Unreachable, &self.sending.route.name, cause)))
+        Some(replace_data(b"\n", &answer::failed(Some(id), Failure::Unreachable, message)))
     }
 
     /// The answer to a request for a list that came as plain JSON.
@@ -149,7 +150,7 @@ impl Events {
     fn filter(&self, document: &Document, envelope: &Envelope<'_>, listing: Listing) -> Result<Option<Bytes>, String> {
         let live = self.shared.live.load();
         let route = live.as_deref().and_then(|live| live.of(&self.sending.route.name));
-        let Some(route) = route else { return Err("the server is no longer part of the configuration".into()) };
+        let Some(route) = route else { return Err("is no longer part of the configuration".into()) };
         let tools = match (listing.list, envelope.result()) {
             // What the list says of a tool, such as its risk, must count for whether it is shown.
             (List::Tools, Some(result)) => self.shared.learn(route, result, envelope, listing),
@@ -163,7 +164,8 @@ impl Events {
             };
             route.ruleset.lists(target, &tools)
         };
-        lists::filter(document, envelope, listing.list, self.sending.era, &mut keep).map_err(|error| error.to_string())
+        let filtered = lists::filter(document, envelope, listing.list, self.sending.era, &mut keep);
+        filtered.map_err(|error| format!("gave an answer that {error}"))
     }
 
     fn govern(&mut self, kind: ServerRequest, id: &Id<'_>, method: &str) -> Fate {
@@ -218,7 +220,8 @@ impl Events {
     }
 
     fn failure(&self, id: &[u8], cause: &str) -> Bytes {
-        answer::failed(Some(id), Failure::Unreachable, &self.sending.route.name, cause)
+        let message = format!("The MCP server {:?} {cause}.", self.sending.route.name);
+        answer::failed(Some(id), Failure::Unreachable, &message)
     }
 }
 

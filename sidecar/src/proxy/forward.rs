@@ -94,10 +94,12 @@ impl Shared {
         let answered = sending.route.upstream.send(request, flight.progress()).await;
         let answered = match answered {
             Ok(response) => self.begin_answer(&sending, response, id.as_deref(), expected, flight).await,
-            Err(error) => Err(error),
+            Err(error) => {
+                flight.failed(&error);
+                Err(error)
+            }
         };
         answered.unwrap_or_else(|error| {
-            self.record_upstream_error(&error);
             reply::failed(id.as_deref(), &error)
         })
     }
@@ -204,6 +206,18 @@ impl Content {
             Self::Json
         } else {
             Self::Other
+        }
+    }
+}
+
+impl Sending {
+    /// Sends the server a message of the sidecar's own, in the session that this request belongs to.
+    pub(super) async fn tell(self, message: Bytes) {
+        let mut request = self.request(message);
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        request.headers_mut().remove(headers::LAST_EVENT_ID);
+        if let Err(error) = self.route.upstream.send(request, &upstream::Progress::new()).await {
+            tracing::warn!(server = %error.server, cause = %error.cause, "the server was not told of a refusal");
         }
     }
 }

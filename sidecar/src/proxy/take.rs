@@ -11,6 +11,7 @@ use super::examine::{Decided, Kind};
 use super::record::Facts;
 use super::Shared;
 use crate::live::Route;
+use crate::metrics::ToolMetrics;
 use crate::upstream::{Progress, Sent};
 
 /// What a forwarded call holds until its answer has ended.
@@ -21,18 +22,25 @@ use crate::upstream::{Progress, Sent};
 pub(super) struct Taken {
     shared: Arc<Shared>,
     held: Vec<Held>,
-    progress: Arc<Progress>,
+    /// Of what it is a call; none of a message that is no call.
+    tool: Option<Arc<ToolMetrics>>,
+    progress: Progress,
 }
 
 impl Taken {
     /// Of a message that takes nothing.
     pub(super) fn nothing(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), held: Vec::new(), progress: Arc::default() }
+        Self { shared: Arc::clone(shared), held: Vec::new(), tool: None, progress: Progress::new() }
     }
 
     /// How far the call has got.
-    pub(super) fn progress(&self) -> &Arc<Progress> {
+    pub(super) fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// Of what it is a call.
+    pub(super) fn tool(&self) -> Option<&Arc<ToolMetrics>> {
+        self.tool.as_ref()
     }
 }
 
@@ -60,7 +68,10 @@ impl Shared {
         let mut taken = Taken::nothing(self);
         for call in calls {
             match self.take_one(route, &call, facts) {
-                Ok(held) => taken.held.push(held),
+                Ok(held) => {
+                    taken.held.push(held);
+                    taken.tool = Some(self.tool_metrics(route, &call, facts.method()));
+                }
                 Err(verdict) => return Err(Box::new((call, verdict))),
             }
         }

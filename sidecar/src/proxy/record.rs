@@ -1,0 +1,220 @@
+//! What the audit log and the metrics are told of a request.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderMap;
+use reeve_crds::v1alpha1::Mode;
+use reeve_policy::catalogue::{Catalogue, Extent};
+use reeve_policy::compile::pointer;
+use reeve_policy::decide::{Shadow, Verdict};
+use reeve_policy::json::{Document, Limits, Value};
+use reeve_policy::reason::{Outcome, Reason};
+use reeve_policy::time::Instant;
+
+use super::examine::{Decided, Kind, session};
+use super::take::Taken;
+use super::{Listing, Shared};
+use crate::audit::{Decision, Entry, Event, SessionTag};
+use crate::live::Route;
+use crate::mcp::envelope::Envelope;
+use crate::mcp::version::Era;
+use crate::metrics::{InFlight, ServerMetrics, ToolMetrics};
+use crate::upstream::{Progress, UpstreamError};
+
+/// Larger lists are learned from on a worker, and count from then on.
+const WORKER_BYTES: usize = 64 << 10;
+
+/// What is known of a request beside its calls.
+#[derive(Debug)]
+pub(super) struct Facts<'a> {
+    session: Option<SessionTag>,
+    method: &'static str,
+    trace_id: Option<&'a str>,
+    /// When its last byte came.
+    received: Instant,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn new(headers: &'a HeaderMap, era: Era, method: &'static str, received: Instant) -> Self {
+        Self { session: session(headers, era).map(SessionTag::of), method, trace_id: trace_id(headers), received }
+    }
+
+    pub(super) fn method(&self) -> &'static str {
+        self.method
+    }
+
+    pub(super) fn entry<'e>(&'e self, route: &'e Route, call: &'e Decided) -> Entry<'e> {
+        Entry {
+            event: Event::Call,
+            grant: &route.grant,
+            pod: &route.ruleset.subject().pod,
+            server: &route.name,
+            session: self.session,
+            method: self.method,
+            target: Some(call.target()),
+            arguments: call.arguments.as_ref(),
+            trace_id: self.trace_id,
+        }
+    }
+
+    pub(super) fn decision<'d>(
+        &self,
+        route: &Route,
+        verdict: &'d Verdict,
+        shadow: &'d [Shadow],
+        now: Instant,
+    ) -> Decision<'d> {
+        Decision { latency: now.since(self.received), ..decision(route, verdict, shadow) }
+    }
+}
+
+fn decision<'d>(route: &Route, verdict: &'d Verdict, shadow: &'d [Shadow]) -> Decision<'d> {
+    let rule = verdict.pointer.as_deref();
+    let policy = rule.map(|rule| pointer::split(rule).policy);
+    Decision {
+        reason: verdict.reason,
+        rule,
+        policy_generation: policy.and_then(|policy| route.ruleset.generation(policy)),
+        mode: if verdict.reason == Reason::AuditOnly { Mode::Audit } else { Mode::Enforce },
+        latency: std::time::Duration::ZERO,
+        shadow,
+    }
+}
+
+/// The trace of a W3C `traceparent`: `00-<32 hexadecimal digits>-…`.
+fn trace_id(headers: &HeaderMap) -> Option<&str> {
+    let id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
+    (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
+}
+
+impl Shared {
+    /// Counts a decision, and what Audit rules would have decided.
+    pub(super) fn record_call(
+        &self,
+        route: &Route,
+        call: &Decided,
+        verdict: &Verdict,
+        shadow: &[Shadow],
+        facts: &Facts<'_>,
+    ) {
+        let tool = self.tool_metrics(route, call, facts.method);
+        tool.decided(verdict.reason, verdict.pointer.as_ref(), Mode::Enforce);
+        for Shadow { reason, pointer } in shadow {
+            tool.decided(*reason, Some(pointer), Mode::Audit);
+        }
+        self.metrics.decided_within(self.clock.now().since(facts.received));
+    }
+
+    /// A tool has a label of its own only if a policy or the catalogue knows its name; other calls count by method.
+    pub(super) fn tool_metrics(&self, route: &Route, call: &Decided, method: &'static str) -> Arc<ToolMetrics> {
+        match call.kind {
+            Kind::Tool if route.knows_tool(&call.name) => route.metrics.known(&call.name),
+            Kind::Tool => route.metrics.unknown(),
+            Kind::Resource | Kind::Prompt => route.metrics.known(method),
+        }
+    }
+
+    /// Records and counts a request of a server to the agent; gives what happens to it. One that cannot be recorded is
+    /// refused.
+    pub(super) fn record_server_request(
+        &self,
+        route: &Route,
+        session: Option<&str>,
+        method: &str,
+        verdict: &Verdict,
+    ) -> Outcome {
+        let entry = Entry {
+            event: Event::ServerRequest,
+            grant: &route.grant,
+            pod: &route.ruleset.subject().pod,
+            server: &route.name,
+            session: session.map(SessionTag::of),
+            method,
+            target: None,
+            arguments: None,
+            trace_id: None,
+        };
+        let unavailable = Verdict::refusal(Reason::AuditUnavailable);
+        let slot = self.audit.reserve(&entry);
+        let verdict = if slot.is_ok() { verdict } else { &unavailable };
+        route.metrics.known(method).decided(verdict.reason, verdict.pointer.as_ref(), Mode::Enforce);
+        if let Ok(slot) = slot {
+            slot.write(&decision(route, verdict, &verdict.shadow));
+        }
+        verdict.outcome()
+    }
+
+    /// Takes note of the tools that a list shows, and gives all that are known.
+    pub(super) fn learn(
+        &self,
+        route: &Arc<Route>,
+        result: Value<'_>,
+        envelope: &Envelope<'_>,
+        listing: Listing,
+    ) -> Arc<Catalogue> {
+        let last = envelope.result().is_none_or(|result| result.get("nextCursor").is_none());
+        let extent = if listing.whole && last { Extent::Whole } else { Extent::Part };
+        if result.raw().len() <= WORKER_BYTES {
+            let learned = Arc::new(route.tools.load().with_listed(result, extent));
+            route.tools.store(Arc::clone(&learned));
+            return learned;
+        }
+        let (tools, bytes) = (Arc::clone(&route.tools), bytes::Bytes::copy_from_slice(result.raw()));
+        tokio::task::spawn_blocking(move || {
+            if let Ok(document) = Document::parse(bytes, Limits { depth: 128, tokens: 4 << 20 }) {
+                tools.store(Arc::new(tools.load().with_listed(document.root(), extent)));
+            }
+        });
+        route.tools.load_full()
+    }
+}
+
+/// A message on its way to the server and back: in flight until its answer has ended or is dropped.
+pub(super) struct Flight {
+    metrics: Arc<ServerMetrics>,
+    tool: Option<Arc<ToolMetrics>>,
+    shared: Arc<Shared>,
+    begun: Instant,
+    _in_flight: Option<InFlight>,
+    taken: Taken,
+}
+
+impl Flight {
+    /// Only calls count as calls: `tool` says of what.
+    pub(super) fn begin(shared: &Arc<Shared>, route: &Route, taken: Taken) -> Self {
+        let tool = taken.tool().cloned();
+        Self {
+            _in_flight: tool.is_some().then(|| route.metrics.in_flight()),
+            metrics: Arc::clone(&route.metrics),
+            begun: shared.clock.now(),
+            shared: Arc::clone(shared),
+            tool,
+            taken,
+        }
+    }
+
+    pub(super) fn progress(&self) -> &Progress {
+        self.taken.progress()
+    }
+
+    /// The server or the network failed.
+    pub(super) fn failed(&self, error: &UpstreamError) {
+        tracing::warn!(server = %error.server, cause = %error.cause, detail = error.detail, "a call failed on its way");
+        self.metrics.upstream_failed(error.cause);
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if let Some(tool) = &self.tool {
+            tool.took(self.shared.clock.now().since(self.begun));
+        }
+    }
+}
+
+impl fmt::Debug for Flight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flight").field("begun", &self.begun).finish_non_exhaustive()
+    }
+}
