@@ -117,6 +117,13 @@ pub struct Server {
     pub proxy: Option<String>,
 }
 
+impl Server {
+    /// The path at which agents find the server here.
+    pub fn agent_path(&self) -> String {
+        self.path.clone().unwrap_or_else(|| format!("/{}", self.name))
+    }
+}
+
 /// TLS towards a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

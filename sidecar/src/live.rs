@@ -17,7 +17,8 @@ use reeve_policy::compile::{Ruleset, compile};
 use reeve_policy::decide::Subject;
 use reeve_policy::limit::Limiter;
 
-use crate::config::{Loaded, Server, SidecarConfig};
+use crate::config::source::Loaded;
+use crate::config::{Server, SidecarConfig};
 use crate::metrics::{Metrics, ServerMetrics};
 use crate::upstream::{BuildError, Environment, Upstream};
 

@@ -49,15 +49,16 @@ use crate::mcp::gate::Gate;
 use crate::mcp::headers;
 use crate::mcp::method::List;
 use crate::mcp::rejection::{Cause, Rejection};
-use crate::mcp::session::{Open, Sessions};
+use crate::mcp::session::{Open, SessionChange, Sessions};
 use crate::metrics::Metrics;
-use crate::state::SessionLog;
 
 /// The most sessions, and the most open requests, that are remembered: 16 bytes of key and a little more for each.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 
+/// Takes note of a change of the sessions, to survive a restart. Must not block.
+pub type SessionLog = Box<dyn Fn(&SessionChange) + Send + Sync>;
+
 /// What a proxy works with.
-#[derive(Debug)]
 pub struct Parts {
     /// The configuration in force.
     pub live: Arc<Current>,
@@ -83,7 +84,6 @@ pub struct Parts {
 #[derive(Clone, Debug)]
 pub struct Proxy(Arc<Shared>);
 
-#[derive(Debug)]
 struct Shared {
     live: Arc<Current>,
     gate: Gate,
@@ -107,6 +107,12 @@ struct Listing {
     list: List,
     /// Whether it was asked for from its beginning.
     whole: bool,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
 }
 
 impl Proxy {

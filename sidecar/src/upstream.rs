@@ -159,6 +159,11 @@ impl Upstream {
         &self.name
     }
 
+    /// A failure that shows only when the answer is read: the server has got the call.
+    pub fn error(&self, cause: Cause, detail: impl Into<String>) -> UpstreamError {
+        UpstreamError { server: Arc::clone(&self.name), cause, sent: Sent::Maybe, detail: detail.into() }
+    }
+
     /// Whether another would reach the same server in the same way, with the same certificates: a new configuration
     /// then keeps this one and its connections.
     pub fn is_like(&self, other: &Self) -> bool {

@@ -170,6 +170,12 @@ impl Ruleset {
         })
     }
 
+    /// The generation of the policy with this key; none for one from a file.
+    pub fn generation(&self, key: &str) -> Option<i64> {
+        let number = self.policies.binary_search_by(|policy| (*policy.key).cmp(key)).ok()?;
+        self.policies[number].object.as_ref().and_then(|object| object.metadata().generation)
+    }
+
     /// Baselines that govern nothing here because an enforcing McpPolicy does, by key.
     pub fn yielding_policies(&self) -> &[Arc<str>] {
         &self.yielding

@@ -88,6 +88,10 @@ causes! {
     Number "number" => BAD_REQUEST, -32700;
     /// Data follows the JSON document.
     TrailingData "trailing_data" => BAD_REQUEST, -32700;
+    /// No configuration has come yet.
+    NotConfigured "not_configured" => SERVICE_UNAVAILABLE, 503;
+    /// The sidecar itself failed.
+    Internal "internal" => INTERNAL_SERVER_ERROR, -32603;
     /// A key occurs twice in one object: servers differ in which they read.
     DuplicateKey "duplicate_key" => BAD_REQUEST, -32600;
     /// Arrays and objects nest too deep.
@@ -253,7 +257,7 @@ mod tests {
         assert_eq!(labels.len(), Cause::ALL.len());
         for cause in Cause::ALL {
             assert!(cause.meaning().ends_with('.'), "{cause}");
-            let standard = matches!(cause.code(), -32700 | -32600 | -32601 | -32602 | -32020 | -32022);
+            let standard = matches!(cause.code(), -32700 | -32600 | -32601 | -32602 | -32603 | -32020 | -32022);
             assert!(standard || cause.code() == i64::from(cause.status().as_u16()), "{cause}");
         }
     }

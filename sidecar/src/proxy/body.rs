@@ -70,7 +70,7 @@ pub(super) struct Bodies {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) bytes: Bytes,
-    _memory: OwnedSemaphorePermit,
+    pub(super) memory: OwnedSemaphorePermit,
 }
 
 impl Bodies {
@@ -85,48 +85,55 @@ impl Bodies {
     /// # Errors
     /// [`Cause::TooLarge`], [`Cause::Busy`], [`Cause::BodyTimeout`], [`Cause::BodyIncomplete`].
     pub(super) async fn read(&self, body: Incoming) -> Result<Held, Rejection> {
-        let stated = body.size_hint().exact().map(usize::try_from);
-        let wanted = match stated {
-            Some(Ok(stated)) if stated <= self.max_bytes => stated,
-            Some(_) => return Err(self.too_large()),
-            // Its length is not stated: any length that is permitted may come.
-            None => self.max_bytes,
-        };
-        let reading = async {
-            let kibibytes = u32::try_from(wanted.div_ceil(1 << 10)).unwrap_or(u32::MAX);
-            let memory = Arc::clone(&self.memory).acquire_many_owned(kibibytes).await;
-            let memory = memory.map_err(|_| Rejection::new(Cause::Busy, BUSY))?;
-            Ok(Held { bytes: self.collect(body, stated.is_some().then_some(wanted)).await?, _memory: memory })
-        };
-        tokio::time::timeout(self.timeout, reading).await.unwrap_or_else(|_| {
-            let busy = self.memory.available_permits() == 0;
-            Err(if busy { Rejection::new(Cause::Busy, BUSY) } else { Rejection::new(Cause::BodyTimeout, LATE) })
-        })
+        let stated = body.size_hint().exact().map(|stated| usize::try_from(stated).unwrap_or(usize::MAX));
+        if stated.is_some_and(|stated| stated > self.max_bytes) {
+            return Err(self.too_large());
+        }
+        let reading = tokio::time::timeout(self.timeout, self.collect(body, stated.unwrap_or(UNSTATED)));
+        reading.await.unwrap_or_else(|_| Err(Rejection::new(Cause::BodyTimeout, LATE)))
     }
 
-    async fn collect(&self, mut body: Incoming, stated: Option<usize>) -> Result<Bytes, Rejection> {
+    /// `expected`: what memory is taken for at first; more is taken as more comes.
+    async fn collect(&self, mut body: Incoming, expected: usize) -> Result<Held, Rejection> {
+        let mut memory = self.take(expected).await?;
+        let mut counted = expected;
         let mut first: Option<Bytes> = None;
         let mut rest = BytesMut::new();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| Rejection::new(Cause::BodyIncomplete, "The body broke off."))?;
             // Trailers say nothing that is used.
             let Ok(data) = frame.into_data() else { continue };
-            let length = first.as_ref().map_or(0, Bytes::len).max(rest.len()) + data.len();
+            let length = first.as_ref().map_or(0, Bytes::len) + rest.len() + data.len();
             if length > self.max_bytes {
                 return Err(self.too_large());
             }
+            if length > counted {
+                memory.merge(self.take(length - counted).await?);
+                counted = length;
+            }
             match first.take() {
+                // Most calls come in one piece; only the others are put together.
                 None if rest.is_empty() => first = Some(data),
                 None => rest.extend_from_slice(&data),
                 Some(begun) => {
-                    // Most calls come in one piece; only the others are put together.
-                    rest.reserve(stated.unwrap_or(length));
+                    rest.reserve(counted);
                     rest.extend_from_slice(&begun);
                     rest.extend_from_slice(&data);
                 }
             }
         }
-        Ok(first.unwrap_or_else(|| rest.freeze()))
+        Ok(Held { bytes: first.unwrap_or_else(|| rest.freeze()), memory })
+    }
+
+    /// Waits a little for memory, as calls are short; bodies that each hold a part of it must not wait for each other for
+    /// long.
+    async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Rejection> {
+        let kibibytes = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX);
+        let waiting = tokio::time::timeout(PATIENCE, Arc::clone(&self.memory).acquire_many_owned(kibibytes));
+        match waiting.await {
+            Ok(Ok(memory)) => Ok(memory),
+            _ => Err(Rejection::new(Cause::Busy, BUSY)),
+        }
     }
 
     fn too_large(&self) -> Rejection {
@@ -135,6 +142,11 @@ impl Bodies {
     }
 }
 
+/// What a body of unstated length is taken to be at first: most calls are smaller.
+const UNSTATED: usize = 4 << 10;
+
+/// How long a request waits for memory.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 const BUSY: &str = "The sidecar holds as many request bodies as it may (listener.maxTotalBodyBytes): try again.";
 const LATE: &str = "The body did not arrive in time (listener.bodyTimeout).";
-

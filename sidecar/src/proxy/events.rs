@@ -86,7 +86,8 @@ impl Events {
     /// # Errors
     /// Why it cannot pass.
     pub(super) fn list_message(&mut self, data: &Bytes) -> Result<Bytes, String> {
-        let document = Document::parse(data.clone(), LIMITS).map_err(|error| format!("the answer is not JSON: {error}"))?;
+        let document =
+            Document::parse(data.clone(), LIMITS).map_err(|error| format!("the answer is not JSON: {error}"))?;
         let envelope = Envelope::read(&document, Sender::Server).map_err(|rejection| rejection.message.into_owned())?;
         let listing = self.listing_of(&envelope).ok_or("the answer is not one to this request")?;
         let filtered = self.filter(&document, &envelope, listing)?;
@@ -157,12 +158,13 @@ impl Events {
             _ => route.tools.load_full(),
         };
         let mut keep = |item: &Item<'_>| {
-            let target = match item.list {
-                List::Tools => Target::Tool(&item.name),
-                List::Prompts => Target::Prompt(&item.name),
-                List::Resources | List::ResourceTemplates => Target::Resource(&item.name),
-            };
-            route.ruleset.lists(target, &tools)
+            let name = &*item.name;
+            match item.list {
+                List::Tools => route.ruleset.lists(Target::Tool(name), &tools),
+                List::Prompts => route.ruleset.lists(Target::Prompt(name), &tools),
+                List::Resources => route.ruleset.lists(Target::Resource(name), &tools),
+                List::ResourceTemplates => route.ruleset.lists(Target::Resource(&expand(name)), &tools),
+            }
         };
         let filtered = lists::filter(document, envelope, listing.list, self.sending.era, &mut keep);
         filtered.map_err(|error| format!("gave an answer that {error}"))
@@ -209,7 +211,7 @@ impl Events {
     fn not_understood(&mut self) -> Fate {
         let server = &self.sending.route.name;
         tracing::warn!(%server, "an event of the stream is not one strict JSON-RPC message, and was not relayed");
-        self.shared.metrics.event_not_understood(server);
+        self.sending.route.metrics.upstream_failed(Cause::Protocol);
         match self.id.as_deref() {
             Some(id) if !self.answered && self.expected != Expected::Stream => {
                 self.answered = true;
@@ -225,5 +227,42 @@ impl Events {
     }
 }
 
+/// One URI that a template (RFC 6570) stands for, with `x` for each expression: what a template is judged by. A glob that
+/// permits a value there permits this one too; a rule that names a single expansion does not list its template.
+fn expand(template: &str) -> String {
+    let mut uri = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        uri.push_str(before);
+        let (expression, after) = after.split_once('}').unwrap_or((after, ""));
+        // Operators say what the value begins with; reserved expansion (`+`) and the simple one begin with nothing.
+        match expression.chars().next() {
+            Some(operator @ ('/' | '.' | ';' | '?' | '&' | '#')) => uri.extend([operator, 'x']),
+            _ => uri.push('x'),
+        }
+        rest = after;
+    }
+    uri.push_str(rest);
+    uri
+}
+
 /// Answers of servers may be larger than requests, and have as many values as fit.
 const LIMITS: Limits = Limits { depth: 128, tokens: 4 << 20 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_is_judged_by_one_of_its_uris() {
+        for (template, uri) in [
+            ("test://template/{id}/data", "test://template/x/data"),
+            ("file:///{+path}", "file:///x"),
+            ("demo://search{?q,page}", "demo://search?x"),
+            ("demo://plain", "demo://plain"),
+            ("demo://broken/{id", "demo://broken/x"),
+        ] {
+            assert_eq!(expand(template), uri);
+        }
+    }
+}

@@ -13,11 +13,11 @@ use super::Listing;
 use crate::audit::Arguments;
 use crate::live::Route;
 use crate::mcp::envelope::{Envelope, Message, Reference, Sender};
+use crate::mcp::era;
 use crate::mcp::headers::{self, ParameterHeaders};
 use crate::mcp::method::{Form, Handling, Named, TABLE, handling};
 use crate::mcp::rejection::{Cause, Rejection};
 use crate::mcp::version::{Era, Version};
-use crate::mcp::era;
 
 /// A message that may be dealt with.
 #[derive(Debug)]
@@ -118,7 +118,10 @@ impl Reader<'_, '_> {
             Some("tools/call") if self.era == Era::Modern => self.envelope.params.name().ok(),
             _ => None,
         };
-        let schema = tool.as_deref().and_then(|name| tools.tool(name)).and_then(|tool| tool.input_schema());
+        let schema = tool
+            .as_deref()
+            .and_then(|name| tools.tool(name))
+            .and_then(|tool| tool.definition.root().get("inputSchema"));
         let parameters = schema.map(ParameterHeaders::read).filter(|parameters| !parameters.is_empty());
         headers::verify(self.headers, self.envelope, self.era, parameters.as_ref())
     }
@@ -132,9 +135,7 @@ impl Reader<'_, '_> {
         match handling(Sender::Agent, form, method, self.era) {
             Handling::Relay if method == "initialize" => Ok(Ask::Initialize),
             Handling::Relay => Ok(Ask::Relay),
-            Handling::Filter(list) => {
-                Ok(Ask::List(Listing { list, whole: self.envelope.params.cursor()?.is_none() }))
-            },
+            Handling::Filter(list) => Ok(Ask::List(Listing { list, whole: self.envelope.params.cursor()?.is_none() })),
             Handling::Decide(named) => Ok(Ask::Calls(vec![self.named(named)?])),
             Handling::Listen => self.listen(),
             Handling::Task => Err(Rejection::new(Cause::UnknownTask, "Unknown task.")),

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use super::body::{Body, Held};
 use super::events::Events;
 use super::examine::session;
-use super::record::Flight;
+use super::record::{self, Flight};
 use super::relay::{Endless, Relay};
 use super::take::Taken;
 use super::{Listing, Shared, reply};
@@ -94,12 +94,10 @@ impl Shared {
         let answered = sending.route.upstream.send(request, flight.progress()).await;
         let answered = match answered {
             Ok(response) => self.begin_answer(&sending, response, id.as_deref(), expected, flight).await,
-            Err(error) => {
-                flight.failed(&error);
-                Err(error)
-            }
+            Err(error) => Err(error),
         };
         answered.unwrap_or_else(|error| {
+            record::upstream_failed(&sending.route.metrics, &error);
             reply::failed(id.as_deref(), &error)
         })
     }
@@ -122,8 +120,10 @@ impl Shared {
             }
             (Content::Events, _) => {
                 let events = Events::new(self, sending, id, expected);
-                let endless = matches!(expected, Expected::Stream) || id.is_none();
-                let endless = if endless { Endless::Yes(self.drain.clone()) } else { Endless::No };
+                let endless = match expected {
+                    Expected::Stream => Endless::Yes(self.drain.clone()),
+                    _ => Endless::No,
+                };
                 head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
                 Body::Relay(Box::new(Relay::events(body, events, endless, flight)))
             }
@@ -132,7 +132,10 @@ impl Shared {
                 self.filtered(sending, id, listing, whole)?
             }
             (Content::Other, Expected::List(_)) if head.status.is_success() => {
-                return Err(sending.route.upstream.error(Cause::Protocol, "the answer is neither JSON nor an event stream"));
+                return Err(sending
+                    .route
+                    .upstream
+                    .error(Cause::Protocol, "the answer is neither JSON nor an event stream"));
             }
             _ => Body::Relay(Box::new(Relay::bytes(body, flight))),
         };
@@ -147,7 +150,7 @@ impl Shared {
             && is_session_id(minted)
         {
             for change in self.sessions().begin(&route.name, minted, &route.grant) {
-                self.session_log.append(&change);
+                (self.session_log)(&change);
             }
         }
         if let (StatusCode::NOT_FOUND, Some(session)) = (head.status, session) {

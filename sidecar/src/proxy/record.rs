@@ -170,6 +170,12 @@ impl Shared {
     }
 }
 
+/// Counts and logs a failure of the server or the network.
+pub(super) fn upstream_failed(metrics: &ServerMetrics, error: &UpstreamError) {
+    tracing::warn!(server = %error.server, cause = %error.cause, detail = error.detail, "a request failed on its way");
+    metrics.upstream_failed(error.cause);
+}
+
 /// A message on its way to the server and back: in flight until its answer has ended or is dropped.
 pub(super) struct Flight {
     metrics: Arc<ServerMetrics>,
@@ -200,8 +206,7 @@ impl Flight {
 
     /// The server or the network failed.
     pub(super) fn failed(&self, error: &UpstreamError) {
-        tracing::warn!(server = %error.server, cause = %error.cause, detail = error.detail, "a call failed on its way");
-        self.metrics.upstream_failed(error.cause);
+        upstream_failed(&self.metrics, error);
     }
 }
 

@@ -26,6 +26,8 @@ use crate::mcp::{era, headers};
 /// Larger bodies are read and decided on a worker, so that others need not wait for them.
 const WORKER_BYTES: usize = 64 << 10;
 
+const LISTEN: &str = "subscriptions/listen";
+
 impl Shared {
     pub(super) async fn post(
         self: &Arc<Self>,
@@ -43,9 +45,11 @@ impl Shared {
         }
         let facts = Facts::new(&headers, era, examined.method, received);
         let id = examined.id.clone();
+        // A listener's answer is a stream that does not end by itself.
+        let anything = if examined.method == LISTEN { Expected::Stream } else { Expected::Anything };
         let (expected, taken) = match examined.ask {
             Ask::Initialize => (Expected::Session, Taken::nothing(self)),
-            Ask::Relay => (Expected::Anything, Taken::nothing(self)),
+            Ask::Relay => (anything, Taken::nothing(self)),
             Ask::Answer => {
                 self.check_answer(route, session(&headers, era), id.as_deref())?;
                 (Expected::Anything, Taken::nothing(self))
@@ -55,7 +59,7 @@ impl Shared {
                 (Expected::List(listing), Taken::nothing(self))
             }
             Ask::Calls(calls) => match self.take(route, calls, &facts) {
-                Ok(taken) => (Expected::Anything, taken),
+                Ok(taken) => (anything, taken),
                 Err(refused) => {
                     let (call, verdict) = *refused;
                     let text = verdict.sentence(&route.name, call.target());

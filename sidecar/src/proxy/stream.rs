@@ -6,11 +6,11 @@ use bytes::Bytes;
 use http::header::ACCEPT;
 use http::{HeaderMap, Method, Response};
 
+use super::Shared;
 use super::body::Body;
 use super::examine::session;
 use super::forward::{Expected, Sending};
 use super::take::Taken;
-use super::Shared;
 use crate::live::Route;
 use crate::mcp::era;
 use crate::mcp::rejection::{Cause, Rejection};
@@ -58,7 +58,7 @@ impl Shared {
     pub(super) fn forget_session(&self, route: &Route, session: &str) {
         let change = self.sessions().end(&route.name, session);
         if let Some(change) = change {
-            self.session_log.append(&change);
+            (self.session_log)(&change);
         }
     }
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use reeve_policy::decide::{Held, Target, Verdict};
 use reeve_policy::reason::{Outcome, Reason};
 
+use super::Shared;
 use super::examine::{Decided, Kind};
 use super::record::Facts;
-use super::Shared;
 use crate::live::Route;
 use crate::metrics::ToolMetrics;
 use crate::upstream::{Progress, Sent};

@@ -31,7 +31,7 @@ impl<'d> Id<'d> {
     ///
     /// # Errors
     /// If it is anything else: null, a fraction, too large, too long.
-    pub(super) fn read(value: Value<'d>) -> Result<Self, Rejection> {
+    pub fn read(value: Value<'d>) -> Result<Self, Rejection> {
         let raw = value.raw();
         let meaning = match value.kind() {
             Kind::String => value.as_str().map(Meaning::Text),
