@@ -1,0 +1,168 @@
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use reeve_policy::time::{Instant, WallTime};
+
+use super::limits::{FILE, SYNCED_FILE};
+use super::sealed::{self, Outlives, Unreadable};
+use super::*;
+use crate::clock::Clock;
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What the parts of a sidecar would give to be kept.
+#[derive(Clone, Default)]
+struct Kept {
+    limits: Arc<Mutex<Vec<u8>>>,
+    sessions: Arc<Mutex<String>>,
+}
+
+impl Kept {
+    fn sources(&self) -> Sources {
+        let (limits, sessions) = (Arc::clone(&self.limits), Arc::clone(&self.sessions));
+        Sources {
+            limits: Box::new(move |_| limits.lock().unwrap().clone()),
+            sessions: Box::new(move || sessions.lock().unwrap().clone()),
+        }
+    }
+
+    /// A session begins: the change is applied, then given to be kept.
+    fn begin(&self, keeper: &Keeper, line: &str) {
+        self.sessions.lock().unwrap().push_str(line);
+        keeper.session(line.to_owned());
+    }
+}
+
+fn clock() -> Clock {
+    Clock::manual(Instant(1_000), WallTime(2_000))
+}
+
+fn start(path: &Path) -> (Cache, Kept, Keeper) {
+    let (cache, kept) = (Cache::open(path).unwrap(), Kept::default());
+    let keeper = Keeper::start(&cache, kept.sources(), clock()).unwrap();
+    (cache, kept, keeper)
+}
+
+fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let until = std::time::Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(std::time::Instant::now() < until, "never: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn snapshot_in(file: &Path) -> Option<Vec<u8>> {
+    let content = sealed::read(file).ok()?;
+    let end = content.iter().position(|byte| *byte == b'\n')?;
+    Some(content[end + 1..].to_vec())
+}
+
+#[test]
+fn what_was_counted_is_on_the_disk_within_a_second_or_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_cache, kept, keeper) = start(directory.path());
+    *kept.limits.lock().unwrap() = b"seven".to_vec();
+    keeper.counted();
+    let file = directory.path().join(FILE);
+    eventually("the snapshot is written", || snapshot_in(&file) == Some(b"seven".to_vec()));
+    *kept.limits.lock().unwrap() = b"eight".to_vec();
+    keeper.counted();
+    eventually("the next one is written", || snapshot_in(&file) == Some(b"eight".to_vec()));
+}
+
+#[test]
+fn an_orderly_end_writes_everything_and_forces_it_to_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let (cache, kept, keeper) = start(directory.path());
+    *kept.limits.lock().unwrap() = b"nine".to_vec();
+    keeper.catalogue("imaging https://x/mcp", b"[1]".to_vec());
+    kept.begin(&keeper, "one\n");
+    kept.begin(&keeper, "two\n");
+    assert!(keeper.close(DEADLINE));
+    for name in [FILE, SYNCED_FILE] {
+        assert_eq!(snapshot_in(&directory.path().join(name)), Some(b"nine".to_vec()), "{name}");
+    }
+    assert_eq!(cache.catalogue("imaging https://x/mcp"), Some(b"[1]".to_vec()));
+    assert_eq!(cache.catalogue("imaging https://y/mcp"), None);
+    assert_eq!(cache.session_lines(), ["one", "two"]);
+}
+
+#[test]
+fn without_a_directory_nothing_is_kept_and_nothing_fails() {
+    let cache = Cache::none();
+    let keeper = Keeper::start(&cache, Kept::default().sources(), clock()).unwrap();
+    keeper.counted();
+    keeper.session("one\n".into());
+    assert!(keeper.close(DEADLINE));
+    assert_eq!((cache.session_lines().len(), cache.catalogue("s")), (0, None));
+}
+
+#[test]
+fn two_processes_cannot_use_one_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = Cache::open(directory.path()).unwrap();
+    let error = Cache::open(directory.path()).unwrap_err().to_string();
+    assert!(error.contains("in use by another sidecar") && error.contains("--cache-dir"), "{error}");
+    drop(first);
+    assert!(Cache::open(directory.path()).is_ok());
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_named() {
+    let error = Cache::open(Path::new("/proc/none/cache")).unwrap_err().to_string();
+    assert!(error.contains("/proc/none/cache") && error.contains("--cache-dir"), "{error}");
+}
+
+#[test]
+fn a_damaged_file_is_set_aside_and_the_start_goes_on_without_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (cache, _kept, keeper) = start(directory.path());
+    keeper.catalogue("s", b"[1]".to_vec());
+    assert!(keeper.close(DEADLINE));
+    let file = directory.path().join(super::directory::catalogue_file("s"));
+    std::fs::write(&file, b"reeve-cache-1\nhalf of it").unwrap();
+    assert_eq!(cache.catalogue("s"), None);
+    assert!(!file.exists() && file.with_extension("unreadable").exists());
+}
+
+#[test]
+fn a_session_log_that_was_cut_short_is_begun_afresh_and_stays_bounded() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("sessions");
+    std::fs::write(&file, "{\"begin\":{\"ses").unwrap();
+    let (cache, kept, keeper) = start(directory.path());
+    assert_eq!(cache.session_lines(), ["{\"begin\":{\"ses"]);
+    kept.begin(&keeper, "one\n");
+    assert!(keeper.close(DEADLINE));
+    assert_eq!(cache.session_lines(), ["one"]);
+
+    let keeper = Keeper::start(&cache, kept.sources(), clock()).unwrap();
+    let line = format!("{}\n", "x".repeat(1_023));
+    for _ in 0..2_000 {
+        keeper.session(line.clone());
+    }
+    assert!(keeper.close(DEADLINE));
+    assert!(std::fs::metadata(&file).unwrap().len() < 300 << 10);
+}
+
+proptest! {
+    /// Whatever happens to the bytes of a file, what is read from it is what was written, or nothing.
+    #[test]
+    fn a_damaged_file_is_never_taken_for_a_whole_one(content in prop::collection::vec(any::<u8>(), 0..64), at in any::<prop::sample::Index>(), with in any::<u8>(), cut in any::<bool>()) {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        sealed::write(&file, &content, Outlives::Process).unwrap();
+        let mut bytes = std::fs::read(&file).unwrap();
+        let original = bytes.clone();
+        let index = at.index(bytes.len());
+        if cut { bytes.truncate(index) } else { bytes[index] = with }
+        std::fs::write(&file, &bytes).unwrap();
+        match sealed::read(&file) {
+            Ok(read) => prop_assert!(bytes == original && read == content),
+            Err(Unreadable::Damaged(_)) => prop_assert!(bytes != original),
+            Err(other) => prop_assert!(false, "{:?}", other),
+        }
+    }
+}
