@@ -36,3 +36,6 @@ pub mod rejection;
 pub mod session;
 pub mod sse;
 pub mod version;
+
+#[cfg(test)]
+mod tests;

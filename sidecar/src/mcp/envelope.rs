@@ -16,7 +16,6 @@ use std::borrow::Cow;
 use reeve_policy::json::{Document, Kind, Value};
 
 pub use id::{Id, MAX_ID_BYTES};
-pub(super) use keys::is_case_variant;
 pub use params::{META_PROTOCOL_VERSION, Params, Reference};
 
 use super::rejection::{Cause, Rejection};

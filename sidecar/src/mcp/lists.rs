@@ -10,7 +10,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use reeve_policy::json::{Document, Kind, Value};
 
-use super::envelope::{Envelope, is_case_variant};
+use super::envelope::Envelope;
 use super::method::List;
 use super::version::Era;
 
@@ -82,8 +82,8 @@ pub fn filter<'d>(
         return Ok(None);
     };
     let (array_key, name_key) = list.keys();
-    let found = Members::find(result, array_key)?;
-    let array = found.array.filter(|array| array.kind() == Kind::Array).ok_or(ListError::NoArray(array_key))?;
+    let array = unambiguous(result, array_key)?.filter(|array| array.kind() == Kind::Array);
+    let array = array.ok_or(ListError::NoArray(array_key))?;
     let mut edits = Edits::default();
     let mut kept = Vec::new();
     let mut hidden = false;
@@ -103,59 +103,35 @@ pub fn filter<'d>(
         edits.push(array.span(), bytes);
     }
     if era == Era::Modern {
-        found.make_uncacheable(result, &mut edits);
+        make_uncacheable(result, &mut edits)?;
     }
     Ok(edits.apply(document.bytes()))
 }
 
 /// The name of an item, if no reader can take another one for it.
 fn name<'d>(item: Value<'d>, array_key: &'static str, name_key: &'static str) -> Result<Cow<'d, str>, ListError> {
-    let mut name = None;
-    for (key, value) in item.members() {
-        if key == name_key {
-            name = value.as_str();
-        } else if is_case_variant(&key, name_key) {
-            return Err(ListError::CaseVariant(name_key));
-        }
-    }
-    name.ok_or(ListError::NoName(array_key))
+    unambiguous(item, name_key)?.and_then(Value::as_str).ok_or(ListError::NoName(array_key))
 }
 
-/// The members of a result that matter to its filtering.
-struct Members<'d> {
-    array: Option<Value<'d>>,
-    ttl: Option<Value<'d>>,
-    scope: Option<Value<'d>>,
+/// The member of this name, if no other could be taken for it.
+fn unambiguous<'d>(object: Value<'d>, key: &'static str) -> Result<Option<Value<'d>>, ListError> {
+    if object.has_case_variant(key) {
+        return Err(ListError::CaseVariant(key));
+    }
+    Ok(object.get(key))
 }
 
-impl<'d> Members<'d> {
-    fn find(result: Value<'d>, array_key: &'static str) -> Result<Self, ListError> {
-        let mut found = Self { array: None, ttl: None, scope: None };
-        for (key, value) in result.members() {
-            for (known, slot) in
-                [(array_key, &mut found.array), ("ttlMs", &mut found.ttl), ("cacheScope", &mut found.scope)]
-            {
-                if key == known {
-                    *slot = Some(value);
-                } else if is_case_variant(&key, known) {
-                    return Err(ListError::CaseVariant(known));
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// Writes both hints, in place where they stand, else at the front.
-    fn make_uncacheable(&self, result: Value<'d>, edits: &mut Edits) {
-        let front = result.span().start + 1;
-        for (key, member, value) in [("ttlMs", self.ttl, "0"), ("cacheScope", self.scope, "\"private\"")] {
-            match member {
-                Some(member) if member.raw() == value.as_bytes() => {}
-                Some(member) => edits.push(member.span(), value.into()),
-                None => edits.push(front..front, format!("\"{key}\":{value},").into_bytes()),
-            }
+/// Writes both hints, in place where they stand, else at the front of the result, which has at least its list.
+fn make_uncacheable(result: Value<'_>, edits: &mut Edits) -> Result<(), ListError> {
+    let front = result.span().start + 1;
+    for (key, value) in [("ttlMs", "0"), ("cacheScope", "\"private\"")] {
+        match unambiguous(result, key)? {
+            Some(member) if member.raw() == value.as_bytes() => {}
+            Some(member) => edits.push(member.span(), value.into()),
+            None => edits.push(front..front, format!("\"{key}\":{value},").into_bytes()),
         }
     }
+    Ok(())
 }
 
 /// Replacements in a document.

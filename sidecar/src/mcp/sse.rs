@@ -15,7 +15,7 @@ use memchr::memchr2;
 
 pub use event::{Event, replace_data};
 
-/// What may stand before the first line.
+/// What may stand before the first line. It is no part of it.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Why a stream cannot be read on.
@@ -52,7 +52,7 @@ pub struct Scanner {
     event: event::Builder,
     /// The last line ended with CR: an LF that follows belongs to it.
     after_cr: bool,
-    /// No line has ended yet.
+    /// Nothing has been looked at yet.
     at_start: bool,
 }
 
@@ -81,6 +81,15 @@ impl Scanner {
     /// If the event under way is larger than the bound. The stream must then be ended; whoever asks again gets the error
     /// again.
     pub fn piece(&mut self) -> Result<Option<Piece>, SseError> {
+        if self.at_start {
+            if self.buffer.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(&self.buffer) {
+                return Ok(None);
+            }
+            self.at_start = false;
+            if self.buffer.starts_with(BYTE_ORDER_MARK) {
+                return Ok(Some(Piece::Between(self.take(BYTE_ORDER_MARK.len()))));
+            }
+        }
         loop {
             if self.after_cr && self.line < self.buffer.len() {
                 self.after_cr = false;
@@ -114,8 +123,8 @@ impl Scanner {
         if end == 0 {
             return Ok(None);
         }
-        let comment = self.line == 0 && self.text(end).starts_with(b":");
-        self.read_line(end);
+        let comment = self.line == 0 && self.buffer.starts_with(b":");
+        self.event.line(&self.buffer, self.line..end);
         let raw = self.buffer.split().freeze();
         Ok(Some(if comment { Piece::Between(raw) } else { Piece::Event(self.event.finish(raw)) }))
     }
@@ -129,33 +138,19 @@ impl Scanner {
             next += 1;
         }
         self.check(next)?;
-        let text = self.text(end);
+        let text = &self.buffer[self.line..end];
         let (blank, comment) = (text.is_empty(), text.starts_with(b":"));
-        let first = self.line == 0;
-        if first && (blank || comment) {
-            self.at_start = false;
+        if self.line == 0 && (blank || comment) {
             return Ok(Some(Piece::Between(self.take(next))));
         }
-        self.read_line(end);
         if blank {
             let raw = self.take(next);
             return Ok(Some(Piece::Event(std::mem::take(&mut self.event).finish(raw))));
         }
+        self.event.line(&self.buffer, self.line..end);
         self.line = next;
         self.searched = next;
         Ok(None)
-    }
-
-    fn read_line(&mut self, end: usize) {
-        let start = end - self.text(end).len();
-        self.event.line(&self.buffer, start..end);
-        self.at_start = false;
-    }
-
-    /// The line under way, without a byte order mark before the first.
-    fn text(&self, end: usize) -> &[u8] {
-        let line = &self.buffer[self.line..end];
-        if self.at_start { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line) } else { line }
     }
 
     fn take(&mut self, length: usize) -> Bytes {

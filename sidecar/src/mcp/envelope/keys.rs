@@ -54,18 +54,6 @@ pub(super) fn check(key: &str, known: &[&str]) -> Result<(), Rejection> {
     Err(Rejection::new(Cause::CaseVariantKey, message))
 }
 
-/// Whether `key` is not `known`, but is to a reader that ignores case: in ASCII, and by the four characters that fold to
-/// ASCII letters in Unicode or in the rules of some language.
-pub(in crate::mcp) fn is_case_variant(key: &str, known: &str) -> bool {
-    let folded = |c: char| match c {
-        '\u{17f}' => 's',
-        '\u{212a}' => 'k',
-        '\u{130}' | '\u{131}' => 'i',
-        other => other.to_ascii_lowercase(),
-    };
-    key != known && key.chars().map(folded).eq(known.chars().map(folded))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,18 +64,6 @@ mod tests {
         {
             assert_eq!(check(key, PARAMS).unwrap_err().cause, Cause::CaseVariantKey, "{key:?}");
         }
-    }
-
-    #[test]
-    fn a_variant_is_found_in_ascii_and_beyond() {
-        for key in ["Tools", "TOOLS", "tool\u{17f}"] {
-            assert!(is_case_variant(key, "tools"), "{key:?}");
-        }
-        assert!(
-            is_case_variant("ur\u{131}", "uri")
-                && !is_case_variant("tools", "tools")
-                && !is_case_variant("tool", "tools")
-        );
     }
 
     #[test]

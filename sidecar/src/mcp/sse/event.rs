@@ -80,11 +80,10 @@ pub fn replace_data(raw: &[u8], data: &[u8]) -> Bytes {
     while !rest.is_empty() {
         let (line, ended) = split_line(rest);
         rest = &rest[ended..];
-        let text = line.strip_prefix(super::BYTE_ORDER_MARK).unwrap_or(line);
-        if text.is_empty() {
+        if line.is_empty() {
             break;
         }
-        if data_of(text).is_none() {
+        if data_of(line).is_none() {
             out.extend_from_slice(line);
             out.put_u8(b'\n');
         } else if !written {
