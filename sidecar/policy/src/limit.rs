@@ -19,7 +19,7 @@ mod table;
 mod window;
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +41,18 @@ impl Units {
     /// Whole units; saturates.
     pub fn whole(units: i64) -> Self {
         Self(units.saturating_mul(Self::ONE.0))
+    }
+}
+
+/// As decimals: `3`, `0.25`.
+impl fmt::Display for Units {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, part) = (self.0 / Self::ONE.0, (self.0 % Self::ONE.0).abs());
+        if part == 0 {
+            return write!(f, "{whole}");
+        }
+        let digits = format!("{part:06}");
+        write!(f, "{whole}.{}", digits.trim_end_matches('0'))
     }
 }
 
@@ -145,6 +157,7 @@ pub struct Limiter {
     /// Tells reservations of this limiter from others'.
     id: u64,
     table: Mutex<Table>,
+    permits: concurrency::Permits,
 }
 
 impl Limiter {
@@ -155,7 +168,13 @@ impl Limiter {
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             table: Mutex::new(Table::new(capacity)),
+            permits: concurrency::Permits::default(),
         }
+    }
+
+    /// The gate of this rule pointer, made if need be.
+    pub fn gate(&self, rule: &Arc<str>) -> concurrency::Gate {
+        self.permits.gate(rule)
     }
 
     /// The counter of this name, made if need be, with this window from now on. What it has counted stays: with a longer window
@@ -197,6 +216,11 @@ impl Limiter {
             .usage(counter, ticks(now))
             .map(|(key, used)| (key.to_owned(), Units(used)))
             .collect()
+    }
+
+    /// What one key of a counter has in its window.
+    pub fn used(&self, counter: &Counter, key: &str, now: Instant) -> Units {
+        Units(self.lock().used(counter, key, ticks(now)))
     }
 
     /// The most that any key of a counter has in its window: for metrics.

@@ -223,6 +223,17 @@ impl Table {
             .map(|key| (&*key.name, key.window.used()))
     }
 
+    /// What one key of a counter has in its window.
+    pub(super) fn used(&mut self, counter: &Counter, key: &str, now: i64) -> i64 {
+        let now = self.advance(now);
+        let counter = self.index(counter).map(|index| &self.counters[index]);
+        let Some(&slot) = counter.and_then(|counter| counter.keys.get(&*super::key_text(key))) else { return 0 };
+        self.with_window(slot, |window, length| {
+            window.prune(now, length);
+            window.used()
+        })
+    }
+
     /// The key that a charge would be taken from, made if need be, if the charge fits beside what was `promised` before it.
     fn fit(&mut self, charge: &Charge<'_>, promised: &[Taken], now: i64) -> Result<usize, Refusal> {
         let (cost, max) = (charge.cost.0, charge.max.0);
