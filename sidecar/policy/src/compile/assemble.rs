@@ -109,7 +109,8 @@ impl Resolver<'_> {
             rule.policy = policy;
             let shadow = rule.mode == Mode::Audit;
             if let Some(bound) = draft.concurrency.take() {
-                rule.concurrency = Some(bound);
+                let gate = self.limiter.gate(&bound.pointer);
+                rule.concurrency = Some((bound, gate));
             }
             for mut limit in draft.limits.drain(..) {
                 limit.counter = self.counter(limit.counter, shadow, counters);

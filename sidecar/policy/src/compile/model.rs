@@ -11,6 +11,7 @@ use reeve_crds::v1alpha1::{Action, Listing, Mode, Policy, RiskSelector, Scope, S
 use crate::catalogue::Risk;
 use crate::expr::Expression;
 use crate::limit::Units;
+use crate::limit::concurrency::Gate;
 
 /// What part a policy plays in a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +83,7 @@ pub(crate) struct Rule {
     pub(crate) validate_arguments: Option<Arc<str>>,
     /// In the order of their counters' names.
     pub(crate) limits: Vec<Arc<Limit>>,
-    pub(crate) concurrency: Option<Arc<Concurrency>>,
+    pub(crate) concurrency: Option<(Arc<Concurrency>, Gate)>,
     pub(crate) approval: Option<Approval>,
     pub(crate) listing: Listing,
     pub(crate) message: Option<Arc<str>>,

@@ -19,8 +19,16 @@ const VALIDATION_DEADLINE: Duration = Duration::from_millis(50);
 pub(super) struct Examined<'c> {
     pub(super) call: &'c Call<'c>,
     pub(super) variables: Variables<'c>,
-    /// Whether any key that a selecting rule reads has a sibling that differs only in case.
-    ambiguous: bool,
+    doubt: Option<Doubt>,
+}
+
+/// Why a server may read other arguments than a rule does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    /// A key that a selecting rule reads has a sibling that differs only in case: servers in Go would read that one.
+    Case,
+    /// They are not an object, and what servers make of that differs.
+    Shape,
 }
 
 impl Ruleset {
@@ -34,15 +42,20 @@ impl Ruleset {
             session: call.session,
             now: call.now,
         };
-        let ambiguous = call.arguments.is_some_and(|arguments| ambiguous(arguments, &plan.paths).is_some());
-        Examined { call, variables, ambiguous }
+        let doubt = call.arguments.and_then(|arguments| {
+            if arguments.kind() != Kind::Object {
+                return Some(Doubt::Shape);
+            }
+            ambiguous(arguments, &plan.paths).map(|_| Doubt::Case)
+        });
+        Examined { call, variables, doubt }
     }
 
     /// Whether the arguments are such that the rules that apply can be trusted to have read them, and satisfy them.
     pub(super) fn check_arguments(&self, applied: &[Selected], examined: &Examined<'_>) -> Result<(), Refusal> {
         let rules = || applied.iter().map(|selected| &self.rules[selected.rule as usize]);
-        if examined.ambiguous {
-            rules().flat_map(Rule::expressions).try_for_each(|located| examined.unambiguous(located))?;
+        if examined.doubt.is_some() {
+            rules().flat_map(Rule::expressions).try_for_each(|located| examined.trust(located))?;
         }
         rules().try_for_each(|rule| examined.validate(rule))?;
         rules().try_for_each(|rule| examined.require(rule))
@@ -53,24 +66,26 @@ impl Examined<'_> {
     /// Whether a rule that selects the call applies to it.
     pub(super) fn applies(&self, rule: &Rule) -> Result<bool, Refusal> {
         let Some(when) = &rule.when else { return Ok(true) };
-        self.unambiguous(when)?;
+        self.trust(when)?;
         when.expression.condition(&self.variables).map_err(|error| expression_error(when, &error))
     }
 
-    /// Refuses arguments in which a key that the expression reads has a sibling that differs only in case: servers in Go
-    /// would read the other one.
-    pub(super) fn unambiguous(&self, located: &Located) -> Result<(), Refusal> {
-        if !self.ambiguous {
-            return Ok(());
-        }
-        let Some(arguments) = self.call.arguments else { return Ok(()) };
-        match ambiguous(arguments, located.expression.argument_paths()) {
-            None => Ok(()),
-            Some(key) => {
-                let message =
-                    format!("the arguments have a key that differs from `{key}` only in case: write `{key}`, once");
-                Err(Refusal::new(Reason::ArgumentsAmbiguous, &located.pointer, Some(message.into())))
+    /// Refuses arguments that a server may read otherwise than this expression does.
+    fn trust(&self, located: &Located) -> Result<(), Refusal> {
+        match (self.doubt, self.call.arguments) {
+            (Some(Doubt::Shape), _) => {
+                let message = "the arguments must be an object";
+                Err(Refusal::new(Reason::ArgumentsInvalid, &located.pointer, Some(message.into())))
             }
+            (Some(Doubt::Case), Some(arguments)) => match ambiguous(arguments, located.expression.argument_paths()) {
+                None => Ok(()),
+                Some(key) => {
+                    let message =
+                        format!("the arguments have a key that differs from `{key}` only in case: write `{key}`, once");
+                    Err(Refusal::new(Reason::ArgumentsAmbiguous, &located.pointer, Some(message.into())))
+                }
+            },
+            _ => Ok(()),
         }
     }
 

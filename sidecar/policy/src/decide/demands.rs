@@ -12,6 +12,7 @@ use super::plan::Selected;
 use super::{Refusal, Shadow, Verdict};
 use crate::compile::model::{Concurrency, Limit};
 use crate::compile::{Ruleset, pointer};
+use crate::limit::concurrency::{Gate, Permit};
 use crate::limit::{Charge, Counter, Exceeded, Limiter, Reservation, Units};
 use crate::reason::Reason;
 use crate::time::{Instant, format_duration};
@@ -32,6 +33,7 @@ pub struct Demands {
 /// A gate to pass.
 #[derive(Clone, Debug)]
 struct Entry {
+    gate: Gate,
     bound: Arc<Concurrency>,
 }
 
@@ -56,6 +58,8 @@ struct Taking {
 #[derive(Debug, Default)]
 #[must_use]
 pub struct Held {
+    #[expect(dead_code, reason = "held to be dropped")]
+    permits: Vec<Permit>,
     quota: Option<Reservation>,
     shadows: Vec<Self>,
 }
@@ -83,8 +87,14 @@ impl Demands {
     /// # Errors
     /// The refusal, without shadows, if too many calls are in flight; nothing is taken then.
     pub fn acquire(&self, now: Instant) -> Result<Held, Verdict> {
-        let _ = now;
-        Ok(Held::default())
+        let mut permits = Vec::with_capacity(self.gates.len());
+        for Entry { gate, bound } in &self.gates {
+            match gate.acquire(bound.max as usize, bound.held_at_most, now) {
+                Some(permit) => permits.push(permit),
+                None => return Err(full(bound)),
+            }
+        }
+        Ok(Held { permits, quota: None, shadows: Vec::new() })
     }
 
     /// Takes the quota of all limits, or none.
@@ -131,10 +141,10 @@ impl Demands {
         let gates = self
             .gates
             .iter()
-            .map(|Entry { bound }| format!("{}: at most {} calls in flight", bound.pointer, bound.max));
+            .map(|Entry { bound, .. }| format!("{}: at most {} calls in flight", bound.pointer, bound.max));
         let limits = self.charges.iter().flat_map(|taking| {
             let limits = std::iter::once(&taking.first).chain(&taking.others);
-            limits.map(|limit| format!("{}: {}, of which it takes {}", limit.pointer, limit.terms(), taking.cost.0))
+            limits.map(|limit| format!("{}: {}, of which it takes {}", limit.pointer, limit.terms(), taking.cost))
         });
         gates.chain(limits).collect()
     }
@@ -170,7 +180,7 @@ impl Taking {
 
     /// Those of the limits on this counter under which the call does not fit.
     fn exceeded(&self, limiter: &Limiter, now: Instant) -> impl Iterator<Item = &Arc<Limit>> {
-        let used = { let _ = (limiter, now); Units(0) };
+        let used = if self.others.is_empty() { Units(0) } else { limiter.used(&self.counter, &self.key, now) };
         let wanted = Units(used.0.saturating_add(self.cost.0));
         let limits = std::iter::once(&self.first).chain(&self.others);
         limits.filter(move |limit| limit.max == self.max || wanted > limit.max)
@@ -197,8 +207,8 @@ impl Ruleset {
     pub(super) fn demands(&self, applied: &[Selected], examined: &Examined<'_>) -> Result<Demands, Refusal> {
         let mut demands = Demands::default();
         for rule in applied.iter().map(|selected| &self.rules[selected.rule as usize]) {
-            if let Some(bound) = &rule.concurrency {
-                demands.gates.push(Entry { bound: Arc::clone(bound) });
+            if let Some((bound, gate)) = &rule.concurrency {
+                demands.gates.push(Entry { gate: gate.clone(), bound: Arc::clone(bound) });
             }
             for limit in &rule.limits {
                 let cost = cost(limit, examined)?;
