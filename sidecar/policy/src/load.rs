@@ -16,6 +16,7 @@ mod json;
 mod manifest;
 mod node;
 mod positions;
+mod salvage;
 mod seed;
 mod structure;
 mod suggest;
@@ -31,7 +32,8 @@ use serde::de::DeserializeOwned;
 use self::node::Mark;
 pub use self::positions::Positions;
 use self::structure::Schema;
-use crate::compile::Severity;
+use crate::catalogue::Catalogue;
+use crate::compile::{self, Problem, Severity};
 
 /// One mistake in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,24 +75,44 @@ pub struct Loaded<T> {
 /// Reads the policies of one file. `name` is used in messages and, for the seed's dialects, to name the policy.
 ///
 /// # Errors
-/// Every mistake found (structure only; [`crate::compile::check`] finds the rest).
+/// Every mistake of structure. What a policy that loads means may still be wrong: [`compile::check`] and [`check`] tell.
 pub fn policies(name: &str, bytes: &[u8]) -> Result<Vec<Loaded<Policy>>, Vec<Diagnostic>> {
+    let read = read_policies(name, bytes);
+    if read.mistakes.is_empty() { Ok(read.sound) } else { Err(in_order(read.mistakes)) }
+}
+
+/// Everything that is wrong, or likely wrong, with the policies of one file, in the order of the file: mistakes of structure,
+/// and what [`compile::check`] finds in everything that has none. `catalogue` is what is known of the server's tools.
+pub fn check(name: &str, bytes: &[u8], catalogue: Option<&Catalogue>) -> Vec<Diagnostic> {
+    let read = read_policies(name, bytes);
+    let mut diagnostics = read.mistakes;
+    for Loaded { value, positions, warnings } in read.sound.into_iter().chain(read.salvaged) {
+        diagnostics.extend(warnings);
+        let problems = compile::check(&value, catalogue);
+        diagnostics.extend(
+            problems
+                .into_iter()
+                .map(|Problem { pointer, message, severity }| positions.diagnose(&pointer, message, severity)),
+        );
+    }
+    in_order(diagnostics)
+}
+
+fn read_policies(name: &str, bytes: &[u8]) -> manifest::Policies {
     let file: Arc<str> = name.into();
     let read = file::read(name, bytes);
-    let mut diagnostics = locate(&file, read.findings);
-    let mut policies = manifest::Policies::new(file);
-    let documents = read.documents.len();
+    let is_empty = read.documents.is_empty();
+    let mut policies = manifest::Policies::new(file.clone());
     for document in read.documents {
         policies.add(document);
     }
-    let (policies, mistakes) = policies.finish();
-    diagnostics.extend(mistakes);
-    if diagnostics.is_empty() && policies.is_empty() {
-        let what = if documents == 0 { "the file is empty" } else { "the file holds no policy" };
+    policies.mistakes.extend(locate(&file, read.findings));
+    if policies.mistakes.is_empty() && policies.sound.is_empty() {
+        let what = if is_empty { "the file is empty" } else { "the file holds no policy" };
         let message = format!("{what}: write an McpPolicy, or a policy with version and tools");
-        diagnostics.push(Finding::new(Mark::START, String::new(), message).in_file(name));
+        policies.mistakes.push(Finding::new(Mark::START, String::new(), message).in_file(name));
     }
-    if diagnostics.is_empty() { Ok(policies) } else { Err(in_order(diagnostics)) }
+    policies
 }
 
 /// Reads one JSON or YAML document into a type that describes itself by a schema.

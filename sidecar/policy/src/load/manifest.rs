@@ -9,14 +9,17 @@ use serde_json::{Value, json};
 use super::node::{Data, Node, Step, pointer};
 use super::structure::Schema;
 use super::suggest::nearest;
-use super::{Diagnostic, Finding, Loaded, Positions, seed};
+use super::{Diagnostic, Finding, Loaded, Positions, salvage, seed};
 use crate::compile::Severity;
 
-/// The policies of one file, as far as they were read.
+/// The policies of one file.
 pub(super) struct Policies {
     file: Arc<str>,
-    loaded: Vec<Loaded<Policy>>,
-    mistakes: Vec<Diagnostic>,
+    /// Policies without mistakes of structure.
+    pub(super) sound: Vec<Loaded<Policy>>,
+    /// What is right of the others.
+    pub(super) salvaged: Vec<Loaded<Policy>>,
+    pub(super) mistakes: Vec<Diagnostic>,
     /// Kinds and keys of the policies so far.
     seen: BTreeSet<(&'static str, String)>,
     names: seed::PolicyNames,
@@ -25,7 +28,7 @@ pub(super) struct Policies {
 impl Policies {
     pub(super) fn new(file: Arc<str>) -> Self {
         let names = seed::PolicyNames::of_file(&file);
-        Self { file, loaded: Vec::new(), mistakes: Vec::new(), seen: BTreeSet::new(), names }
+        Self { file, sound: Vec::new(), salvaged: Vec::new(), mistakes: Vec::new(), seen: BTreeSet::new(), names }
     }
 
     /// Reads one document of the file.
@@ -36,49 +39,49 @@ impl Policies {
         }
         let document = Arc::new(document);
         match form {
-            Form::Manifest => self.manifest(&document, &document, String::new()),
+            Form::Manifest => self.manifest(&document, &document, ""),
             Form::List => {
                 for (index, item) in document.get("items").map(Node::items).unwrap_or_default().iter().enumerate() {
                     let base = pointer([Step::Key("items"), Step::Index(index)]);
                     let mut item = item.clone();
                     leave_status_out(&mut item);
-                    self.manifest(&document, &item, base);
+                    self.manifest(&document, &item, &base);
                 }
             }
             Form::Seed => {
-                let positions = Positions::new(self.file.clone(), document.clone(), String::new());
-                match seed::read(&document, positions, self.names.next()) {
-                    Ok(loaded) => self.keep(loaded),
-                    Err(mistakes) => self.mistakes.extend(mistakes),
+                let seed::Reading { loaded, mistakes } = seed::read(&document, &self.file, self.names.next());
+                let is_sound = mistakes.is_empty();
+                self.mistakes.extend(mistakes);
+                match loaded {
+                    Some(loaded) if is_sound => self.keep(loaded),
+                    salvaged => self.salvaged.extend(salvaged),
                 }
             }
             Form::Unknown => {
                 let message = "this is no policy: a manifest has apiVersion, kind, metadata and spec, a policy in JSON form \
                                has version, default and tools";
-                self.refuse(Finding::new(document.mark, String::new(), message.into()));
+                self.mistakes.push(Finding::new(document.mark, String::new(), message.into()).in_file(&self.file));
             }
         }
     }
 
-    /// What was read, and every mistake.
-    pub(super) fn finish(self) -> (Vec<Loaded<Policy>>, Vec<Diagnostic>) {
-        (self.loaded, self.mistakes)
-    }
-
-    fn manifest(&mut self, root: &Arc<Node>, object: &Node, base: String) {
+    fn manifest(&mut self, root: &Arc<Node>, object: &Node, base: &str) {
         let mut findings = check(object);
+        let positions = Positions::new(self.file.clone(), root.clone(), base.to_owned());
         if findings.is_empty() {
             match object.read() {
-                Ok(value) => {
-                    let positions = Positions::new(self.file.clone(), root.clone(), base);
-                    return self.keep(Loaded { value, positions, warnings: Vec::new() });
-                }
+                Ok(value) => return self.keep(Loaded { value, positions, warnings: Vec::new() }),
                 Err(error) => findings.push(Finding::new(object.mark, String::new(), error.to_string())),
             }
         }
+        let wrong = findings.iter().map(|finding| finding.pointer.as_str());
+        let (sound, sources) = salvage::without(object, wrong, |path| if is_rule(path) { 3 } else { 2 });
+        if let Ok(value) = sound.read() {
+            self.salvaged.push(Loaded { value, positions: positions.generated(sources), warnings: Vec::new() });
+        }
         for mut finding in findings {
-            finding.pointer.insert_str(0, &base);
-            self.refuse(finding);
+            finding.pointer.insert_str(0, base);
+            self.mistakes.push(finding.in_file(&self.file));
         }
     }
 
@@ -92,12 +95,13 @@ impl Policies {
             let message = format!("the {kind} {key} stands twice in this file: remove or rename one");
             self.mistakes.push(loaded.positions.diagnose("/metadata/name", message, Severity::Error));
         }
-        self.loaded.push(loaded);
+        self.sound.push(loaded);
     }
+}
 
-    fn refuse(&mut self, finding: Finding) {
-        self.mistakes.push(finding.in_file(&self.file));
-    }
+/// Whether a pointer leads into a rule.
+fn is_rule(path: &[String]) -> bool {
+    matches!(path, [spec, rules, ..] if spec == "spec" && rules == "rules")
 }
 
 /// What a document is, by its fields.

@@ -15,62 +15,73 @@ mod names;
 mod rule_list;
 mod tools;
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
-use reeve_crds::v1alpha1::{API_VERSION, DefaultAction, McpPolicySpec, Metadata, Object, Policy, ServerRef};
+use reeve_crds::v1alpha1::{API_VERSION, DefaultAction, McpPolicySpec, Metadata, Object, Policy, Rule, ServerRef};
 
 use self::draft::{Mistake, Rules};
 pub(super) use self::names::PolicyNames;
 use super::node::{Node, push_key};
 use super::structure::Schema;
-use super::{Diagnostic, Finding, Loaded, Positions, convert, manifest};
+use super::{Diagnostic, Finding, Loaded, Positions, convert, manifest, salvage};
 use crate::compile::Severity;
 
 /// The fields of the format, by which it is known.
 pub(super) const FIELDS: [&str; 5] = ["version", "default", "hide", "all_tools", "tools"];
 
+/// What was read of a document, and every mistake. With mistakes, what was read is what is right of it.
+pub(super) struct Reading {
+    pub(super) loaded: Option<Loaded<Policy>>,
+    pub(super) mistakes: Vec<Diagnostic>,
+}
+
 /// Reads a document of the format as the policy of this name.
-///
-/// # Errors
-/// Every mistake, in the order of the kinds: first of structure, then of what cannot be mapped.
-pub(super) fn read(document: &Node, positions: Positions, name: String) -> Result<Loaded<Policy>, Vec<Diagnostic>> {
-    let error = |Finding { pointer, message, .. }| positions.diagnose(&pointer, message, Severity::Error);
-    let mistakes = schema().check(document);
-    if !mistakes.is_empty() {
-        return Err(mistakes.into_iter().map(error).collect());
-    }
-    let parsed: format::Document = match document.read() {
+pub(super) fn read(document: &Arc<Node>, file: &Arc<str>, name: String) -> Reading {
+    let positions = Positions::new(file.clone(), document.clone(), String::new());
+    let findings = schema().check(document);
+    let wrong = findings.iter().map(|finding| finding.pointer.as_str());
+    let (sound, _) =
+        salvage::without(document, wrong, |path| if path.first().is_some_and(|key| key == "tools") { 2 } else { 1 });
+    let mut mistakes = super::locate(file, findings);
+    let parsed: format::Document = match sound.read() {
         Ok(parsed) => parsed,
-        Err(failure) => return Err(vec![positions.diagnose("", failure.to_string(), Severity::Error)]),
-    };
-    let mut rules = Rules::new(&parsed);
-    check_version(&parsed, &mut rules);
-    tools::hidden(&parsed, &mut rules);
-    tools::all_tools(&parsed, &mut rules);
-    for (name, tool) in &parsed.tools {
-        tools::tool(name, tool, &mut rules);
-    }
-    let (rules, sources, mistakes) = rules.finish();
-    if !mistakes.is_empty() {
-        let error = |Mistake { pointer, message }| positions.diagnose(&pointer, message, Severity::Error);
-        return Err(mistakes.into_iter().map(error).collect());
-    }
-    let warnings = match parsed.default {
-        Some(_) => Vec::new(),
-        None => {
-            let message = "default is not given, and tools that are not listed are denied: write default: deny, or \
-                           default: allow";
-            vec![positions.diagnose("", message.into(), Severity::Warning)]
+        Err(error) => {
+            if mistakes.is_empty() {
+                mistakes.push(positions.diagnose("", error.to_string(), Severity::Error));
+            }
+            return Reading { loaded: None, mistakes };
         }
+    };
+    let (rules, sources, unmapped) = rules_of(&parsed);
+    let unmapped =
+        unmapped.into_iter().map(|mistake| positions.diagnose(&mistake.pointer, mistake.message, Severity::Error));
+    mistakes.extend(unmapped);
+    let warnings = if parsed.default.is_none() && document.get("default").is_none() {
+        vec![positions.diagnose("", NO_DEFAULT.into(), Severity::Warning)]
+    } else {
+        Vec::new()
     };
     let value = policy(name, &parsed, rules);
     let positions = positions.generated(sources);
-    let mistakes = manifest::check(&convert::to_node(&value));
-    if mistakes.is_empty() {
-        return Ok(Loaded { value, positions, warnings });
+    for Finding { pointer, message, .. } in manifest::check(&convert::to_node(&value)) {
+        mistakes.push(positions.diagnose(&pointer, message, Severity::Error));
     }
-    let error = |Finding { pointer, message, .. }| positions.diagnose(&pointer, message, Severity::Error);
-    Err(mistakes.into_iter().map(error).collect())
+    Reading { loaded: Some(Loaded { value, positions, warnings }), mistakes }
+}
+
+const NO_DEFAULT: &str =
+    "default is not given, so tools that are not listed are denied: write default: deny, or default: allow";
+
+fn rules_of(document: &format::Document) -> (Vec<Rule>, BTreeMap<String, String>, Vec<Mistake>) {
+    let mut rules = Rules::new(document);
+    check_version(document, &mut rules);
+    tools::hidden(document, &mut rules);
+    tools::all_tools(document, &mut rules);
+    for (name, tool) in &document.tools {
+        tools::tool(name, tool, &mut rules);
+    }
+    rules.finish()
 }
 
 fn schema() -> &'static Schema {
@@ -89,7 +100,7 @@ fn check_version(document: &format::Document, rules: &mut Rules<'_>) {
     }
 }
 
-fn policy(name: String, document: &format::Document, rules: Vec<reeve_crds::v1alpha1::Rule>) -> Policy {
+fn policy(name: String, document: &format::Document, rules: Vec<Rule>) -> Policy {
     let default = match document.default {
         Some(format::Unlisted::Allow) => DefaultAction::Allow,
         Some(format::Unlisted::Deny) | None => DefaultAction::Deny,

@@ -111,15 +111,21 @@ impl<'a> Checker<'a> {
             return self.find(mark, message);
         };
         let written = member.value.as_str().unwrap_or_default();
-        let likely = if names.contains(&written) { Some(written) } else { nearest(written, names.iter().copied()) };
-        let meant = variants.iter().find(|variant| words::tag_value(variant, tag) == likely && likely.is_some());
-        match meant {
-            Some(variant) => self.value(node, mark, variant),
-            None => {
-                self.path.push(Step::Key(&member.key));
-                self.word(&member.value, member.place(), &names);
-                self.path.pop();
-            }
+        let exact = names.contains(&written);
+        let likely = if exact { Some(written) } else { nearest(written, names.iter().copied()) };
+        let meant = variants.iter().find(|variant| likely.is_some() && words::tag_value(variant, tag) == likely);
+        let before = self.findings.len();
+        if let Some(variant) = meant {
+            self.value(node, mark, variant);
+        }
+        if !exact {
+            // The variant that was taken knows one word only; the user may write any.
+            self.path.push(Step::Key(&member.key));
+            let tag = pointer(self.path.iter().copied());
+            let inner = self.findings.split_off(before);
+            self.findings.extend(inner.into_iter().filter(|finding| finding.pointer != tag));
+            self.word(&member.value, member.place(), &names);
+            self.path.pop();
         }
     }
 

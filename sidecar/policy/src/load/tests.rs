@@ -1,4 +1,3 @@
-use proptest::prelude::*;
 use reeve_crds::v1alpha1::{Action, DefaultAction, McpPolicySpec, Scope};
 
 use super::*;

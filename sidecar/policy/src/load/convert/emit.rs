@@ -139,14 +139,21 @@ fn needs_escape(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}')
 }
 
-/// Deliberately narrow: begins with a letter, goes on with harmless characters, and is no word with a meaning.
+/// Deliberately narrow: a duration, or what begins with a letter, goes on with harmless characters, and is no word with a
+/// meaning.
 fn is_plain(text: &str, context: Context) -> bool {
     const WORDS: [&str; 12] = ["y", "yes", "n", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"];
     let harmless = |c: char| {
         c.is_ascii_alphanumeric()
-            || "_-./*+=@$%^&;()<>~|!?'".contains(c)
+            || "_-./+=@$%^&;()<>~|!?'".contains(c)
             || (context == Context::Block && matches!(c, ' ' | ','))
     };
+    let is_duration = text.starts_with(|c: char| c.is_ascii_digit())
+        && text.ends_with(['s', 'm', 'h', 'd'])
+        && text.chars().all(|c| c.is_ascii_digit() || "smhd".contains(c));
+    if is_duration {
+        return true;
+    }
     text.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '/'))
         && !text.ends_with(' ')
         && text.chars().all(harmless)

@@ -11,10 +11,13 @@ const TOOLS_OF_A_RULE: usize = 256;
 
 /// `hide`: denied, and so not listed.
 pub(super) fn hidden(document: &Document, rules: &mut Rules<'_>) {
+    let mut hidden = Vec::new();
     for (index, name) in document.hide.iter().enumerate() {
-        check_tool_name(name, &format!("/hide/{index}"), rules);
+        if check_tool_name(name, &format!("/hide/{index}"), rules) {
+            hidden.push(name.clone());
+        }
     }
-    for tools in document.hide.chunks(TOOLS_OF_A_RULE) {
+    for tools in hidden.chunks(TOOLS_OF_A_RULE) {
         let name = rules.name("hidden");
         rules.add(Draft::new(name, Action::Deny, tools.to_vec(), "/hide".into()));
     }
