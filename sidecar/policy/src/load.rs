@@ -40,9 +40,9 @@ use crate::compile::{self, Problem, Severity};
 pub struct Diagnostic {
     /// The file as it was named.
     pub file: String,
-    /// 1-based.
+    /// 1-based. 0 for what has no place in a file: that it cannot be read, or a flag.
     pub line: usize,
-    /// 1-based, in characters.
+    /// 1-based, in characters; 0 like the line.
     pub column: usize,
     /// JSON pointer into the document as the user wrote it.
     pub pointer: String,
@@ -57,6 +57,9 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, line, column, pointer, message, .. } = self;
         let separator = if pointer.is_empty() { "" } else { ": " };
+        if *line == 0 {
+            return write!(f, "{file}: {pointer}{separator}{message}");
+        }
         write!(f, "{file}:{line}:{column}: {pointer}{separator}{message}")
     }
 }
