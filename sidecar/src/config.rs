@@ -10,8 +10,12 @@
 //! - {apiVersion: reeve.dev/v1alpha1, kind: McpPolicy, metadata: {name: imaging}, spec: {...}}
 //! ```
 
+mod check;
+mod files;
 pub mod source;
 pub mod watch;
+
+pub use files::Files;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -33,12 +37,15 @@ pub const ADMIN_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCAL
 /// Where the effective policy and the state of limits are served, unless `--inspect` says otherwise.
 pub const INSPECT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 14_021);
 
-/// The JSON Schema of [`SidecarConfig`], for editors.
+/// The JSON Schema (2020-12) of [`SidecarConfig`], for editors.
 pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(SidecarConfig).to_value()
+    let mut schema = schemars::schema_for!(SidecarConfig);
+    schema.insert("title".into(), "Reeve sidecar configuration".into());
+    schema.to_value()
 }
 
-/// Everything that a sidecar needs to know. Durations are written as in policies (`30s`), sizes in bytes.
+/// Everything that a sidecar needs to know. Durations are written as in policies (`30s`), sizes in bytes; paths of files are
+/// relative to this document.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SidecarConfig {
@@ -49,9 +56,9 @@ pub struct SidecarConfig {
     #[serde(default)]
     #[schemars(length(max = 1_000))]
     pub policies: Vec<Policy>,
-    /// Files of policies beside this document, in any accepted form; relative to it.
+    /// Files of policies, in any accepted form.
     #[serde(default)]
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 64), inner(length(min = 1)))]
     pub policy_files: Vec<String>,
     /// Whom calls are charged to.
     #[serde(default)]
@@ -88,7 +95,7 @@ impl Default for Identity {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Server {
-    /// Names the server in metrics, logs and messages.
+    /// Names the server in metrics, logs and messages: letters, digits, `-`, `_` and `.`.
     #[schemars(length(min = 1, max = 63))]
     pub name: String,
     /// Where it is: `http://`, `https://`, or `unix:///path/to/socket:/mcp`.
@@ -118,6 +125,21 @@ pub struct Server {
 }
 
 impl Server {
+    /// A server with every setting at its default.
+    pub fn new(name: impl Into<String>, url: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            url: url.into(),
+            path: None,
+            policies: None,
+            tls: None,
+            credentials: None,
+            limits: UpstreamLimits::default(),
+            http2: false,
+            proxy: None,
+        }
+    }
+
     /// The path at which agents find the server here.
     pub fn agent_path(&self) -> String {
         self.path.clone().unwrap_or_else(|| format!("/{}", self.name))
@@ -175,8 +197,10 @@ pub struct UpstreamLimits {
     /// How long a connection is given calls. Then another is made, and the server's name resolved again.
     pub max_connection_age: String,
     /// The largest answer that is not a stream, in bytes, that is read where it must be filtered or governed.
+    #[schemars(range(min = 1))]
     pub max_response_bytes: usize,
     /// The largest event of a stream, in bytes.
+    #[schemars(range(min = 1))]
     pub max_event_bytes: usize,
     /// The most connections kept open and idle.
     pub max_idle_connections: usize,
@@ -202,16 +226,20 @@ impl Default for UpstreamLimits {
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Listener {
     /// The largest request body, in bytes.
+    #[schemars(range(min = 1, max = 134_217_728))]
     pub max_body_bytes: usize,
     /// The most memory that request bodies may take together, in bytes.
+    #[schemars(range(min = 1))]
     pub max_total_body_bytes: usize,
     /// The most connections at once.
+    #[schemars(range(min = 1))]
     pub max_connections: usize,
     /// How long a request's headers may take to arrive.
     pub header_timeout: String,
     /// How long a request's body may take to arrive.
     pub body_timeout: String,
     /// The most bytes of headers.
+    #[schemars(range(min = 8_192))]
     pub max_header_bytes: usize,
     /// Hosts by which agents may call this sidecar, beside its own addresses and `localhost` (each `host` or `host:port`).
     pub allowed_hosts: Vec<String>,
@@ -238,12 +266,21 @@ impl Default for Listener {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Audit {
-    /// `stdout`, `off`, or a file's path.
+    /// `stdout`, `off` (in YAML with quotes, as a bare off is a boolean), or a file's path.
+    #[schemars(length(min = 1))]
     pub to: String,
     /// What happens to a call when the log cannot take its record.
     pub on_full: OnFull,
     /// The most memory that records may wait in, in bytes.
+    #[schemars(range(min = 1))]
     pub queue_bytes: usize,
+}
+
+impl Audit {
+    /// Whether the log goes to a file.
+    pub fn is_file(&self) -> bool {
+        self.to != "stdout" && self.to != "off"
+    }
 }
 
 impl Default for Audit {

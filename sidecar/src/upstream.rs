@@ -147,7 +147,8 @@ impl Upstream {
         {
             errors.push(BuildError {
                 pointer: "/credentials",
-                message: "the credential would cross the network readable: use an https:// URL, or set                           `insecurePlainText: true` if it may"
+                message: "the credential would cross the network readable: use an https:// URL, or set \
+                          `insecurePlainText: true` if it may"
                     .into(),
             });
         }

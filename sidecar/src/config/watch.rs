@@ -1,31 +1,189 @@
 //! Notices when the files of a configuration change.
+//!
+//! The kernel tells of changes in their directories: editors replace files, and the kubelet replaces a link beside them
+//! (`..data`). What it tells is only a hint to compare contents, and they are compared each few seconds anyway, so that a
+//! hint that was missed, or a file system that gives none, delays a change and loses nothing.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Files and what they held when they were read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Files(BTreeMap<PathBuf, Option<[u8; 32]>>);
+use notify::{Event, RecommendedWatcher, RecursiveMode};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Files;
+
+/// How often contents are compared without a hint.
+const COMPARE_EVERY: Duration = Duration::from_secs(3);
+
+/// How long no further hint may come before contents are compared, and the longest that is waited for: an editor writes a
+/// file in several steps.
+const QUIET: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Watches the files of a configuration.
 #[derive(Debug)]
 pub struct Watcher {
     files: Files,
+    hints: Arc<Notify>,
+    /// Unset if the kernel gives no hints.
+    source: Option<RecommendedWatcher>,
 }
 
 impl Watcher {
-    /// Begins to watch.
+    /// Begins to watch what [`super::source::load`] has read.
     pub fn new(files: Files) -> Self {
-        Self { files }
+        let hints = Arc::new(Notify::new());
+        let source = watch_directories(&files, &hints);
+        Self { files, hints, source }
     }
 
-    /// Watches these files from now on: what the last attempt to load has read, whether it succeeded or not.
+    /// Watches these files from now on: what the last attempt to load has read, whether it succeeded or not. A change since
+    /// they were read counts.
     pub fn watch(&mut self, files: Files) {
+        if files.directories() != self.files.directories() {
+            self.source = watch_directories(&files, &self.hints);
+        }
         self.files = files;
     }
 
-    /// Waits until a file differs from what was read. Cancel safe.
+    /// Waits until a file holds something else than was read. Returns again at once until [`Watcher::watch`] is told what
+    /// was read since. May be dropped and called again: what is missed is found by comparing.
     pub async fn changed(&mut self) {
-        todo!()
+        loop {
+            if timeout(COMPARE_EVERY, self.hints.notified()).await.is_ok() {
+                self.settle().await;
+            }
+            let before = self.files.clone();
+            // If the runtime is stopping there is nothing left to tell.
+            let same = tokio::task::spawn_blocking(move || before.again() == before).await.unwrap_or(true);
+            if !same {
+                return;
+            }
+        }
+    }
+
+    async fn settle(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            tokio::select! {
+                () = self.hints.notified() => {}
+                () = sleep(QUIET) => return,
+            }
+        }
+    }
+}
+
+fn watch_directories(files: &Files, hints: &Arc<Notify>) -> Option<RecommendedWatcher> {
+    let hints = Arc::clone(hints);
+    let on_event = move |event: notify::Result<Event>| {
+        // Reading the files is an event too.
+        if !event.is_ok_and(|event| event.kind.is_access()) {
+            hints.notify_one();
+        }
+    };
+    let watch = || {
+        let mut watcher = notify::recommended_watcher(on_event)?;
+        for directory in files.directories() {
+            // One that is missing may come; comparing will find it.
+            let _ = notify::Watcher::watch(&mut watcher, &directory, RecursiveMode::NonRecursive);
+        }
+        Ok::<_, notify::Error>(watcher)
+    };
+    watch()
+        .inspect_err(|error| {
+            tracing::warn!(%error, "configuration files are compared each {COMPARE_EVERY:?}: the kernel tells of no changes");
+        })
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    fn read(paths: &[&Path]) -> Files {
+        let mut files = Files::default();
+        for path in paths {
+            let _ = files.read(path);
+        }
+        files
+    }
+
+    async fn notices(watcher: &mut Watcher) -> bool {
+        timeout(DEADLINE, watcher.changed()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn an_edit_a_replacement_a_removal_and_a_return_are_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("policy.yaml");
+        fs::write(&file, "one").unwrap();
+        let mut watcher = Watcher::new(read(&[&file]));
+        let edits: [&dyn Fn(); 4] = [
+            &|| fs::write(&file, "two").unwrap(),
+            &|| {
+                fs::write(directory.path().join("policy.yaml~"), "three").unwrap();
+                fs::rename(directory.path().join("policy.yaml~"), &file).unwrap();
+            },
+            &|| fs::remove_file(&file).unwrap(),
+            &|| fs::write(&file, "four").unwrap(),
+        ];
+        for edit in edits {
+            edit();
+            assert!(notices(&mut watcher).await);
+            watcher.watch(read(&[&file]));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_kubelets_swap_of_a_link_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        for (version, text) in [("..1", "one"), ("..2", "two")] {
+            fs::create_dir(at(version)).unwrap();
+            fs::write(at(version).join("policy.yaml"), text).unwrap();
+        }
+        symlink("..1", at("..data")).unwrap();
+        symlink("..data/policy.yaml", at("policy.yaml")).unwrap();
+        let mut watcher = Watcher::new(read(&[&at("policy.yaml")]));
+        symlink("..2", at("..data_tmp")).unwrap();
+        fs::rename(at("..data_tmp"), at("..data")).unwrap();
+        assert!(notices(&mut watcher).await);
+    }
+
+    #[tokio::test]
+    async fn a_change_without_a_hint_is_found_by_comparing() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("policy.yaml");
+        fs::write(&file, "one").unwrap();
+        let mut watcher = Watcher { files: read(&[&file]), hints: Arc::default(), source: None };
+        fs::write(&file, "two").unwrap();
+        assert!(notices(&mut watcher).await);
+    }
+
+    #[tokio::test]
+    async fn a_change_between_reading_and_watching_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("policy.yaml");
+        fs::write(&file, "one").unwrap();
+        let files = read(&[&file]);
+        fs::write(&file, "two").unwrap();
+        assert!(notices(&mut Watcher::new(files)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_touch_is_no_change() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("policy.yaml");
+        fs::write(&file, "one").unwrap();
+        let mut watcher = Watcher::new(read(&[&file]));
+        fs::write(&file, "one").unwrap();
+        assert!(!notices(&mut watcher).await);
     }
 }
