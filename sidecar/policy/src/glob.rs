@@ -11,6 +11,8 @@
 //! | `satisfiable` | whether a pattern can match anything |
 
 mod chunk;
+#[cfg(any(test, fuzzing))]
+pub mod laws;
 mod satisfiable;
 mod set;
 #[cfg(test)]
@@ -69,14 +71,8 @@ impl Pattern {
             Dialect::Uri => satisfiable::uri_fault(text),
         };
         match why {
-            Some(why) => Err(PatternError::MatchesNothing {
-                pattern: text.escape_debug().to_string(),
-                why,
-            }),
-            None => Ok(Self {
-                text: text.into(),
-                chunks: chunk::split(text, dialect),
-            }),
+            Some(why) => Err(PatternError::MatchesNothing { pattern: text.escape_debug().to_string(), why }),
+            None => Ok(Self { text: text.into(), chunks: chunk::split(text, dialect) }),
         }
     }
 
@@ -93,10 +89,7 @@ impl Pattern {
     /// Whether the whole of `text` matches. Takes time linear in the text for a name, and for a URI at worst the product of
     /// the lengths.
     pub fn matches(&self, text: &str) -> bool {
-        self.chunks
-            .iter()
-            .try_fold(0, |from, chunk| chunk.find(text, from))
-            .is_some()
+        self.chunks.iter().try_fold(0, |from, chunk| chunk.find(text, from)).is_some()
     }
 
     /// What stands before the first `*`: every match begins with it.

@@ -7,6 +7,8 @@
 mod canonical;
 mod fold;
 mod keys;
+#[cfg(any(test, fuzzing))]
+pub mod laws;
 mod number;
 mod parse;
 mod scan;
@@ -35,10 +37,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            depth: 128,
-            tokens: 131_072,
-        }
+        Self { depth: 128, tokens: 131_072 }
     }
 }
 

@@ -74,13 +74,9 @@ impl Chunk {
     /// Where the match ends of which the first piece ends at `end`.
     fn follow(&self, text: &str, mut end: usize) -> Option<usize> {
         for (at, piece) in self.others.iter().enumerate() {
-            let segment_end = text[end..]
-                .find('/')
-                .map_or(text.len(), |length| end + length);
+            let segment_end = text[end..].find('/').map_or(text.len(), |length| end + length);
             let start = if self.to == Edge::Fixed && at + 1 == self.others.len() {
-                text[end..]
-                    .ends_with(&**piece)
-                    .then(|| text.len() - piece.len())?
+                text[end..].ends_with(&**piece).then(|| text.len() - piece.len())?
             } else {
                 end + window(text, end, segment_end + piece.len()).find(&**piece)?
             };

@@ -7,9 +7,7 @@ pub(super) fn name_fault(pattern: &str) -> Option<&'static str> {
     if pattern.trim() != pattern {
         return Some("no name begins or ends with white space; remove it");
     }
-    pattern
-        .contains(char::is_control)
-        .then_some("no name has a control character; remove it")
+    pattern.contains(char::is_control).then_some("no name has a control character; remove it")
 }
 
 /// What is wrong with a pattern of URIs. It is refused if of many samples of what it stands for none is canonical; a pattern
@@ -19,9 +17,7 @@ pub(super) fn uri_fault(pattern: &str) -> Option<&'static str> {
         return Some("* stops at /, and ** crosses it; write one or the other");
     }
     if pattern == "*" {
-        return Some(
-            "* stops at the / that nearly every URI has; write ** for every URI, or a scheme, as in urn:*",
-        );
+        return Some("* stops at the / that nearly every URI has; write ** for every URI, or a scheme, as in urn:*");
     }
     let mut first = None;
     for one in ["x", "1", "1.1", "1.1.1", "::1"] {
@@ -43,10 +39,7 @@ fn sample(pattern: &str, one: &str, many: &str) -> String {
         let stars = if rest[at..].starts_with("**") { 2 } else { 1 };
         sample.push_str(&rest[..at]);
         rest = &rest[at + stars..];
-        let scheme_follows = rest
-            .split('/')
-            .next()
-            .is_some_and(|segment| segment.contains(':'));
+        let scheme_follows = rest.split('/').next().is_some_and(|segment| segment.contains(':'));
         sample.push_str(match (sample.contains(':'), scheme_follows, stars) {
             (false, true, _) => "x",
             (false, false, _) => "x:x",

@@ -42,11 +42,7 @@ impl Set {
             }
         }
         globs.sort_by(|(one, _), (other, _)| one.prefix().cmp(other.prefix()));
-        Self {
-            exact,
-            nodes: trie(&globs),
-            globs: globs.into(),
-        }
+        Self { exact, nodes: trie(&globs), globs: globs.into() }
     }
 
     /// Whether there is no pattern.
@@ -84,9 +80,7 @@ impl Set {
                     found(*number);
                 }
             }
-            let branch = rest
-                .first()
-                .and_then(|byte| node.branches.binary_search(byte).ok());
+            let branch = rest.first().and_then(|byte| node.branches.binary_search(byte).ok());
             next = branch.map(|branch| &self.nodes[node.first_child + branch]);
         }
     }
@@ -100,23 +94,14 @@ fn trie(globs: &[(Pattern, u32)]) -> Box<[Node]> {
     let mut ranges = Vec::from_iter((!globs.is_empty()).then_some((0..globs.len(), 0)));
     while let Some((range, parent)) = ranges.get(nodes.len()).cloned() {
         let (first, last) = (prefix(range.start), prefix(range.end - 1));
-        let length = first
-            .iter()
-            .zip(last)
-            .take_while(|(one, other)| one == other)
-            .count();
-        let own = range
-            .clone()
-            .take_while(|&at| prefix(at).len() == length)
-            .count();
+        let length = first.iter().zip(last).take_while(|(one, other)| one == other).count();
+        let own = range.clone().take_while(|&at| prefix(at).len() == length).count();
         let first_child = ranges.len();
         let mut branches = Vec::new();
         let mut child = range.start + own;
         while child < range.end {
             let byte = prefix(child)[length];
-            let end = (child..range.end)
-                .find(|&at| prefix(at)[length] != byte)
-                .unwrap_or(range.end);
+            let end = (child..range.end).find(|&at| prefix(at)[length] != byte).unwrap_or(range.end);
             branches.push(byte);
             ranges.push((child..end, length));
             child = end;

@@ -5,12 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The schemes whose URIs have a host and a path, and their ports (RFC 9110 section 4.2, RFC 6455 section 3). Parsers mend
 /// their URIs if they lack one.
-const WEB: [(&str, &str); 4] = [
-    ("http", "80"),
-    ("https", "443"),
-    ("ws", "80"),
-    ("wss", "443"),
-];
+const WEB: [(&str, &str); 4] = [("http", "80"), ("https", "443"), ("ws", "80"), ("wss", "443")];
 
 /// Whether a URI is in canonical form: RFC 3986 characters alone, lower-case scheme and host, no `.` or `..` segment, no escape
 /// of an unreserved character, upper-case escapes, no control characters, no backslash, no user information, no default
@@ -27,13 +22,9 @@ pub(super) fn check(uri: &str) -> Result<(), &'static str> {
     let (scheme, rest) = uri.split_once(':').unwrap_or_default();
     let first = scheme.bytes().next().unwrap_or_default();
     if !first.is_ascii_alphabetic()
-        || !scheme
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
     {
-        return Err(
-            "a URI begins with its scheme; write it too, as in file:///etc/** or s3://bucket/**",
-        );
+        return Err("a URI begins with its scheme; write it too, as in file:///etc/** or s3://bucket/**");
     }
     if scheme.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Err("the scheme of a URI is matched in lower case; write it so");
@@ -60,22 +51,15 @@ pub(super) fn check(uri: &str) -> Result<(), &'static str> {
 
 fn check_escapes(text: &str) -> Result<(), &'static str> {
     for part in text.split('%').skip(1) {
-        let digits = part.get(..2).filter(|digits| {
-            digits
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
-        });
+        let digits =
+            part.get(..2).filter(|digits| digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F')));
         let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
         match byte {
             None => {
-                return Err(
-                    "an escape in a URI is % and two hexadecimal digits in upper case; write it so",
-                );
+                return Err("an escape in a URI is % and two hexadecimal digits in upper case; write it so");
             }
             Some(byte) if byte.is_ascii_control() => {
-                return Err(
-                    "a URI with an escaped control character is always refused; leave it out",
-                );
+                return Err("a URI with an escaped control character is always refused; leave it out");
             }
             Some(byte) if is_unreserved(byte) => {
                 return Err(
@@ -94,9 +78,7 @@ fn is_unreserved(byte: u8) -> bool {
 
 /// Refuses all but the unreserved characters, the sub-delimiters, escapes, and these.
 fn check_characters(text: &str, others: &[u8]) -> Result<(), &'static str> {
-    if text.bytes().all(|byte| {
-        is_unreserved(byte) || b"!$&'()*+,;=%".contains(&byte) || others.contains(&byte)
-    }) {
+    if text.bytes().all(|byte| is_unreserved(byte) || b"!$&'()*+,;=%".contains(&byte) || others.contains(&byte)) {
         Ok(())
     } else {
         Err("a URI has only the characters of RFC 3986; escape any other, as in %20 for a space")
@@ -114,59 +96,42 @@ fn check_authority(scheme: &str, authority: &str) -> Result<(), &'static str> {
     };
     let port = match (port.is_empty(), port.strip_prefix(':')) {
         (true, _) => None,
-        (false, port) => Some(port.filter(|port| port.parse::<u16>().is_ok_and(|number| number.to_string() == *port)).ok_or(
-            "a port is a number from 0 to 65535 without leading zeros; write it so, or leave it out with its colon",
-        )?),
+        (false, port) => {
+            Some(port.filter(|port| port.parse::<u16>().is_ok_and(|number| number.to_string() == *port)).ok_or(
+                "a port is a number from 0 to 65535 without leading zeros; write it so, or leave it out with its colon",
+            )?)
+        }
     };
-    if WEB
-        .iter()
-        .any(|&(web, default)| web == scheme && Some(default) == port)
-    {
+    if WEB.iter().any(|&(web, default)| web == scheme && Some(default) == port) {
         return Err("a URI with its scheme's default port is always refused; leave the port out");
     }
     check_host(host)
 }
 
 fn check_host(host: &str) -> Result<(), &'static str> {
-    const ADDRESS: &str =
-        "an address is matched in its usual form; write it so, as in 127.0.0.1 or [::1]";
+    const ADDRESS: &str = "an address is matched in its usual form; write it so, as in 127.0.0.1 or [::1]";
     if let Some(address) = host.strip_prefix('[') {
         let address = address.strip_suffix(']').ok_or(ADDRESS)?;
-        return if address
-            .parse::<Ipv6Addr>()
-            .is_ok_and(|parsed| parsed.to_string() == address)
-        {
+        return if address.parse::<Ipv6Addr>().is_ok_and(|parsed| parsed.to_string() == address) {
             Ok(())
         } else {
             Err(ADDRESS)
         };
     }
-    let name = |byte: u8| {
-        is_unreserved(byte) && !byte.is_ascii_uppercase() || b"!$&'()*+,;=".contains(&byte)
-    };
+    let name = |byte: u8| is_unreserved(byte) && !byte.is_ascii_uppercase() || b"!$&'()*+,;=".contains(&byte);
     if !host.bytes().all(name) || host.ends_with('.') {
-        return Err(
-            "the host of a URI is matched in lower case, without escapes and without a final dot; write it so",
-        );
+        return Err("the host of a URI is matched in lower case, without escapes and without a final dot; write it so");
     }
     // As in the URL Standard, a host that ends in a number is an address; 127.1 and 0x7f000001 are spellings of one.
     let last = host.rsplit('.').next().unwrap_or_default();
-    let hexadecimal = last
-        .strip_prefix("0x")
-        .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let hexadecimal = last.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
     let number = hexadecimal || !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
-    if number && host.parse::<Ipv4Addr>().is_err() {
-        Err(ADDRESS)
-    } else {
-        Ok(())
-    }
+    if number && host.parse::<Ipv4Addr>().is_err() { Err(ADDRESS) } else { Ok(()) }
 }
 
 fn check_path(path: &str) -> Result<(), &'static str> {
     if path.split('/').any(|segment| matches!(segment, "." | "..")) {
-        return Err(
-            "a URI with a . or .. segment is always refused; write the path that it leads to",
-        );
+        return Err("a URI with a . or .. segment is always refused; write the path that it leads to");
     }
     if path.contains("%2F") || path.contains("%5C") {
         return Err(
@@ -177,29 +142,19 @@ fn check_path(path: &str) -> Result<(), &'static str> {
 }
 
 fn check_scheme(scheme: &str, authority: Option<&str>, path: &str) -> Result<(), &'static str> {
-    if WEB.iter().any(|&(web, _)| web == scheme)
-        && (authority.is_none_or(str::is_empty) || path.is_empty())
-    {
-        return Err(
-            "a URL has a host and a path; write both, as in https://example.com/ or https://*/**",
-        );
+    if WEB.iter().any(|&(web, _)| web == scheme) && (authority.is_none_or(str::is_empty) || path.is_empty()) {
+        return Err("a URL has a host and a path; write both, as in https://example.com/ or https://*/**");
     }
     if scheme == "file" {
         let Some(host) = authority else {
             return Err("a file URI begins with file://; write it so");
         };
-        let segments = path
-            .strip_prefix('/')
-            .ok_or("a file URI has a path; write it, as in file:///etc/**")?;
+        let segments = path.strip_prefix('/').ok_or("a file URI has a path; write it, as in file:///etc/**")?;
         if host == "localhost" {
-            return Err(
-                "a file URI that names localhost is always refused; leave it out, as in file:///etc/**",
-            );
+            return Err("a file URI that names localhost is always refused; leave it out, as in file:///etc/**");
         }
         if segments.contains("//") || segments.starts_with('/') {
-            return Err(
-                "a file URI with an empty segment is always refused; write one / where several stand",
-            );
+            return Err("a file URI with an empty segment is always refused; write one / where several stand");
         }
     }
     Ok(())

@@ -18,55 +18,53 @@ use super::{Kind, Value, number, text};
 /// What remains to be written.
 enum Step<'d> {
     Value(Value<'d>),
-    Element(Value<'d>),
-    Member(Cow<'d, str>, Value<'d>),
-    /// The separators before all elements and members but the first of each container.
-    End(&'static [u8]),
+    /// The decoded key, in UTF-8, and the value.
+    Member(Cow<'d, [u8]>, Value<'d>),
+    Close(&'static [u8]),
 }
 
-/// Writes the canonical form to `sink`, piece by piece. Takes memory for what stands beside the value being written in the
-/// containers around it, never for the text.
+/// Writes the canonical form to `sink`, piece by piece. Takes memory for the elements and members around the value that is
+/// being written, never for their text.
 pub fn canonical(value: Value<'_>, sink: &mut impl FnMut(&[u8])) {
     let mut steps = vec![Step::Value(value)];
-    // Whether something stands before the next element or member in its container.
-    let mut after = false;
+    let mut separator: &[u8] = b"";
     while let Some(step) = steps.pop() {
-        if after && matches!(step, Step::Element(_) | Step::Member(..)) {
-            sink(b",");
-        }
         let value = match step {
-            Step::End(bracket) => {
+            Step::Close(bracket) => {
                 sink(bracket);
-                after = true;
+                separator = b",";
                 continue;
             }
-            Step::Member(key, value) => {
-                write_text(&key, sink);
-                sink(b":");
+            Step::Value(value) => {
+                sink(separator);
                 value
             }
-            Step::Value(value) | Step::Element(value) => value,
+            Step::Member(key, value) => {
+                sink(separator);
+                write_key(key, sink);
+                value
+            }
         };
-        after = !matches!(value.kind(), Kind::Array | Kind::Object);
-        let from = steps.len() + 1;
+        let inside = steps.len() + 1;
         match value.kind() {
             Kind::Array => {
                 sink(b"[");
-                steps.push(Step::End(b"]"));
-                steps.extend(value.items().map(Step::Element));
-                steps[from..].reverse();
+                steps.push(Step::Close(b"]"));
+                steps.extend(value.items().map(Step::Value));
+                steps[inside..].reverse();
+                separator = b"";
             }
             Kind::Object => {
                 sink(b"{");
-                steps.push(Step::End(b"}"));
-                steps.extend(value.members().map(|(key, value)| Step::Member(key, value)));
-                steps[from..].sort_unstable_by(|one, other| {
-                    utf16_order(other.key()).cmp(utf16_order(one.key()))
-                });
+                steps.push(Step::Close(b"}"));
+                steps.extend(value.members_as_bytes().map(|(key, value)| Step::Member(key, value)));
+                steps[inside..].sort_unstable_by(|one, other| utf16_order(other.key()).cmp(utf16_order(one.key())));
+                separator = b"";
             }
-            Kind::String => write_string(value, sink),
-            Kind::Number => write_number(value, sink),
-            Kind::Bool | Kind::Null => sink(value.raw()),
+            kind => {
+                write_scalar(kind, value, sink);
+                separator = b",";
+            }
         }
     }
 }
@@ -74,77 +72,70 @@ pub fn canonical(value: Value<'_>, sink: &mut impl FnMut(&[u8])) {
 /// The SHA-256 of the canonical form.
 pub fn hash(value: Value<'_>) -> [u8; 32] {
     let mut hasher = Sha256::new();
-    canonical(value, &mut |part| hasher.update(part));
+    // Most pieces are a few bytes; handing over each would cost more than hashing it.
+    let mut buffer = [0; 256];
+    let mut used = 0;
+    canonical(value, &mut |piece| {
+        if piece.len() > buffer.len() - used {
+            hasher.update(&buffer[..used]);
+            used = 0;
+        }
+        match buffer[used..].get_mut(..piece.len()) {
+            Some(space) => {
+                space.copy_from_slice(piece);
+                used += piece.len();
+            }
+            None => hasher.update(piece),
+        }
+    });
+    hasher.update(&buffer[..used]);
     hasher.finalize().into()
 }
 
 impl Step<'_> {
-    fn key(&self) -> &str {
-        if let Self::Member(key, _) = self {
-            key
-        } else {
-            ""
-        }
+    fn key(&self) -> &[u8] {
+        if let Self::Member(key, _) = self { key } else { b"" }
     }
 }
 
 /// Bytes that compare as the UTF-16 code units of the text do: the four-byte sequences, which are surrogates there, come
 /// before U+E000 to U+FFFF.
-fn utf16_order(text: &str) -> impl Iterator<Item = u8> {
-    text.bytes().map(|byte| {
-        if matches!(byte, 0xEE | 0xEF) {
-            byte + 0x10
-        } else {
-            byte
-        }
-    })
+fn utf16_order(utf8: &[u8]) -> impl Iterator<Item = u8> {
+    utf8.iter().map(|&byte| if matches!(byte, 0xEE | 0xEF) { byte + 0x10 } else { byte })
 }
 
-fn write_number(value: Value<'_>, sink: &mut impl FnMut(&[u8])) {
+/// Writes a key, which is owned only if it had escapes, and its colon.
+fn write_key(key: Cow<'_, [u8]>, sink: &mut impl FnMut(&[u8])) {
+    sink(b"\"");
+    match key {
+        Cow::Borrowed(plain) => sink(plain),
+        Cow::Owned(decoded) => text::utf8(&decoded).chars().for_each(|character| write_character(character, sink)),
+    }
+    sink(b"\":");
+}
+
+fn write_scalar(kind: Kind, value: Value<'_>, sink: &mut impl FnMut(&[u8])) {
     let raw = value.raw();
-    match raw {
-        b"-0" => sink(b"0"),
-        _ if raw.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E')) => {
-            number::write_double(number::double(text::utf8(raw)), sink);
+    match kind {
+        Kind::String if value.has_escapes() => {
+            sink(b"\"");
+            for piece in Pieces(text::utf8(&raw[1..raw.len() - 1])) {
+                match piece {
+                    Piece::Run(run) => sink(run.as_bytes()),
+                    Piece::Char(character) => write_character(character, sink),
+                }
+            }
+            sink(b"\"");
         }
+        Kind::Number if value.is_fractional() => number::write_double(number::double(text::utf8(raw)), sink),
+        Kind::Number if raw == b"-0" => sink(b"0"),
         _ => sink(raw),
     }
 }
 
-fn write_string(value: Value<'_>, sink: &mut impl FnMut(&[u8])) {
-    let (content, escapes) = value.content();
-    if !escapes {
-        return sink(value.raw());
-    }
-    sink(b"\"");
-    for piece in Pieces(content) {
-        match piece {
-            Piece::Run(run) => sink(run.as_bytes()),
-            Piece::Char(character) => write_escaped(character, sink),
-        }
-    }
-    sink(b"\"");
-}
-
-/// Writes a decoded string.
-fn write_text(text: &str, sink: &mut impl FnMut(&[u8])) {
-    sink(b"\"");
-    let mut rest = text;
-    while let Some(at) = rest.find(|character: char| matches!(character, '\0'..' ' | '"' | '\\')) {
-        let (run, from) = rest.split_at(at);
-        sink(run.as_bytes());
-        let mut characters = from.chars();
-        if let Some(character) = characters.next() {
-            write_escaped(character, sink);
-        }
-        rest = characters.as_str();
-    }
-    sink(rest.as_bytes());
-    sink(b"\"");
-}
-
-/// Writes one character, escaped only if it must be.
-fn write_escaped(character: char, sink: &mut impl FnMut(&[u8])) {
+/// Writes one character of a string, escaped only if it must be.
+fn write_character(character: char, sink: &mut impl FnMut(&[u8])) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
     match character {
         '"' => sink(b"\\\""),
         '\\' => sink(b"\\\\"),
@@ -154,7 +145,6 @@ fn write_escaped(character: char, sink: &mut impl FnMut(&[u8])) {
         '\r' => sink(b"\\r"),
         '\t' => sink(b"\\t"),
         '\0'..' ' => {
-            const HEX: &[u8; 16] = b"0123456789abcdef";
             let code = character as usize;
             sink(&[b'\\', b'u', b'0', b'0', HEX[code >> 4], HEX[code & 15]]);
         }

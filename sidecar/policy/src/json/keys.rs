@@ -1,6 +1,6 @@
 //! The keys of an object: that none occurs twice, and where each is.
 //!
-//! A few keys are compared with one another. Above [`FEW`] they are sorted by a hash that nobody outside the process can
+//! A few keys without escapes are compared with one another. Others are sorted by a hash that nobody outside the process can
 //! predict, which finds duplicates and is kept as an index, so that neither many keys nor many look-ups are quadratic.
 
 use std::hash::BuildHasher as _;
@@ -10,7 +10,7 @@ use super::tape::{self, Word, low};
 use super::{ParseError, ParseErrorKind, scan, text};
 
 /// Up to so many keys are compared one by one.
-pub(super) const FEW: usize = 16;
+const FEW: usize = 16;
 
 static HASHER: LazyLock<foldhash::quality::RandomState> = LazyLock::new(Default::default);
 
@@ -19,55 +19,67 @@ fn hash(key: &str) -> u64 {
     HASHER.hash_one(key) >> 32 << 32
 }
 
-/// Refuses an object of at most [`FEW`] members, its first key at `node`, in which a key occurs twice.
-pub(super) fn distinct_few(
+/// Refuses an object in which a key occurs twice: one of `count` members, its first key at `node`. If it takes an index to
+/// tell, that is appended to `index`, the number of members and an entry for each, by hash; returned is where.
+pub(super) fn check(
     bytes: &[u8],
     tape: &[u64],
-    mut node: usize,
+    node: usize,
     count: usize,
-) -> Result<(), ParseError> {
-    let mut seen = [Word(0); FEW];
-    for at in 0..count.min(FEW) {
-        let key = Word(tape[node]);
-        if seen[..at].iter().any(|&earlier| same(bytes, earlier, key)) {
-            return Err(scan::fault(ParseErrorKind::DuplicateKey, key.start()));
-        }
-        seen[at] = key;
-        node = tape::next(tape, node + 1);
+    index: &mut Vec<u64>,
+) -> Result<Option<usize>, ParseError> {
+    if compare_few(bytes, tape, node, count)? {
+        return Ok(None);
     }
-    Ok(())
-}
-
-/// Appends the index of an object's `count` members, the first key at `node`: their number, then an entry for each, by hash.
-pub(super) fn index(
-    bytes: &[u8],
-    tape: &[u64],
-    mut node: usize,
-    count: usize,
-    into: &mut Vec<u64>,
-) -> Result<(), ParseError> {
-    into.push(count as u64);
-    let from = into.len();
-    into.reserve(count);
-    for _ in 0..count {
+    let at = index.len();
+    index.push(count as u64);
+    index.extend(keys(tape, node, count).map(|node| {
         let key = Word(tape[node]);
-        into.push(hash(&text::read(key.content(bytes), key.is_marked())) | node as u64);
-        node = tape::next(tape, node + 1);
-    }
-    let entries = &mut into[from..];
+        hash(&text::read(key.content(bytes), key.is_marked())) | node as u64
+    }));
+    let entries = &mut index[at + 1..];
     entries.sort_unstable();
     for run in entries.chunk_by(|one, other| one >> 32 == other >> 32) {
-        for (at, &entry) in run.iter().enumerate() {
+        for (position, &entry) in run.iter().enumerate() {
             let key = Word(tape[node_of(entry)]);
-            if run[..at]
-                .iter()
-                .any(|&earlier| same(bytes, Word(tape[node_of(earlier)]), key))
-            {
+            if run[..position].iter().any(|&earlier| same(bytes, Word(tape[node_of(earlier)]), key)) {
                 return Err(scan::fault(ParseErrorKind::DuplicateKey, key.start()));
             }
         }
     }
-    Ok(())
+    Ok(Some(at))
+}
+
+/// Refuses an object in which a key occurs twice, and tells whether it could: not if there are many keys or one has escapes.
+fn compare_few(bytes: &[u8], tape: &[u64], node: usize, count: usize) -> Result<bool, ParseError> {
+    if count > FEW {
+        return Ok(false);
+    }
+    let mut seen = [Word(0); FEW];
+    for (position, node) in keys(tape, node, count).enumerate() {
+        let key = Word(tape[node]);
+        if key.is_marked() {
+            return Ok(false);
+        }
+        if seen[..position]
+            .iter()
+            .any(|&earlier| earlier.is_as_long_as(key) && earlier.content(bytes) == key.content(bytes))
+        {
+            return Err(scan::fault(ParseErrorKind::DuplicateKey, key.start()));
+        }
+        seen[position] = key;
+    }
+    Ok(true)
+}
+
+/// The nodes of an object's keys.
+fn keys(tape: &[u64], first: usize, count: usize) -> impl Iterator<Item = usize> {
+    let mut node = first;
+    (0..count).map(move |_| {
+        let this = node;
+        node = tape::next(tape, this + 1);
+        this
+    })
 }
 
 /// The node of the key among the entries of an object's index.
@@ -88,17 +100,14 @@ fn node_of(entry: u64) -> usize {
 /// Whether a key, decoded, is `name`.
 pub(super) fn is(bytes: &[u8], key: Word, name: &str) -> bool {
     let content = key.content(bytes);
-    if key.is_marked() {
-        text::equals(text::utf8(content), name)
-    } else {
-        content == name.as_bytes()
-    }
+    if key.is_marked() { text::equals(text::utf8(content), name) } else { content == name.as_bytes() }
 }
 
+/// Whether two keys, decoded, are equal.
 fn same(bytes: &[u8], one: Word, other: Word) -> bool {
+    let decoded = |key: Word| text::read(key.content(bytes), key.is_marked());
     if one.is_marked() || other.is_marked() {
-        let read = |key: Word| text::read(key.content(bytes), key.is_marked());
-        return read(one) == read(other);
+        return decoded(one) == decoded(other);
     }
-    one.same_plain_length(other) && one.content(bytes) == other.content(bytes)
+    one.content(bytes) == other.content(bytes)
 }

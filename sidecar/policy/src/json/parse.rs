@@ -24,8 +24,7 @@ pub(super) fn parse(bytes: &[u8], limits: Limits) -> Result<Parsed, ParseError> 
     if bytes.len() > MAX_BYTES {
         return Err(fault(ParseErrorKind::TooLong, MAX_BYTES));
     }
-    std::str::from_utf8(bytes)
-        .map_err(|error| fault(ParseErrorKind::InvalidUtf8, error.valid_up_to()))?;
+    std::str::from_utf8(bytes).map_err(|error| fault(ParseErrorKind::InvalidUtf8, error.valid_up_to()))?;
     let mut parser = Parser {
         bytes,
         at: 0,
@@ -46,10 +45,7 @@ pub(super) fn parse(bytes: &[u8], limits: Limits) -> Result<Parsed, ParseError> 
     if parser.at < bytes.len() {
         return Err(fault(ParseErrorKind::TrailingData, parser.at));
     }
-    Ok(Parsed {
-        tape: parser.tape,
-        index: parser.index,
-    })
+    Ok(Parsed { tape: parser.tape, index: parser.index })
 }
 
 /// Words to reserve: enough for a usual call in one allocation; a long string must not reserve what only a long list needs.
@@ -181,21 +177,11 @@ impl Parser<'_> {
         let node = self.end();
         self.push(Word::new(kind, self.at, self.at))?;
         self.at += 1;
-        self.tape.push(
-            Extent {
-                count: 0,
-                link: self.open,
-            }
-            .pack(),
-        );
+        self.tape.push(Extent { count: 0, link: self.open }.pack());
         if self.open != NONE {
             let parent = self.open as usize + 1;
             let link = Extent::unpack(self.tape[parent]).link;
-            self.tape[parent] = Extent {
-                count: self.count,
-                link,
-            }
-            .pack();
+            self.tape[parent] = Extent { count: self.count, link }.pack();
         }
         (self.open, self.kind, self.count) = (node, kind, 0);
         Ok(())
@@ -208,22 +194,13 @@ impl Parser<'_> {
         let mut word = Word::new(self.kind, Word(self.tape[node]).start(), self.at);
         let mut count = self.count;
         if self.kind == Kind::Object {
-            let (first, members) = (node + 2, count as usize);
-            if members <= keys::FEW {
-                keys::distinct_few(self.bytes, &self.tape, first, members)?;
-            } else {
-                count = narrow(self.index.len());
-                keys::index(self.bytes, &self.tape, first, members, &mut self.index)?;
-                word = word.marked(true);
-            }
+            let index = keys::check(self.bytes, &self.tape, node + 2, count as usize, &mut self.index)?;
+            word = word.marked(index.is_some());
+            count = index.map_or(count, narrow);
         }
         let parent = Extent::unpack(self.tape[node + 1]).link;
         self.tape[node] = word.0;
-        self.tape[node + 1] = Extent {
-            count,
-            link: self.end(),
-        }
-        .pack();
+        self.tape[node + 1] = Extent { count, link: self.end() }.pack();
         self.open = parent;
         if parent != NONE {
             let parent = parent as usize;
@@ -240,10 +217,7 @@ impl Parser<'_> {
 }
 
 /// Narrows a position in the tape or the index: a byte makes at most two words, and there are at most [`MAX_BYTES`].
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "bounded by the length of the document"
-)]
+#[allow(clippy::cast_possible_truncation, reason = "bounded by the length of the document")]
 fn narrow(index: usize) -> u32 {
     index as u32
 }

@@ -35,10 +35,7 @@ pub(super) fn string(bytes: &[u8], start: usize) -> Result<Scanned, ParseError> 
         at = plain_run(bytes, at);
         match bytes.get(at) {
             Some(b'"') => {
-                return Ok(Scanned {
-                    end: at + 1,
-                    escapes,
-                });
+                return Ok(Scanned { end: at + 1, escapes });
             }
             Some(b'\\') => {
                 escapes = true;
@@ -100,13 +97,9 @@ fn escape(bytes: &[u8], at: usize) -> Result<usize, ParseError> {
 
 /// The code unit of the `\uXXXX` whose backslash is at `at`.
 fn unit(bytes: &[u8], at: usize) -> Result<u32, ParseError> {
-    let digits = bytes
-        .get(at + 2..at + 6)
-        .ok_or(fault(ParseErrorKind::Syntax, at))?;
+    let digits = bytes.get(at + 2..at + 6).ok_or(fault(ParseErrorKind::Syntax, at))?;
     digits.iter().try_fold(0, |unit, &digit| {
-        let value = char::from(digit)
-            .to_digit(16)
-            .ok_or(fault(ParseErrorKind::Syntax, at))?;
+        let value = char::from(digit).to_digit(16).ok_or(fault(ParseErrorKind::Syntax, at))?;
         Ok(unit << 4 | value)
     })
 }
@@ -142,10 +135,7 @@ pub(super) fn number(bytes: &[u8], start: usize) -> Result<Numeral, ParseError> 
     if !surely_finite && !is_finite(&bytes[start..end]) {
         return Err(fault(ParseErrorKind::Number, start));
     }
-    Ok(Numeral {
-        end,
-        fractional: end > whole,
-    })
+    Ok(Numeral { end, fractional: end > whole })
 }
 
 /// The byte after the digits at `at`, of which there must be one.
@@ -154,18 +144,11 @@ fn digits(bytes: &[u8], at: usize) -> Result<usize, ParseError> {
     while bytes.get(end).is_some_and(u8::is_ascii_digit) {
         end += 1;
     }
-    if end == at {
-        Err(fault(ParseErrorKind::Number, at))
-    } else {
-        Ok(end)
-    }
+    if end == at { Err(fault(ParseErrorKind::Number, at)) } else { Ok(end) }
 }
 
 fn is_finite(number: &[u8]) -> bool {
-    std::str::from_utf8(number)
-        .ok()
-        .and_then(|text| text.parse::<f64>().ok())
-        .is_some_and(f64::is_finite)
+    std::str::from_utf8(number).ok().and_then(|text| text.parse::<f64>().ok()).is_some_and(f64::is_finite)
 }
 
 pub(super) fn fault(kind: ParseErrorKind, offset: usize) -> ParseError {

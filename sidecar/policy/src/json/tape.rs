@@ -68,9 +68,8 @@ impl Word {
         self.start() + low(self.0 & FIELD_MASK)
     }
 
-    /// Whether two keys could be equal without decoding them: neither has escapes and they are as long as each other.
-    pub(super) fn same_plain_length(self, other: Self) -> bool {
-        (self.0 ^ other.0) & (MARK | FIELD_MASK) == 0
+    pub(super) fn is_as_long_as(self, other: Self) -> bool {
+        (self.0 ^ other.0) & FIELD_MASK == 0
     }
 
     /// The bytes between a string's quotes, escapes as they are written.
@@ -95,20 +94,13 @@ impl Extent {
 
     #[allow(clippy::cast_possible_truncation, reason = "each half has 32 bits")]
     pub(super) fn unpack(word: u64) -> Self {
-        Self {
-            count: (word >> 32) as u32,
-            link: word as u32,
-        }
+        Self { count: (word >> 32) as u32, link: word as u32 }
     }
 }
 
 /// The node after this one and all it holds.
 pub(super) fn next(tape: &[u64], node: usize) -> usize {
-    if Word(tape[node]).is_container() {
-        Extent::unpack(tape[node + 1]).link as usize
-    } else {
-        node + 1
-    }
+    if Word(tape[node]).is_container() { Extent::unpack(tape[node + 1]).link as usize } else { node + 1 }
 }
 
 /// Narrows a number that is known to have at most 32 bits.

@@ -1,31 +1,64 @@
+mod canonical;
+mod documents;
+mod hostile;
+mod values;
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Document, ParseError> {
     Document::parse(Bytes::copy_from_slice(text.as_bytes()), Limits::default())
 }
 
-#[test]
-fn a_value_reads_back() {
-    let document = parse(r#" {"a":[1,-2.5e1,"x\u0041\n",null,true,false,{}],"\u0062":{"c":[]}, "n":18446744073709551615} "#).unwrap();
-    let root = document.root();
-    assert_eq!(root.len(), 3);
-    let items: Vec<_> = root.get("a").unwrap().items().collect();
-    assert_eq!(items.len(), 7);
-    assert_eq!(items[0].as_number(), Some(Number::Int(1)));
-    assert_eq!(items[1].as_number(), Some(Number::Float(-25.0)));
-    assert_eq!(items[2].as_str().unwrap(), "xA\n");
-    assert!(items[3].is_null());
-    assert_eq!(items[4].as_bool(), Some(true));
-    assert_eq!(items[5].as_bool(), Some(false));
-    assert_eq!(root.get("b").unwrap().get("c").unwrap().raw(), b"[]");
-    assert_eq!(
-        root.get("n").unwrap().as_number(),
-        Some(Number::UInt(u64::MAX))
-    );
-    let mut out = Vec::new();
-    canonical(root, &mut |part| out.extend_from_slice(part));
-    assert_eq!(
-        String::from_utf8(out).unwrap(),
-        r#"{"a":[1,-25,"xA\n",null,true,false,{}],"b":{"c":[]},"n":18446744073709551615}"#
-    );
+fn parsed(text: &str) -> Document {
+    parse(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn canonical_text(text: &str) -> String {
+    let mut form = Vec::new();
+    canonical(parsed(text).root(), &mut |piece| form.extend_from_slice(piece));
+    String::from_utf8(form).unwrap()
+}
+
+/// A JSON text of any shape, spelled in many ways, in which no key occurs twice.
+fn texts() -> impl Strategy<Value = String> {
+    let scalar =
+        prop_oneof![Just("null".to_owned()), Just("true".to_owned()), Just("false".to_owned()), numbers(), strings(),];
+    scalar.prop_recursive(5, 64, 20, |inner| {
+        let spaced = (inner, spaces()).prop_map(|(value, space)| format!("{space}{value}{space}")).boxed();
+        let array = prop::collection::vec(spaced.clone(), 0..20).prop_map(|items| format!("[{}]", items.join(",")));
+        let object = prop::collection::vec((strings(), spaced), 0..20).prop_map(|members| {
+            let mut seen = HashSet::new();
+            let mut texts = Vec::new();
+            for (key, value) in members {
+                if seen.insert(serde_json::from_str::<String>(&key).unwrap()) {
+                    texts.push(format!("{key}:{value}"));
+                }
+            }
+            format!("{{{}}}", texts.join(","))
+        });
+        prop_oneof![array, object]
+    })
+}
+
+fn spaces() -> impl Strategy<Value = String> {
+    "[ \t\n\r]{0,2}"
+}
+
+fn numbers() -> impl Strategy<Value = String> {
+    "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,4})?([eE][+-]?[0-9]{1,2})?"
+}
+
+/// Strings of few characters, each as itself or escaped.
+fn strings() -> impl Strategy<Value = String> {
+    let character = prop_oneof![
+        3 => "[ab]",
+        1 => "[é\u{fb33}😀/]",
+        1 => prop::sample::select(vec!["\\u0061", "\\u00E9", "\\ud83d\\uDE00", "\\n", "\\\"", "\\\\", "\\/", "\\u0000", "\\u001f", "\\b"])
+            .prop_map(str::to_owned),
+    ];
+    prop::collection::vec(character, 0..5).prop_map(|characters| format!("\"{}\"", characters.concat()))
 }

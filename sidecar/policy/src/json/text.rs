@@ -45,10 +45,7 @@ fn code_point(escape: &str) -> Option<(char, usize)> {
         Some(character) => Some((character, 5)),
         None => {
             let low = unit(7)?.checked_sub(0xDC00)?;
-            Some((
-                char::from_u32(0x1_0000 + (first.checked_sub(0xD800)? << 10) + low)?,
-                11,
-            ))
+            Some((char::from_u32(0x1_0000 + (first.checked_sub(0xD800)? << 10) + low)?, 11))
         }
     }
 }
@@ -84,11 +81,7 @@ pub(super) fn equals(content: &str, text: &str) -> bool {
 /// The decoded text of a string's content; borrowed if it has no escapes.
 pub(super) fn read(content: &[u8], escapes: bool) -> Cow<'_, str> {
     let content = utf8(content);
-    if escapes {
-        Cow::Owned(decode(content))
-    } else {
-        Cow::Borrowed(content)
-    }
+    if escapes { Cow::Owned(decode(content)) } else { Cow::Borrowed(content) }
 }
 
 /// Bytes of a document that begin and end between characters. The parser has checked the document as a whole, so that this

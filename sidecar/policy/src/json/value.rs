@@ -48,8 +48,7 @@ impl<'d> Value<'d> {
 
     /// The number.
     pub fn as_number(self) -> Option<Number> {
-        (self.kind() == Kind::Number)
-            .then(|| number::read(text::utf8(self.raw()), self.word().is_marked()))
+        (self.kind() == Kind::Number).then(|| number::read(text::utf8(self.raw()), self.is_fractional()))
     }
 
     /// The decoded string; borrowed from the document where it has no escapes.
@@ -86,8 +85,7 @@ impl<'d> Value<'d> {
             let from = self.extent()?.count as usize;
             keys::find(bytes, tape, &index[from + 1..=from + low(index[from])], key)
         } else {
-            self.key_nodes()
-                .find(|&node| keys::is(bytes, Word(tape[node]), key))
+            self.key_nodes().find(|&node| keys::is(bytes, Word(tape[node]), key))
         };
         key.map(|node| Self::at(self.document, node + 1))
     }
@@ -95,10 +93,7 @@ impl<'d> Value<'d> {
     /// The elements of an array, in order; none for anything else.
     pub fn items(self) -> impl Iterator<Item = Value<'d>> {
         let tape = &self.document.tape;
-        let Range {
-            start: mut node,
-            end,
-        } = self.inside(Kind::Array);
+        let Range { start: mut node, end } = self.inside(Kind::Array);
         std::iter::from_fn(move || {
             let this = (node < end).then_some(node)?;
             node = tape::next(tape, this);
@@ -108,12 +103,8 @@ impl<'d> Value<'d> {
 
     /// The members of an object, in order, keys decoded; none for anything else.
     pub fn members(self) -> impl Iterator<Item = (Cow<'d, str>, Value<'d>)> {
-        self.key_nodes().map(move |node| {
-            (
-                self.document.read(Word(self.document.tape[node])),
-                Self::at(self.document, node + 1),
-            )
-        })
+        self.key_nodes()
+            .map(move |node| (self.document.read(Word(self.document.tape[node])), Self::at(self.document, node + 1)))
     }
 
     /// Whether an object has a member whose key is not `key`, but is what another parser may take for it: the same but for
@@ -145,18 +136,30 @@ impl<'d> Value<'d> {
         Word(self.document.tape[self.node])
     }
 
-    /// What stands between a string's quotes, and whether it has escapes.
-    pub(super) fn content(self) -> (&'d str, bool) {
-        (
-            text::utf8(self.word().content(&self.document.bytes)),
-            self.word().is_marked(),
-        )
+    /// Whether a string is written with escapes.
+    pub(super) fn has_escapes(self) -> bool {
+        self.kind() == Kind::String && self.word().is_marked()
+    }
+
+    /// Whether a number is written with a fraction or an exponent.
+    pub(super) fn is_fractional(self) -> bool {
+        self.kind() == Kind::Number && self.word().is_marked()
+    }
+
+    /// The members of an object, keys decoded, in UTF-8; owned only if they had escapes.
+    pub(super) fn members_as_bytes(self) -> impl Iterator<Item = (Cow<'d, [u8]>, Value<'d>)> {
+        let Document { bytes, tape, .. } = self.document;
+        self.key_nodes().map(move |node| {
+            let key = Word(tape[node]);
+            let content = key.content(bytes);
+            let decoded =
+                if key.is_marked() { text::decode(text::utf8(content)).into_bytes().into() } else { content.into() };
+            (decoded, Self::at(self.document, node + 1))
+        })
     }
 
     fn extent(self) -> Option<Extent> {
-        self.word()
-            .is_container()
-            .then(|| Extent::unpack(self.document.tape[self.node + 1]))
+        self.word().is_container().then(|| Extent::unpack(self.document.tape[self.node + 1]))
     }
 
     /// The nodes inside a value of this kind; none inside any other.
@@ -170,10 +173,7 @@ impl<'d> Value<'d> {
     /// The nodes of an object's keys; each value is the node after its key.
     fn key_nodes(self) -> impl Iterator<Item = usize> {
         let tape = &self.document.tape;
-        let Range {
-            start: mut node,
-            end,
-        } = self.inside(Kind::Object);
+        let Range { start: mut node, end } = self.inside(Kind::Object);
         std::iter::from_fn(move || {
             let this = (node < end).then_some(node)?;
             node = tape::next(tape, this + 1);
