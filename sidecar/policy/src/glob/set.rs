@@ -101,7 +101,8 @@ fn trie(globs: &[(Pattern, u32)]) -> Box<[Node]> {
         let mut child = range.start + own;
         while child < range.end {
             let byte = prefix(child)[length];
-            let end = (child..range.end).find(|&at| prefix(at)[length] != byte).unwrap_or(range.end);
+            let same = |(pattern, _): &(Pattern, u32)| pattern.prefix().as_bytes()[length] == byte;
+            let end = child + globs[child..range.end].partition_point(same);
             branches.push(byte);
             ranges.push((child..end, length));
             child = end;

@@ -49,6 +49,10 @@ pub(super) fn check(uri: &str) -> Result<(), &'static str> {
     check_scheme(scheme, authority, path)
 }
 
+fn is_web(scheme: &str) -> bool {
+    WEB.iter().any(|&(web, _)| web == scheme)
+}
+
 fn check_escapes(text: &str) -> Result<(), &'static str> {
     for part in text.split('%').skip(1) {
         let digits =
@@ -105,6 +109,9 @@ fn check_authority(scheme: &str, authority: &str) -> Result<(), &'static str> {
     if WEB.iter().any(|&(web, default)| web == scheme && Some(default) == port) {
         return Err("a URI with its scheme's default port is always refused; leave the port out");
     }
+    if host.is_empty() && (port.is_some() || is_web(scheme)) {
+        return Err("a URI of this kind names a host; write it, as in https://example.com/ or https://*/**");
+    }
     check_host(host)
 }
 
@@ -142,7 +149,7 @@ fn check_path(path: &str) -> Result<(), &'static str> {
 }
 
 fn check_scheme(scheme: &str, authority: Option<&str>, path: &str) -> Result<(), &'static str> {
-    if WEB.iter().any(|&(web, _)| web == scheme) && (authority.is_none_or(str::is_empty) || path.is_empty()) {
+    if is_web(scheme) && (authority.is_none() || path.is_empty()) {
         return Err("a URL has a host and a path; write both, as in https://example.com/ or https://*/**");
     }
     if scheme == "file" {

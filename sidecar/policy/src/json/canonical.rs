@@ -13,31 +13,40 @@ use std::borrow::Cow;
 use sha2::{Digest as _, Sha256};
 
 use super::text::{Piece, Pieces};
-use super::{Kind, Value, number, text};
+use super::{Items, Kind, Value, number, text};
 
 /// What remains to be written.
 enum Step<'d> {
     Value(Value<'d>),
+    Items(Items<'d>),
     /// The decoded key, in UTF-8, and the value.
     Member(Cow<'d, [u8]>, Value<'d>),
-    Close(&'static [u8]),
+    /// The end of an object.
+    End,
 }
 
-/// Writes the canonical form to `sink`, piece by piece. Takes memory for the elements and members around the value that is
-/// being written, never for their text.
+/// Writes the canonical form to `sink`, piece by piece. Takes memory for the members of the objects around the value that
+/// is being written, but not for their text.
 pub fn canonical(value: Value<'_>, sink: &mut impl FnMut(&[u8])) {
     let mut steps = vec![Step::Value(value)];
     let mut separator: &[u8] = b"";
     while let Some(step) = steps.pop() {
         let value = match step {
-            Step::Close(bracket) => {
-                sink(bracket);
+            Step::End => {
+                sink(b"}");
                 separator = b",";
                 continue;
             }
-            Step::Value(value) => {
+            Step::Value(value) => value,
+            Step::Items(mut items) => {
+                let Some(item) = items.next() else {
+                    sink(b"]");
+                    separator = b",";
+                    continue;
+                };
+                steps.push(Step::Items(items));
                 sink(separator);
-                value
+                item
             }
             Step::Member(key, value) => {
                 sink(separator);
@@ -45,20 +54,18 @@ pub fn canonical(value: Value<'_>, sink: &mut impl FnMut(&[u8])) {
                 value
             }
         };
-        let inside = steps.len() + 1;
         match value.kind() {
             Kind::Array => {
                 sink(b"[");
-                steps.push(Step::Close(b"]"));
-                steps.extend(value.items().map(Step::Value));
-                steps[inside..].reverse();
+                steps.push(Step::Items(value.items()));
                 separator = b"";
             }
             Kind::Object => {
                 sink(b"{");
-                steps.push(Step::Close(b"}"));
+                steps.push(Step::End);
+                let members = steps.len();
                 steps.extend(value.members_as_bytes().map(|(key, value)| Step::Member(key, value)));
-                steps[inside..].sort_unstable_by(|one, other| utf16_order(other.key()).cmp(utf16_order(one.key())));
+                steps[members..].sort_unstable_by(|one, other| utf16_order(other.key()).cmp(utf16_order(one.key())));
                 separator = b"";
             }
             kind => {

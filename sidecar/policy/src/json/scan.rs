@@ -2,24 +2,6 @@
 
 use super::{ParseError, ParseErrorKind};
 
-/// What a byte means inside a string.
-const PLAIN: u8 = 0;
-const QUOTE: u8 = 1;
-const ESCAPE: u8 = 2;
-const CONTROL: u8 = 3;
-
-const CLASS: [u8; 256] = {
-    let mut class = [PLAIN; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        class[byte] = CONTROL;
-        byte += 1;
-    }
-    class[b'"' as usize] = QUOTE;
-    class[b'\\' as usize] = ESCAPE;
-    class
-};
-
 /// A string that was read over.
 pub(super) struct Scanned {
     /// The byte after the closing quote.
@@ -66,7 +48,7 @@ fn plain_run(bytes: &[u8], mut at: usize) -> usize {
         }
         at += 8;
     }
-    while at < bytes.len() && CLASS[bytes[at] as usize] == PLAIN {
+    while bytes.get(at).is_some_and(|byte| !matches!(byte, ..0x20 | b'"' | b'\\')) {
         at += 1;
     }
     at

@@ -91,14 +91,8 @@ impl<'d> Value<'d> {
     }
 
     /// The elements of an array, in order; none for anything else.
-    pub fn items(self) -> impl Iterator<Item = Value<'d>> {
-        let tape = &self.document.tape;
-        let Range { start: mut node, end } = self.inside(Kind::Array);
-        std::iter::from_fn(move || {
-            let this = (node < end).then_some(node)?;
-            node = tape::next(tape, this);
-            Some(Self::at(self.document, this))
-        })
+    pub fn items(self) -> Items<'d> {
+        Items { document: self.document, nodes: self.inside(Kind::Array) }
     }
 
     /// The members of an object, in order, keys decoded; none for anything else.
@@ -179,6 +173,23 @@ impl<'d> Value<'d> {
             node = tape::next(tape, this + 1);
             Some(this)
         })
+    }
+}
+
+/// The elements of an array that are still to come.
+#[derive(Clone, Debug)]
+pub struct Items<'d> {
+    document: &'d Document,
+    nodes: Range<usize>,
+}
+
+impl<'d> Iterator for Items<'d> {
+    type Item = Value<'d>;
+
+    fn next(&mut self) -> Option<Value<'d>> {
+        let node = (!self.nodes.is_empty()).then_some(self.nodes.start)?;
+        self.nodes.start = tape::next(&self.document.tape, node);
+        Some(Value::at(self.document, node))
     }
 }
 

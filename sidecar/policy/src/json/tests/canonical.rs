@@ -121,16 +121,15 @@ proptest! {
     }
 
     #[test]
-    fn a_double_written_reads_back(bits in any::<u64>()) {
-        let number = f64::from_bits(bits);
-        prop_assume!(number.is_finite());
+    fn a_double_written_reads_back(number in prop::num::f64::NORMAL | prop::num::f64::SUBNORMAL) {
         let form = canonical_text(&format!("{number:e}"));
         prop_assert_eq!(form.parse::<f64>(), Ok(number), "{}", form);
     }
 
     #[test]
     fn keys_are_ordered_as_their_code_units_are(one in "\\PC{0,4}|[\u{e000}-\u{ffff}😀]{0,4}", other in "\\PC{0,4}|[\u{e000}-\u{ffff}😀]{0,4}") {
-        prop_assume!(one != other);
+        // A key cannot occur twice.
+        let other = if one == other { format!("{other}x") } else { other };
         let text = serde_json::to_string(&std::collections::HashMap::from([(&one, 1), (&other, 1)])).unwrap();
         let document = canonical_text(&text);
         let document = parsed(&document);

@@ -206,6 +206,14 @@ fn a_key_that_occurs_twice_among_many_is_found() {
 }
 
 #[test]
+fn a_number_is_refused_from_the_first_that_no_double_holds() {
+    assert!(parse(&format!("1{}", "0".repeat(308))).is_ok());
+    assert_eq!(parse(&format!("1{}", "0".repeat(309))).err(), Some(ParseError { kind: Number, offset: 0 }));
+    assert_eq!(parse(&format!("[{}e98]", "9".repeat(211))).err(), Some(ParseError { kind: Number, offset: 1 }));
+    assert!(parse(&format!("0.{}1e400", "0".repeat(400))).is_ok());
+}
+
+#[test]
 fn an_error_reads_as_a_cause_and_a_place() {
     assert_eq!(parse("[1,]").err().map(|error| error.to_string()).as_deref(), Some("not JSON at byte 3"));
 }
