@@ -17,6 +17,8 @@ pub mod pointer;
 mod problems;
 mod rule;
 mod scope;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -18,6 +18,8 @@ mod plan;
 mod sentence;
 mod server_requests;
 mod shadow;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

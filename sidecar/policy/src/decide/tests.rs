@@ -1,0 +1,11 @@
+//! The decision, end to end: policies as users write them, real expressions, real limits.
+
+mod arguments;
+mod audit;
+mod combine;
+mod demands;
+mod explain;
+mod laws;
+mod listing;
+mod server_requests;
+mod world;

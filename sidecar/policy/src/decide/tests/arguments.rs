@@ -1,0 +1,96 @@
+//! Arguments: ambiguity, the tool's schema, requirements; and in which order.
+
+use super::world::{World, brief};
+use crate::reason::Reason;
+
+const OUR_BUCKET: &str = "{name: ours, tools: [start_job], action: Allow, require: [{expression: 'args.bucket.startsWith(\"s3://ours/\")', message: jobs write to s3://ours/ only}]}";
+
+#[test]
+fn a_requirement_that_is_not_true_refuses_with_its_message() {
+    let world = World::with_rules(OUR_BUCKET);
+    assert_eq!(world.call("start_job", r#"{"bucket": "s3://ours/a"}"#).reason, Reason::AllowedByRule);
+    let verdict = world.call("start_job", r#"{"bucket": "s3://theirs/a"}"#);
+    assert_eq!(brief(&verdict), (Reason::RequirementFailed, "clinic/imaging#ours/require/0"));
+    assert_eq!(verdict.message.as_deref(), Some("jobs write to s3://ours/ only"));
+}
+
+#[test]
+fn a_requirement_without_a_message_tells_the_expression_and_never_a_value() {
+    let world = World::with_rules("{name: r, tools: ['*'], action: Allow, require: [{expression: args.amount < 10}]}");
+    let verdict = world.call("start_job", r#"{"amount": 123456789}"#);
+    assert_eq!(verdict.message.as_deref(), Some("the call must satisfy args.amount < 10"));
+}
+
+#[test]
+fn a_requirement_that_cannot_be_evaluated_refuses() {
+    let verdict = World::with_rules(OUR_BUCKET).call("start_job", "{}");
+    assert_eq!(brief(&verdict), (Reason::ExpressionError, "clinic/imaging#ours/require/0"));
+}
+
+#[test]
+fn requirements_of_every_rule_that_applies_hold_whoever_granted() {
+    let world = World::with_rules(
+        "{name: all, tools: ['*'], action: Allow}
+         {name: small, tools: [start_job], action: Constrain, require: [{expression: args.amount < 10}]}
+         {name: big, tools: [start_job], when: 'args.amount > 100', action: Constrain, require: [{expression: 'false'}]}",
+    );
+    assert_eq!(world.call("start_job", r#"{"amount": 5}"#).reason, Reason::AllowedByRule);
+    let verdict = world.call("start_job", r#"{"amount": 500}"#);
+    assert_eq!(brief(&verdict), (Reason::RequirementFailed, "clinic/imaging#big/require/0"));
+}
+
+#[test]
+fn a_key_that_differs_only_in_case_from_one_that_a_rule_reads_refuses() {
+    let world = World::with_rules(OUR_BUCKET);
+    for arguments in [
+        r#"{"bucket": "s3://ours/a", "Bucket": "s3://theirs/a"}"#,
+        r#"{"Bucket": "s3://theirs/a"}"#,
+        r#"{"bucKet": "s3://theirs/a", "bucket": "s3://ours/a"}"#,
+    ] {
+        let verdict = world.call("start_job", arguments);
+        assert_eq!(brief(&verdict), (Reason::ArgumentsAmbiguous, "clinic/imaging#ours/require/0"), "{arguments}");
+        assert!(verdict.message.unwrap().contains("`bucket`"));
+    }
+    let other = r#"{"bucket": "s3://ours/a", "Other": 1, "other": 2}"#;
+    assert_eq!(world.call("start_job", other).reason, Reason::AllowedByRule, "no rule reads it");
+}
+
+#[test]
+fn a_condition_is_not_trusted_on_ambiguous_arguments() {
+    let world = World::with_rules(
+        "{name: all, tools: ['*'], action: Allow}
+         {name: no-big, tools: [start_job], when: 'has(args.target.uri) && args.target.uri == \"x\"', action: Deny}",
+    );
+    let verdict = world.call("start_job", r#"{"target": {"uri": "z", "URI": "x"}}"#);
+    assert_eq!(brief(&verdict), (Reason::ArgumentsAmbiguous, "clinic/imaging#no-big/when"));
+}
+
+#[test]
+fn arguments_are_validated_before_requirements_are_evaluated() {
+    let rule = "{name: r, tools: [get_datastore], action: Allow, validateArguments: true, require: [{expression: 'args.id == \"a\"'}]}";
+    let world = World::with_rules(rule);
+    assert_eq!(world.call("get_datastore", r#"{"id": "a"}"#).reason, Reason::AllowedByRule);
+    let verdict = world.call("get_datastore", r#"{"id": 5}"#);
+    assert_eq!(brief(&verdict), (Reason::ArgumentsInvalid, "clinic/imaging#r/validateArguments"));
+    assert_eq!(world.call("get_datastore", "{}").reason, Reason::ArgumentsInvalid);
+    assert_eq!(world.call("get_datastore", "null").reason, Reason::ArgumentsInvalid);
+}
+
+#[test]
+fn a_rule_that_needs_a_schema_nobody_has_seen_refuses() {
+    let world = World::with_rules("{name: r, tools: ['*'], action: Allow, validateArguments: true}");
+    for tool in ["unseen", "broken_tool"] {
+        let verdict = world.call(tool, "{}");
+        assert_eq!(brief(&verdict), (Reason::SchemaUnknown, "clinic/imaging#r/validateArguments"), "{tool}");
+    }
+}
+
+#[test]
+fn arguments_that_are_no_object_are_refused_where_a_rule_reads_them() {
+    let world =
+        World::with_rules("{name: r, tools: ['*'], action: Allow, require: [{expression: '!has(args.bucket)'}]}");
+    for arguments in ["[]", "5", "\"x\""] {
+        assert_eq!(world.call("x", arguments).reason, Reason::ArgumentsInvalid, "{arguments}");
+    }
+    assert_eq!(world.call("x", "null").reason, Reason::AllowedByRule);
+}
