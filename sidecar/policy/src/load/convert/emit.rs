@@ -145,8 +145,8 @@ fn is_plain(text: &str, context: Context) -> bool {
     const WORDS: [&str; 12] = ["y", "yes", "n", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"];
     let harmless = |c: char| {
         c.is_ascii_alphanumeric()
-            || "_-./+=@$%^&;()<>~|!?'".contains(c)
-            || (context == Context::Block && matches!(c, ' ' | ','))
+            || "_-./+=@$%^&;()<>~|!'".contains(c)
+            || (context == Context::Block && matches!(c, ' ' | ',' | '?'))
     };
     let is_duration = text.starts_with(|c: char| c.is_ascii_digit())
         && text.ends_with(['s', 'm', 'h', 'd'])

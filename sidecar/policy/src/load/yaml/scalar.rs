@@ -77,14 +77,15 @@ fn more_than_text_in_1_1(text: &str) -> Option<&'static str> {
     if BOOLEANS_1_1.contains(&lower.as_str()) {
         return Some("a boolean");
     }
-    let digits = lower.strip_prefix(['+', '-']).unwrap_or(&lower);
+    if !lower.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
+        return None;
+    }
+    // YAML 1.1 permits `_` anywhere in a number, and numbers to the base of sixty.
+    let digits = lower.replace('_', "");
+    let digits = digits.strip_prefix(['+', '-']).unwrap_or(&digits);
     let number = match digits.get(..2) {
-        Some("0x" | "0b" | "0o") => digits[2..].bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'_'),
-        _ => {
-            digits.starts_with(|c: char| c.is_ascii_digit())
-                && digits.bytes().all(|byte| byte.is_ascii_digit() || b"_:.".contains(&byte))
-                && digits.matches('.').count() <= 1
-        }
+        Some("0x" | "0b" | "0o") => digits[2..].bytes().all(|byte| byte.is_ascii_hexdigit()),
+        _ => is_float(&digits.replace(':', "")),
     };
     let named = matches!(digits, ".inf" | ".nan");
     (number || named).then_some("a number")
@@ -139,7 +140,7 @@ mod tests {
     #[test]
     fn what_yaml_1_1_takes_for_more_than_text_is_marked() {
         for text in
-            ["y", "N", "yes", "On", "OFF", "010", "-07", "1_000", "0b11", "0o17", "1:30", ".inf", "-.Inf", ".NaN"]
+            ["y", "N", "yes", "On", "OFF", "010", "-07", "1_000", "0b11", "0o17", "1:30", "-_3", "2e6_", ".inf", "-.Inf", ".NaN"]
         {
             let (data, unquoted) = resolve(text);
             assert!(matches!(data, Data::String(_)), "{text}");
