@@ -79,23 +79,7 @@ pub fn canonical(value: Value<'_>, sink: &mut impl FnMut(&[u8])) {
 /// The SHA-256 of the canonical form.
 pub fn hash(value: Value<'_>) -> [u8; 32] {
     let mut hasher = Sha256::new();
-    // Most pieces are a few bytes; handing over each would cost more than hashing it.
-    let mut buffer = [0; 256];
-    let mut used = 0;
-    canonical(value, &mut |piece| {
-        if piece.len() > buffer.len() - used {
-            hasher.update(&buffer[..used]);
-            used = 0;
-        }
-        match buffer[used..].get_mut(..piece.len()) {
-            Some(space) => {
-                space.copy_from_slice(piece);
-                used += piece.len();
-            }
-            None => hasher.update(piece),
-        }
-    });
-    hasher.update(&buffer[..used]);
+    canonical(value, &mut |piece| hasher.update(piece));
     hasher.finalize().into()
 }
 
