@@ -12,7 +12,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`cli`] | the commands and flags of the program |
+//! | [`cli`] | the commands and flags of the program; [`serve`] is what it runs |
+//! | [`serve`] | puts the parts together, from options to an orderly end |
 //! | [`config`] | the configuration document, how it is read and watched |
 //! | [`live`] | what a configuration becomes: rulesets and upstreams that serve, swapped as one |
 //! | [`listener`] | accepts connections within bounds |
@@ -43,5 +44,6 @@ pub mod logging;
 pub mod mcp;
 pub mod metrics;
 pub mod proxy;
+pub mod serve;
 pub mod state;
 pub mod upstream;

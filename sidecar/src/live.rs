@@ -7,6 +7,8 @@
 //! A call is decided under the [`Live`] that it finds and runs to its end under it. What outlives a configuration stands
 //! beside it: the limiter's counters, and the [`Catalogues`] of tools that were seen.
 
+pub mod reload;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +22,7 @@ use reeve_policy::limit::Limiter;
 use crate::config::source::Loaded;
 use crate::config::{Server, SidecarConfig};
 use crate::metrics::{Metrics, ServerMetrics};
-use crate::upstream::{BuildError, Environment, Upstream};
+use crate::upstream::Upstream;
 
 /// One server as agents reach it: where, under which rules, and how its calls are sent on.
 #[derive(Debug)]
@@ -78,6 +80,11 @@ impl Live {
     }
 }
 
+/// By what the tools of a server are kept over a restart: another URL is another server, whatever its name.
+pub fn catalogue_key(server: &Server) -> String {
+    format!("{} {}", server.name, server.url)
+}
+
 /// The tools that were seen, by server. Outlives configurations.
 #[derive(Debug, Default)]
 pub struct Catalogues(std::sync::Mutex<HashMap<String, Arc<ArcSwap<Catalogue>>>>);
@@ -106,8 +113,6 @@ pub struct Builder {
     pub limiter: Arc<Limiter>,
     /// What was seen.
     pub catalogues: Arc<Catalogues>,
-    /// The process's proxies and certificate authorities.
-    pub environment: Environment,
     /// What is counted for people.
     pub metrics: Arc<Metrics>,
     number: AtomicU64,
@@ -118,38 +123,22 @@ impl Builder {
     pub fn new(
         limiter: Arc<Limiter>,
         catalogues: Arc<Catalogues>,
-        environment: Environment,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { limiter, catalogues, environment, metrics, number: AtomicU64::new(0) }
+        Self { limiter, catalogues, metrics, number: AtomicU64::new(0) }
     }
 
-    /// Compiles the policies and prepares the connections. Reads files and takes its time: not for the serving thread.
-    /// Upstreams that would be as in `previous` are kept, with their open connections.
-    ///
-    /// # Errors
-    /// Everything in a server's configuration that cannot work, with the server's number.
-    pub fn build(&self, loaded: &Loaded, previous: Option<&Live>) -> Result<Live, Vec<(usize, BuildError)>> {
-        let mut routes = Vec::with_capacity(loaded.config.servers.len());
-        let mut errors = Vec::new();
-        for (number, server) in loaded.config.servers.iter().enumerate() {
-            match Upstream::new(server, &self.environment) {
-                Ok(upstream) => {
-                    let kept = previous.and_then(|live| live.of(&server.name)).map(|route| &route.upstream);
-                    let upstream = match kept {
-                        Some(kept) if kept.is_like(&upstream) => Arc::clone(kept),
-                        _ => Arc::new(upstream),
-                    };
-                    routes.push(Arc::new(self.route(loaded, server, upstream)));
-                }
-                Err(found) => errors.extend(found.into_iter().map(|error| (number, error))),
-            }
-        }
-        if !errors.is_empty() {
-            return Err(errors);
-        }
+    /// Compiles the policies; not for the serving thread. Upstreams that would be as in `previous` are kept, with their open
+    /// connections.
+    pub fn build(&self, loaded: &Loaded, previous: Option<&Live>) -> Live {
+        let routes = loaded.config.servers.iter().zip(&loaded.upstreams).map(|(server, upstream)| {
+            let kept = previous.and_then(|live| live.of(&server.name)).map(|route| &route.upstream);
+            let upstream = kept.filter(|kept| kept.is_like(upstream)).unwrap_or(upstream);
+            Arc::new(self.route(loaded, server, Arc::clone(upstream)))
+        });
+        let routes = routes.collect();
         let number = self.number.fetch_add(1, Ordering::Relaxed) + 1;
-        Ok(Live { number, config: loaded.config.clone(), routes })
+        Live { number, config: loaded.config.clone(), routes }
     }
 
     fn route(&self, loaded: &Loaded, server: &Server, upstream: Arc<Upstream>) -> Route {

@@ -49,14 +49,12 @@ use crate::mcp::gate::Gate;
 use crate::mcp::headers;
 use crate::mcp::method::List;
 use crate::mcp::rejection::{Cause, Rejection};
-use crate::mcp::session::{Open, SessionChange, Sessions};
+use crate::mcp::session::{Open, Sessions};
 use crate::metrics::Metrics;
+use crate::state::Keeper;
 
 /// The most sessions, and the most open requests, that are remembered: 16 bytes of key and a little more for each.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
-
-/// Takes note of a change of the sessions, to survive a restart. Must not block.
-pub type SessionLog = Box<dyn Fn(&SessionChange) + Send + Sync>;
 
 /// What a proxy works with.
 pub struct Parts {
@@ -74,10 +72,10 @@ pub struct Parts {
     pub clock: Clock,
     /// When to end.
     pub drain: Drain,
-    /// Where sessions are logged, to survive a restart.
-    pub session_log: SessionLog,
-    /// The sessions that were logged before.
-    pub sessions: Sessions,
+    /// What keeps counters, sessions and catalogues over a restart.
+    pub keeper: Keeper,
+    /// The sessions of an earlier run.
+    pub sessions: Arc<Mutex<Sessions>>,
 }
 
 /// Answers agents. Cheap to clone.
@@ -93,8 +91,8 @@ struct Shared {
     clock: Clock,
     drain: Drain,
     bodies: body::Bodies,
-    session_log: SessionLog,
-    sessions: Mutex<Sessions>,
+    keeper: Keeper,
+    sessions: Arc<Mutex<Sessions>>,
     /// Requests of servers that were relayed and wait for the agent's answer.
     asked: Mutex<Open<()>>,
     /// Requests for lists, whose results may come on another stream.
@@ -131,8 +129,8 @@ impl Proxy {
             clock: parts.clock,
             drain: parts.drain,
             bodies: body::Bodies::new(listener, body_timeout),
-            session_log: parts.session_log,
-            sessions: Mutex::new(parts.sessions),
+            keeper: parts.keeper,
+            sessions: parts.sessions,
             asked: Mutex::new(Open::new(REMEMBERED)),
             listing: Mutex::new(Open::new(REMEMBERED)),
         })))

@@ -99,6 +99,12 @@ impl Catalogue {
         listed
     }
 
+    /// Whether the other has the same definitions. Cheap where they are shared, as after [`Catalogue::with_listed`].
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same = |tool: &Arc<Tool>| other.tool(&tool.name).is_some_and(|known| Arc::ptr_eq(known, tool));
+        self.tools.len() == other.tools.len() && self.tools.values().all(same)
+    }
+
     /// The definitions as one JSON array, to be kept and read back with [`Catalogue::read`].
     pub fn write(&self) -> Vec<u8> {
         let mut tools: Vec<_> = self.tools.values().collect();

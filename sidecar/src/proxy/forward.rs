@@ -150,7 +150,7 @@ impl Shared {
             && is_session_id(minted)
         {
             for change in self.sessions().begin(&route.name, minted, &route.grant) {
-                (self.session_log)(&change);
+                self.keeper.session(change.write());
             }
         }
         if let (StatusCode::NOT_FOUND, Some(session)) = (head.status, session) {

@@ -16,7 +16,7 @@ use super::examine::{Decided, Kind, session};
 use super::take::Taken;
 use super::{Listing, Shared};
 use crate::audit::{Decision, Entry, Event, SessionTag};
-use crate::live::Route;
+use crate::live::{Route, catalogue_key};
 use crate::mcp::envelope::Envelope;
 use crate::mcp::version::Era;
 use crate::metrics::{InFlight, ServerMetrics, ToolMetrics};
@@ -147,7 +147,7 @@ impl Shared {
 
     /// Takes note of the tools that a list shows, and gives all that are known.
     pub(super) fn learn(
-        &self,
+        self: &Arc<Self>,
         route: &Arc<Route>,
         result: Value<'_>,
         envelope: &Envelope<'_>,
@@ -157,16 +157,25 @@ impl Shared {
         let extent = if listing.whole && last { Extent::Whole } else { Extent::Part };
         if result.raw().len() <= WORKER_BYTES {
             let learned = Arc::new(route.tools.load().with_listed(result, extent));
-            route.tools.store(Arc::clone(&learned));
+            self.keep(route, &learned);
             return learned;
         }
-        let (tools, bytes) = (Arc::clone(&route.tools), bytes::Bytes::copy_from_slice(result.raw()));
+        let bytes = bytes::Bytes::copy_from_slice(result.raw());
+        let (this, route) = (Arc::clone(self), Arc::clone(route));
+        let known = route.tools.load_full();
         tokio::task::spawn_blocking(move || {
             if let Ok(document) = Document::parse(bytes, Limits { depth: 128, tokens: 4 << 20 }) {
-                tools.store(Arc::new(tools.load().with_listed(document.root(), extent)));
+                this.keep(&route, &Arc::new(route.tools.load().with_listed(document.root(), extent)));
             }
         });
-        route.tools.load_full()
+        known
+    }
+
+    fn keep(&self, route: &Route, learned: &Arc<Catalogue>) {
+        let known = route.tools.swap(Arc::clone(learned));
+        if !known.is_same(learned) {
+            self.keeper.catalogue(&catalogue_key(&route.server), learned.write());
+        }
     }
 }
 

@@ -58,7 +58,7 @@ impl Shared {
     pub(super) fn forget_session(&self, route: &Route, session: &str) {
         let change = self.sessions().end(&route.name, session);
         if let Some(change) = change {
-            (self.session_log)(&change);
+            self.keeper.session(change.write());
         }
     }
 }

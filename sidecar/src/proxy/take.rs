@@ -88,7 +88,10 @@ impl Shared {
         let decided = match (acquired, &slot) {
             (Ok(_), Err(_)) => Err(Verdict::refusal(Reason::AuditUnavailable)),
             (Ok(mut held), Ok(_)) => match call.verdict.demands.reserve(&self.limiter, now, &mut held) {
-                Ok(()) => Ok(held),
+                Ok(()) => {
+                    self.keeper.counted();
+                    Ok(held)
+                }
                 Err(verdict) => Err(verdict),
             },
             (Err(verdict), _) => Err(verdict),
