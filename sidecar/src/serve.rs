@@ -83,3 +83,168 @@ pub struct Sidecar {
     keeper: Keeper,
     audit: Log,
 }
+
+impl Sidecar {
+    /// Starts a sidecar; it serves when this returns.
+    ///
+    /// # Errors
+    /// Why it cannot; nothing is left running then.
+    pub async fn start(options: Options) -> Result<Self, ServeError> {
+        let environment = Arc::new(Environment::from_process());
+        let loaded = read(&options.inputs, &environment).await?;
+        let config = &loaded.config;
+        let bounds = Bounds::of(&config.listener).map_err(ServeError::Listener)?;
+
+        let clock = Clock::system();
+        let cache = options.cache_dir.as_deref().map_or_else(|| Ok(Cache::none()), Cache::open)?;
+        let limiter = Arc::new(Limiter::new(Capacity::default()));
+        cache.restore_limits(&limiter, &clock);
+        let sessions = Arc::new(Mutex::new(earlier_sessions(&cache)));
+        let catalogues = Arc::new(earlier_catalogues(&cache, &loaded));
+
+        let metrics = Metrics::new(clock.clone()).map_err(|error| ServeError::System(error.to_string()))?;
+        let settings = Settings { on_full: config.audit.on_full, queue_bytes: config.audit.queue_bytes };
+        let audit = Log::open(Destination::parse(&config.audit.to), settings, clock.clone())?;
+        audit.note(&audit::Note::Started { version: env!("CARGO_PKG_VERSION") });
+        metrics.observe_audit(audit.clone());
+        let keeper = keep(&cache, &limiter, &sessions, &clock)?;
+
+        let agents = bind(&options.listen, "agents", "--listen").await?;
+        let probes = bind(&options.admin, "probes and metrics", "--admin").await?;
+        let people = bind(&options.inspect, "inspection", "--inspect").await?;
+        let addresses = [address(&agents), address(&probes), address(&people)];
+
+        let (trigger, drain) = drain();
+        let readiness = Readiness::new(clock.clone(), drain.clone());
+        let live = Arc::new(Current::default());
+        let builder = Arc::new(Builder::new(Arc::clone(&limiter), catalogues, Arc::clone(&metrics)));
+        let reloader = Reloader {
+            current: Arc::clone(&live),
+            builder,
+            inputs: options.inputs,
+            environment,
+            metrics: Arc::clone(&metrics),
+            audit: audit.clone(),
+        };
+        reloader.enforce(&loaded);
+        readiness.configured();
+
+        let inspector = Inspector { live: Arc::clone(&live), limiter: Arc::clone(&limiter), clock: clock.clone() };
+        metrics.observe_limits(Box::new({
+            let inspector = inspector.clone();
+            move || inspector.usage()
+        }));
+        let parts = proxy::Parts {
+            gate: Gate::new(&bound(&agents), &config.listener.allowed_hosts, &config.listener.allowed_origins),
+            live,
+            limiter,
+            audit: audit.clone(),
+            metrics: Arc::clone(&metrics),
+            clock,
+            drain: drain.clone(),
+            keeper: keeper.clone(),
+            sessions,
+        };
+        let proxy = Proxy::new(parts, &config.listener).map_err(ServeError::Listener)?;
+        let answer = move |request, _peer: Peer| proxy.clone().respond(request);
+        let serving = tokio::spawn(listener::serve(agents, bounds, Arc::clone(&metrics) as _, drain.clone(), answer));
+        let others = vec![
+            tokio::spawn(admin::serve(probes, readiness.clone(), metrics, drain.clone())),
+            tokio::spawn(inspect::serve(people, inspector, drain)),
+            tokio::spawn(reloader.follow(loaded.files)),
+        ];
+        readiness.serving();
+        let [agents, admin, inspect] = addresses;
+        Ok(Self { agents, admin, inspect, trigger, grace_period: options.grace_period, serving, others, keeper, audit })
+    }
+
+    /// Where agents connect.
+    pub fn agents(&self) -> SocketAddr {
+        self.agents
+    }
+
+    /// Where probes and metrics are.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Where the effective policy and the limits are.
+    pub fn inspect(&self) -> SocketAddr {
+        self.inspect
+    }
+
+    /// Ends: accepts no more, lets calls in flight finish within the grace period, and keeps what is to be kept.
+    pub async fn stop(mut self) {
+        self.trigger.advance(Phase::Draining);
+        if tokio::time::timeout(self.grace_period, &mut self.serving).await.is_err() {
+            tracing::warn!("the grace period is over: calls in flight are cut off");
+            self.trigger.advance(Phase::Ending);
+            let _ = (&mut self.serving).await;
+        }
+        for task in &self.others {
+            task.abort();
+        }
+        let (keeper, audit) = (self.keeper.clone(), self.audit.clone());
+        let closed = tokio::task::spawn_blocking(move || {
+            if !keeper.close(LAST_WRITES) {
+                tracing::warn!("not everything was written to the cache directory in time");
+            }
+            if let Err(bytes) = audit.close(LAST_WRITES) {
+                tracing::warn!(bytes, "the end of the audit log was not written in time");
+            }
+        });
+        let _ = closed.await;
+    }
+}
+
+/// How long the last writes to the cache directory, and to the audit log, may take.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
+async fn read(inputs: &Inputs, environment: &Arc<Environment>) -> Result<Loaded, ServeError> {
+    let (inputs, environment) = (inputs.clone(), Arc::clone(environment));
+    let read = tokio::task::spawn_blocking(move || load(&inputs, &environment)).await;
+    read.map_err(|error| ServeError::System(error.to_string()))?.map_err(ServeError::Configuration)
+}
+
+fn keep(
+    cache: &Cache,
+    limiter: &Arc<Limiter>,
+    sessions: &Arc<Mutex<Sessions>>,
+    clock: &Clock,
+) -> Result<Keeper, ServeError> {
+    let (limiter, sessions) = (Arc::clone(limiter), Arc::clone(sessions));
+    let sources = state::Sources {
+        limits: Box::new(move |now| limiter.snapshot(now)),
+        sessions: Box::new(move || {
+            let sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
+            sessions.snapshot().map(|change| change.write()).collect()
+        }),
+    };
+    Keeper::start(cache, sources, clock.clone()).map_err(|error| ServeError::System(error.to_string()))
+}
+
+fn earlier_sessions(cache: &Cache) -> Sessions {
+    let mut sessions = Sessions::new(proxy::REMEMBERED);
+    for change in cache.session_lines().iter().filter_map(|line| SessionChange::read(line)) {
+        sessions.apply(change);
+    }
+    sessions
+}
+
+fn earlier_catalogues(cache: &Cache, loaded: &Loaded) -> Catalogues {
+    let catalogues = Catalogues::default();
+    for server in &loaded.config.servers {
+        if let Some(bytes) = cache.catalogue(&catalogue_key(server)) {
+            catalogues.of(&server.name).store(Arc::new(Catalogue::read(&bytes)));
+        }
+    }
+    catalogues
+}
+
+fn bound(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+}
+
+fn address(listeners: &[TcpListener]) -> SocketAddr {
+    bound(listeners).first().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+}
