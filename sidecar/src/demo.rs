@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 
 use self::client::{Answer, Client};
 use self::screen::Screen;
+use crate::config;
 use crate::config::source::{Inputs, Origin};
 use crate::lifecycle::Signals;
 use crate::listener::Addresses;
@@ -90,19 +91,18 @@ async fn options(folder: &Folder, upstream: &str) -> Options {
     let audit = Some(folder.audit().display().to_string());
     Options {
         inputs: Inputs { origin, grant: Some("demo".into()), audit, audit_on_full: None },
-        listen: free(crate::config::AGENT_PORT).await,
-        admin: free(crate::config::ADMIN_PORT).await,
-        inspect: free(crate::config::INSPECT_PORT).await,
+        listen: free(config::AGENT_ADDRESSES[0]).await,
+        admin: free(config::ADMIN_ADDRESS).await,
+        inspect: free(config::INSPECT_ADDRESS).await,
         cache_dir: None,
         grace_period: Duration::from_secs(1),
     }
 }
 
-/// The port that users know, or any other if it is taken.
-async fn free(port: u16) -> Addresses {
-    let known = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let port = if TcpListener::bind(known).await.is_ok() { port } else { 0 };
-    Addresses::Given(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))])
+/// The address that users know, or another port if it is taken.
+async fn free(known: SocketAddr) -> Addresses {
+    let taken = TcpListener::bind(known).await.is_err();
+    Addresses::Given(vec![if taken { SocketAddr::new(known.ip(), 0) } else { known }])
 }
 
 async fn call(client: &Client) -> io::Result<Vec<Answer>> {

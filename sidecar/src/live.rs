@@ -7,6 +7,7 @@
 //! A call is decided under the [`Live`] that it finds and runs to its end under it. What outlives a configuration stands
 //! beside it: the limiter's counters, and the [`Catalogues`] of tools that were seen.
 
+pub mod inspector;
 pub mod reload;
 
 use std::collections::{HashMap, HashSet};

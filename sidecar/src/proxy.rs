@@ -54,7 +54,7 @@ use crate::metrics::Metrics;
 use crate::state::Keeper;
 
 /// The most sessions, and the most open requests, that are remembered: 16 bytes of key and a little more for each.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+pub const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 
 /// What a proxy works with.
 pub struct Parts {

@@ -12,15 +12,17 @@ use std::time::Duration;
 
 use reeve_policy::catalogue::Catalogue;
 use reeve_policy::limit::{Capacity, Limiter};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::audit::{self, Destination, Log, Settings};
 use crate::clock::Clock;
 use crate::config::source::{Inputs, Loaded, Rejected, load};
 use crate::lifecycle::{DrainTrigger, Phase, Readiness, drain};
-use crate::listener::{self, Addresses, BindError, Bounds, bind};
+use crate::listener::{self, Addresses, BindError, Bounds, Peer, bind};
+use crate::live::inspector::Inspector;
 use crate::live::reload::Reloader;
-use crate::live::{Builder, Catalogues, Current};
+use crate::live::{Builder, Catalogues, Current, catalogue_key};
 use crate::mcp::gate::Gate;
 use crate::mcp::session::{SessionChange, Sessions};
 use crate::metrics::Metrics;

@@ -7,7 +7,8 @@ use reeve_policy::load::Diagnostic;
 use super::{Builder, Current};
 use crate::audit::{self, Note};
 use crate::config::source::{Inputs, Loaded, Rejected, load};
-use crate::config::watch::{Files, Watcher};
+use crate::config::Files;
+use crate::config::watch::Watcher;
 use crate::metrics::Metrics;
 use crate::upstream::Environment;
 
