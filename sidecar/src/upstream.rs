@@ -11,6 +11,7 @@
 mod body;
 mod connect;
 mod credential;
+mod deadlines;
 mod environment;
 mod error;
 mod exchange;
@@ -30,16 +31,15 @@ pub use target::{Target, TargetError};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Uri, header};
-use reeve_policy::time::parse_duration;
 
-use crate::config::{Server, UpstreamLimits};
+use crate::config::Server;
 
 use connect::Connector;
 use credential::Credential;
+use deadlines::Deadlines;
 use error::Failure;
 use exchange::{Answer, Attempt, Lease};
 use pool::{Bounds, Pool, Wanted};
@@ -53,39 +53,6 @@ pub struct Upstream {
     pool: Arc<Pool>,
     credential: Option<Credential>,
     deadlines: Deadlines,
-}
-
-/// The durations of [`UpstreamLimits`].
-#[derive(Clone, Copy, Debug)]
-struct Deadlines {
-    connect: Duration,
-    response: Duration,
-    stream_idle: Option<Duration>,
-    pool_idle: Duration,
-    max_age: Duration,
-}
-
-impl Deadlines {
-    fn new(limits: &UpstreamLimits, errors: &mut Vec<BuildError>) -> Self {
-        let mut read = |pointer: &'static str, text: &str| match parse_duration(text) {
-            Ok(duration) if duration > Duration::ZERO => duration,
-            Ok(_) => {
-                errors.push(BuildError { pointer, message: format!("{text:?} is no time at all: write 1s or more") });
-                Duration::ZERO
-            }
-            Err(message) => {
-                errors.push(BuildError { pointer, message });
-                Duration::ZERO
-            }
-        };
-        Self {
-            connect: read("/limits/connectTimeout", &limits.connect_timeout),
-            response: read("/limits/responseTimeout", &limits.response_timeout),
-            stream_idle: limits.stream_idle_timeout.as_ref().map(|text| read("/limits/streamIdleTimeout", text)),
-            pool_idle: read("/limits/poolIdleTimeout", &limits.pool_idle_timeout),
-            max_age: read("/limits/maxConnectionAge", &limits.max_connection_age),
-        }
-    }
 }
 
 impl Upstream {
@@ -190,8 +157,8 @@ impl Upstream {
 
     async fn exchange(&self, mut request: Request<Bytes>, progress: &Progress) -> Result<Answer, Failure> {
         let headers = request.headers_mut();
-        // The body is whole, so its length is what it is; HTTP/2 names the host elsewhere.
-        for name in [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING] {
+        // The body is here and whole: its length is what it is, and nothing need be expected before it is sent.
+        for name in [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::EXPECT] {
             headers.remove(name);
         }
         if let Some(credential) = &self.credential {

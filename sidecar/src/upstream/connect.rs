@@ -90,7 +90,7 @@ impl Connector {
     }
 }
 
-/// An alert of the server means TLS; a connection that ends in the middle of the handshake need not.
+/// What a failed handshake means, with what to do about the likeliest cause.
 fn tls_failed(error: &io::Error) -> Failure {
     let chain = Chain(error);
     let hint = match chain.find::<rustls::Error>() {

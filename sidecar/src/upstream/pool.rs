@@ -81,14 +81,15 @@ impl Pool {
     }
 
     async fn open(self: &Arc<Self>, wanted: Wanted) -> Result<Lease, Failure> {
-        let one_suffices = self.connector.may_be_http2() && !self.kept().speaks_http1;
-        let _turn = if one_suffices { Some(self.opening.lock().await) } else { None };
-        if one_suffices
+        let turn = if self.may_be_http2() { Some(self.opening.lock().await) } else { None };
+        if turn.is_some()
             && wanted == Wanted::Any
             && let Some(lease) = self.take()
         {
             return Ok(lease);
         }
+        // Whoever had the turn before may have learned that there is no need for turns.
+        let _turn = turn.filter(|_| self.may_be_http2());
         let connection = self.connector.connect().await?;
         if connection.http2 {
             let connection = Http2::new(connection).await?;
@@ -100,6 +101,11 @@ impl Pool {
             let connection = Http1::new(connection).await?;
             Ok(Lease::Http1 { connection, pool: Arc::downgrade(self), reused: false })
         }
+    }
+
+    /// Whether the next connection may turn out to be HTTP/2, so that one suffices for all calls.
+    fn may_be_http2(&self) -> bool {
+        self.connector.may_be_http2() && !self.kept().speaks_http1
     }
 
     fn take(self: &Arc<Self>) -> Option<Lease> {

@@ -130,3 +130,48 @@ impl<S: AsyncWrite + AsFd + Unpin> AsyncWrite for Wired<S> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn written_bytes_are_counted() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut wired = Wired::new(ours);
+        let wire = wired.wire();
+        wire.expect(Expect::Quiet);
+        wired.write_all(b"four").await.unwrap();
+        assert_eq!(wire.written(), 4);
+        theirs.read_exact(&mut [0; 4]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nothing_is_ever_written_to_what_was_found_closed() {
+        for expect in [Expect::Open, Expect::Quiet] {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            let mut wired = Wired::new(ours);
+            drop(theirs);
+            wired.wire().expect(expect);
+            for _ in 0..2 {
+                assert_eq!(wired.write_all(b"call").await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+            }
+            assert_eq!(wired.wire().written(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_on_which_something_waits_to_be_read_is_open_but_not_quiet() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        theirs.write_all(b"farewell").await.unwrap();
+        let mut wired = Wired::new(ours);
+        wired.wire().expect(Expect::Open);
+        wired.write_all(b"call").await.unwrap();
+        wired.wire().expect(Expect::Quiet);
+        assert!(wired.write_all(b"call").await.is_err());
+        assert_eq!(wired.wire().written(), 4);
+    }
+}
