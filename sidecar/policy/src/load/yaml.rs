@@ -123,7 +123,7 @@ impl Builder {
         if matches!(data, Data::Null) {
             return Err(self.finding(mark, "a key is empty or null: write its name".into()));
         }
-        if text == "<<" {
+        if text == scalar::MERGE && unquoted.is_some() {
             return Err(self.finding(mark, "merge keys (<<) are not read: write the fields out".into()));
         }
         let mut repeated = false;

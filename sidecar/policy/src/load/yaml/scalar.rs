@@ -4,6 +4,9 @@ use serde_json::Number;
 
 use crate::load::node::{Data, Unquoted};
 
+/// The key by which YAML 1.1 merges another object into this one.
+pub(super) const MERGE: &str = "<<";
+
 /// The words that YAML 1.1 takes for booleans and YAML 1.2 does not, in lower case.
 const BOOLEANS_1_1: [&str; 6] = ["y", "yes", "n", "no", "on", "off"];
 
@@ -77,6 +80,9 @@ fn more_than_text_in_1_1(text: &str) -> Option<&'static str> {
     if BOOLEANS_1_1.contains(&lower.as_str()) {
         return Some("a boolean");
     }
+    if text == MERGE {
+        return Some("a merge");
+    }
     if !lower.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
         return None;
     }
@@ -139,9 +145,10 @@ mod tests {
 
     #[test]
     fn what_yaml_1_1_takes_for_more_than_text_is_marked() {
-        for text in
-            ["y", "N", "yes", "On", "OFF", "010", "-07", "1_000", "0b11", "0o17", "1:30", "-_3", "2e6_", ".inf", "-.Inf", ".NaN"]
-        {
+        for text in [
+            "y", "N", "yes", "On", "OFF", "010", "-07", "1_000", "0b11", "0o17", "1:30", "-_3", "2e6_", "<<", ".inf",
+            "-.Inf", ".NaN",
+        ] {
             let (data, unquoted) = resolve(text);
             assert!(matches!(data, Data::String(_)), "{text}");
             assert!(unquoted.is_some_and(|unquoted| unquoted.yaml_1_1.is_some()), "{text}");
