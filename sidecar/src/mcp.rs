@@ -1,8 +1,8 @@
 //! The rules of the wire, as pure functions and tables: no sockets, no clocks, nothing awaited.
 //!
 //! ```text
-//! request:  gate ─► headers::check_post ─► json ─► Envelope ─► era::agree ─► headers::verify ─► method::handling
-//!             └──────────────┴────────── Rejection ──┴────────────┴───────────────┘
+//! request:  gate ─► headers::check, check_body ─► json ─► Envelope ─► era::agree ─► headers::verify ─► method::handling
+//!             └──────────────┴────────────────── Rejection ──┴────────────┴───────────────┘
 //! answer:   sse::Scanner ─► json ─► Envelope ─► method::handling · lists::filter ─► relayed, spliced or replaced
 //! refusal:  answer (policy) · Rejection (the request itself) · answer::failure (server or network)
 //! ```

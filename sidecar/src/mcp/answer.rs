@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use reeve_policy::compile::pointer;
 use reeve_policy::decide::Verdict;
 use reeve_policy::reason::Outcome;
 use serde::Serialize;
@@ -22,25 +23,24 @@ pub struct Refusal<'a> {
     pub verdict: &'a Verdict,
     /// What the model reads: what was refused, by which rule, and what would pass.
     pub text: &'a str,
-    /// The earliest time from now at which the same request can pass, if there is one.
-    pub retry_after: Option<Duration>,
 }
 
 impl Refusal<'_> {
     /// The value of an HTTP `Retry-After` header: whole seconds, rounded up.
     pub fn retry_after_seconds(&self) -> Option<u64> {
-        self.retry_after.map(|after| after.as_secs() + u64::from(after.subsec_nanos() > 0))
+        self.verdict.retry_after.map(|after| after.as_secs() + u64::from(after.subsec_nanos() > 0))
     }
 
     fn decision(&self) -> Decision<'_> {
         let pointer = self.verdict.pointer.as_deref();
+        let parts = pointer.map(pointer::split);
         Decision {
             decision: self.verdict.outcome().as_str(),
             reason: self.verdict.reason.as_str(),
-            policy: pointer.map(|pointer| pointer.split_once('#').map_or(pointer, |(policy, _)| policy)),
-            rule: pointer.filter(|pointer| pointer.contains('#')),
+            policy: parts.map(|parts| parts.policy),
+            rule: pointer.filter(|_| parts.is_some_and(|parts| parts.rule.is_some())),
             message: self.verdict.message.as_deref(),
-            retry_after_ms: self.retry_after.map(milliseconds),
+            retry_after_ms: self.verdict.retry_after.map(milliseconds),
         }
     }
 }

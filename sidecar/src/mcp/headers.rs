@@ -140,7 +140,8 @@ fn verify_routing(headers: &HeaderMap, envelope: &Envelope<'_>) -> Result<(), Re
         None => return Err(missing(&METHOD)),
     }
     let Some((member, presence)) = named(method) else {
-        return Ok(());
+        let unnamed = !headers.contains_key(NAME);
+        return if unnamed { Ok(()) } else { Err(mismatch(&NAME, "what the method names, which is nothing,")) };
     };
     let (body, source) = match member {
         Member::Name => (envelope.params.name()?, "`params.name`"),

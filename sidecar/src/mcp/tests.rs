@@ -43,11 +43,14 @@ fn read(lines: &[(&str, &str)], body: &[u8]) -> Result<String, Rejection> {
     }
 }
 
-const JSON: (&str, &str) = ("content-type", "application/json");
-const LEGACY: (&str, &str) = ("mcp-protocol-version", "2025-11-25");
-const MODERN: (&str, &str) = ("mcp-protocol-version", "2026-07-28");
-const CALL: (&str, &str) = ("mcp-method", "tools/call");
-const NAME: (&str, &str) = ("mcp-name", "echo");
+/// A header line.
+type Line = (&'static str, &'static str);
+
+const JSON: Line = ("content-type", "application/json");
+const LEGACY: Line = ("mcp-protocol-version", "2025-11-25");
+const MODERN: Line = ("mcp-protocol-version", "2026-07-28");
+const CALL: Line = ("mcp-method", "tools/call");
+const NAME: Line = ("mcp-name", "echo");
 
 const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#;
 
@@ -72,7 +75,7 @@ fn each_known_way_around_in_a_legacy_body_is_refused() {
         ("batch", br#"[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"rm"}}]"#, Cause::Batch),
         ("batch behind white space", b" \t\r\n[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]", Cause::Batch),
         ("byte order mark", b"\xef\xbb\xbf{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}", Cause::ByteOrderMark),
-        ("UTF-16", b"{\0\"\0j\0\"\0:\0001\0}\0", Cause::Malformed),
+        ("UTF-16", b"{\x00\"\x00j\x00\"\x00:\x001\x00}\x00", Cause::Malformed),
         ("invalid UTF-8", b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"\xff\"}}", Cause::InvalidUtf8),
         ("overlong UTF-8", b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools\xc0\xafcall\"}", Cause::InvalidUtf8),
         ("lone surrogate", br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"\ud800"}}"#, Cause::Surrogate),
@@ -100,7 +103,7 @@ fn each_known_way_around_in_headers_is_refused() {
     let legacy = call(r#""name":"echo""#);
     let modern = call(&format!(r#""name":"echo",{META}"#));
     let type_is = |value| ("content-type", value);
-    let rows: &[(&str, &[(&str, &str)], &str, Cause)] = &[
+    let rows: &[(&str, &[Line], &str, Cause)] = &[
         ("era mixed: legacy header, modern body", &[JSON, LEGACY, CALL, NAME], &modern, Cause::EraMismatch),
         ("era mixed: modern header, legacy body", &[JSON, MODERN, CALL, NAME], &legacy, Cause::InvalidParams),
         ("era mixed: no header, modern body", &[JSON, CALL, NAME], &modern, Cause::MissingHeader),

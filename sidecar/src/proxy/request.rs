@@ -63,7 +63,7 @@ impl Shared {
                 Err(refused) => {
                     let (call, verdict) = *refused;
                     let text = verdict.sentence(&route.name, call.target());
-                    let refusal = Refusal { text: &text, retry_after: verdict.retry_after, verdict: &verdict };
+                    let refusal = Refusal { text: &text, verdict: &verdict };
                     return Ok(reply::refused(id.as_deref().unwrap_or(b"null"), era, call.kind, &refusal));
                 }
             },
@@ -123,7 +123,7 @@ impl Shared {
             Message::Request { id, .. } => (Kind::Resource, id.raw()),
             _ => return Err(envelope.reject(Cause::NotConfigured, Reason::NoConfiguration.meaning())),
         };
-        let refusal = Refusal { verdict: &verdict, text: Reason::NoConfiguration.meaning(), retry_after: None };
+        let refusal = Refusal { verdict: &verdict, text: Reason::NoConfiguration.meaning() };
         Ok(reply::refused(id, era, kind, &refusal))
     }
 }

@@ -1,6 +1,7 @@
 //! What is a message, what is none, and what is refused for looking like another one.
 
 use bytes::Bytes;
+use proptest::prelude::*;
 use reeve_policy::json::Limits;
 
 use super::*;
@@ -193,4 +194,47 @@ fn a_response_gives_its_result() {
     let envelope = Envelope::read(&document, Sender::Server).unwrap();
     assert_eq!(envelope.result().unwrap().raw(), br#"{"tools":[]}"#);
     assert_eq!((envelope.method(), envelope.id().unwrap().as_number()), (None, Some(1)));
+}
+
+/// The member that a reader takes for `key` who ignores case, characters beyond ASCII that fold to it and all from a NUL on,
+/// and of several the last: the most careless reader there is.
+fn careless<'d>(object: Value<'d>, key: &str) -> Option<Value<'d>> {
+    let fold = |text: &str| text.split('\0').next().unwrap_or_default().to_lowercase().to_uppercase().to_lowercase();
+    object.members().filter(|(other, _)| fold(other) == fold(key)).map(|(_, value)| value).last()
+}
+
+/// Objects whose keys are those of the protocol, near misses of them, and others.
+fn object(keys: &'static [&'static str], values: &'static [&'static str]) -> impl Strategy<Value = String> {
+    let member = (prop::sample::select(keys), prop::sample::select(values));
+    prop::collection::vec(member, 1..6).prop_map(|members| {
+        let members: Vec<_> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+        format!("{{{}}}", members.join(","))
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_read_is_what_the_most_careless_reader_reads(
+        params in object(
+            &["name", "Name", "name\\u0000", "\\u006eame", "uri", "ur\u{131}", "taskId", "tas\u{212a}Id", "x"],
+            &["\"a\"", "\"b\"", "7"],
+        ),
+        extra in object(
+            &["method", "Method", "\\u006dethod", "id", "ID", "param\u{17f}", "x", "result", "error"],
+            &["\"ping\"", "\"tools/call\"", "1"],
+        ),
+    ) {
+        let extra = extra.trim_matches(['{', '}']);
+        let text = format!(r#"{{"jsonrpc":"2.0","params":{params},{extra}}}"#);
+        let document = Document::parse(Bytes::from(text), Limits::default());
+        prop_assume!(document.is_ok());
+        let document = document.unwrap();
+        let Ok(envelope) = Envelope::read(&document, Sender::Agent) else { return Ok(()) };
+        let root = document.root();
+        let seen = careless(root, "method").and_then(Value::as_str);
+        prop_assert_eq!(envelope.method().map(ToOwned::to_owned), seen.map(Cow::into_owned));
+        let params = careless(root, "params").unwrap();
+        prop_assert_eq!(envelope.params.name().ok(), careless(params, "name").and_then(Value::as_str));
+        prop_assert_eq!(envelope.params.task_id().ok(), careless(params, "taskId").and_then(Value::as_str));
+    }
 }

@@ -145,6 +145,14 @@ fn each_method_that_names_something_repeats_it() {
 }
 
 #[test]
+fn a_method_that_names_nothing_has_no_name_header() {
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"name":"x"}}"#;
+    assert_eq!(verified(&[("mcp-method", "tools/list")], body, Era::Modern), None);
+    let named = verified(&[("mcp-method", "tools/list"), ("mcp-name", "x")], body, Era::Modern);
+    assert_eq!(named, Some(Cause::HeaderMismatch));
+}
+
+#[test]
 fn a_notification_needs_no_method_header_but_may_not_contradict_it() {
     let body = r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#;
     assert_eq!(verified(&[], body, Era::Modern), None);
