@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
 use reeve_crds::v1alpha1::Mode;
+use reeve_policy::compile::pointer::{Parts, split};
 use reeve_policy::reason::Reason;
 
 use super::Metrics;
@@ -146,9 +147,10 @@ impl ToolMetrics {
         if let Some(counter) = decisions.get(&key) {
             return counter.clone();
         }
-        let (policy, rule) = split(key.pointer.as_deref().unwrap_or_default());
+        // The part of a rule is left out: one rule is one series.
+        let Parts { policy, rule, .. } = split(key.pointer.as_deref().unwrap_or_default());
         if self.call_series.fetch_add(1, Ordering::Relaxed) < CALL_SERIES {
-            let counter = self.child(&self.tool, &key, policy, rule);
+            let counter = self.child(&self.tool, &key, policy, rule.unwrap_or_default());
             decisions.insert(key, counter.clone());
             counter
         } else {
@@ -166,12 +168,6 @@ impl ToolMetrics {
         let (decision, reason) = (key.reason.outcome().as_str(), key.reason.as_str());
         self.calls.with_label_values(&[&*self.server, tool, decision, reason, policy, rule, mode])
     }
-}
-
-/// Policy and rule of a rule pointer, `namespace/policy#rule/part`. The part is left out: one rule is one series.
-fn split(pointer: &str) -> (&str, &str) {
-    let (policy, rest) = pointer.split_once('#').unwrap_or((pointer, ""));
-    (policy, rest.split_once('/').map_or(rest, |(rule, _)| rule))
 }
 
 /// A call in flight.
