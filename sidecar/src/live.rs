@@ -121,11 +121,7 @@ pub struct Builder {
 
 impl Builder {
     /// A builder that has built nothing.
-    pub fn new(
-        limiter: Arc<Limiter>,
-        catalogues: Arc<Catalogues>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    pub fn new(limiter: Arc<Limiter>, catalogues: Arc<Catalogues>, metrics: Arc<Metrics>) -> Self {
         Self { limiter, catalogues, metrics, number: AtomicU64::new(0) }
     }
 

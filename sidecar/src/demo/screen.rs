@@ -35,8 +35,11 @@ impl Screen {
     pub(super) fn tools(&mut self, before: &[String], after: &[String]) {
         let width = before.iter().map(String::len).max().unwrap_or_default();
         for tool in before {
-            let (colour, word) =
-                if after.contains(tool) { (Colour::Green, "listed") } else { (Colour::Red, "hidden: no rule permits it") };
+            let (colour, word) = if after.contains(tool) {
+                (Colour::Green, "listed")
+            } else {
+                (Colour::Red, "hidden: no rule permits it")
+            };
             println!("  {tool:width$}  {}", self.paint(colour, word));
         }
     }
@@ -78,7 +81,9 @@ impl Screen {
             );
         }
         println!("  The policy; an edit is in force at once: {}", policy.display());
-        println!("  Metrics: http://{admin}/metrics   limits: http://{inspect}/limits   policy: http://{inspect}/policy");
+        println!(
+            "  Metrics: http://{admin}/metrics   limits: http://{inspect}/limits   policy: http://{inspect}/policy"
+        );
         println!("  {}", self.paint(Colour::Dim, "Ctrl-C ends it."));
     }
 

@@ -6,8 +6,8 @@ use reeve_policy::load::Diagnostic;
 
 use super::{Builder, Current};
 use crate::audit::{self, Note};
-use crate::config::source::{Inputs, Loaded, Rejected, load};
 use crate::config::Files;
+use crate::config::source::{Inputs, Loaded, Rejected, load};
 use crate::config::watch::Watcher;
 use crate::metrics::Metrics;
 use crate::upstream::Environment;
@@ -54,7 +54,9 @@ impl Reloader {
             let work = Arc::clone(&this);
             match tokio::task::spawn_blocking(move || work.reload()).await {
                 Ok(files) => watcher.watch(files),
-                Err(error) => tracing::error!(%error, "reading the configuration failed; the last good one stays in force"),
+                Err(error) => {
+                    tracing::error!(%error, "reading the configuration failed; the last good one stays in force")
+                }
             }
         }
     }
