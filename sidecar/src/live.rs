@@ -91,12 +91,12 @@ pub fn catalogue_key(server: &Server) -> String {
 pub struct Catalogues(std::sync::Mutex<HashMap<String, Arc<ArcSwap<Catalogue>>>>);
 
 impl Catalogues {
-    /// The catalogue of a server, empty if nothing was seen of it.
+    /// The catalogue of the server with this [`catalogue_key`], empty if nothing was seen of it.
     pub fn of(&self, server: &str) -> Arc<ArcSwap<Catalogue>> {
         Arc::clone(self.lock().entry(server.to_owned()).or_default())
     }
 
-    /// Every catalogue, by server.
+    /// Every catalogue, by [`catalogue_key`].
     pub fn all(&self) -> Vec<(String, Arc<Catalogue>)> {
         self.lock().iter().map(|(server, tools)| (server.clone(), tools.load_full())).collect()
     }
@@ -156,7 +156,7 @@ impl Builder {
             named_tools: ruleset.named_tools().cloned().collect(),
             ruleset,
             upstream,
-            tools: self.catalogues.of(&server.name),
+            tools: self.catalogues.of(&catalogue_key(server)),
             metrics: self.metrics.server(&server.name),
             server: server.clone(),
         }

@@ -1,0 +1,86 @@
+//! `docs/` says what the code does: generated tables are compared with the code, examples are loaded.
+//!
+//! `REEVE_WRITE_DOCS=1 cargo test -p reeve-sidecar --test docs` writes the tables anew.
+
+#[path = "docs/tables.rs"]
+mod tables;
+
+use std::path::{Path, PathBuf};
+
+use reeve_policy::compile::{Severity, check};
+use reeve_policy::load;
+use reeve_sidecar::config::SidecarConfig;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn pages() -> Vec<(PathBuf, String)> {
+    let folder = root().join("docs").read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let pages = folder.chain([root().join("README.md")]).filter(|path| path.extension().is_some_and(|end| end == "md"));
+    pages.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+/// The page with each `<!-- generated: NAME -->` … `<!-- end -->` filled from the code.
+fn generated(page: &str) -> String {
+    let mut whole = String::new();
+    let mut rest = page;
+    while let Some((before, after)) = rest.split_once("<!-- generated: ") {
+        let (name, after) = after.split_once(" -->").expect("a generated part names its table");
+        let (_, after) = after.split_once("<!-- end -->").expect("a generated part has an end");
+        let table = tables::table(name).unwrap_or_else(|| panic!("no table is called {name}"));
+        whole += &format!("{before}<!-- generated: {name} -->\n{}\n<!-- end -->", table.trim_end());
+        rest = after;
+    }
+    whole + rest
+}
+
+#[test]
+fn every_table_in_the_documentation_is_what_the_code_says() {
+    let mut tables = 0;
+    for (path, page) in pages() {
+        let fresh = generated(&page);
+        tables += page.matches("<!-- generated: ").count();
+        if std::env::var_os("REEVE_WRITE_DOCS").is_some() {
+            std::fs::write(&path, fresh).unwrap();
+        } else {
+            assert_eq!(page, fresh, "{} is stale: REEVE_WRITE_DOCS=1 cargo test -p reeve-sidecar --test docs", path.display());
+        }
+    }
+    assert!(tables >= tables::NAMES.len(), "every table is shown somewhere");
+}
+
+#[test]
+fn every_policy_and_configuration_in_the_documentation_loads() {
+    let mut loaded = 0;
+    for (path, page) in pages() {
+        for block in page.split("```yaml\n").skip(1) {
+            let text = block.split("```").next().unwrap_or_default();
+            let place = format!("{}: {}", path.display(), text.lines().next().unwrap_or_default());
+            if text.contains("kind: ") {
+                let policies = load::policies("example.yaml", text.as_bytes()).unwrap_or_else(|found| panic!("{place}: {found:?}"));
+                for policy in policies {
+                    let problems = check(&policy.value, None);
+                    assert!(problems.iter().all(|problem| problem.severity != Severity::Error), "{place}: {problems:?}");
+                    loaded += 1;
+                }
+            } else {
+                load::document::<SidecarConfig>("config.yaml", text.as_bytes()).unwrap_or_else(|found| panic!("{place}: {found:?}"));
+                loaded += 1;
+            }
+        }
+    }
+    assert!(loaded > 5, "the documentation has examples: {loaded}");
+}
+
+#[test]
+fn every_link_in_the_documentation_leads_to_a_file() {
+    for (path, page) in pages() {
+        for link in page.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap_or_default();
+            if !target.is_empty() && !target.contains("://") {
+                assert!(path.parent().unwrap().join(target).exists(), "{} links to {target}", path.display());
+            }
+        }
+    }
+}
