@@ -94,3 +94,77 @@ policy.yaml:17:14: /spec/rules/2/message: message must be text, and \"on\" witho
 "
     );
 }
+
+#[test]
+fn the_schema_for_editors_accepts_what_loads_and_is_closed() {
+    let schema = schema();
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let imaging = load("imaging.yaml", IMAGING);
+    let mut manifest = serde_json::to_value(&imaging[0].value).unwrap();
+    assert!(validator.is_valid(&manifest));
+    manifest["status"] = serde_json::json!({"observedGeneration": 3});
+    manifest["metadata"]["labels"] = serde_json::json!({"team": "clinic"});
+    assert!(validator.is_valid(&manifest));
+    for (pointer, field) in
+        [("", "sepc"), ("/spec", "rule"), ("/spec/rules/0", "tool"), ("/spec/rules/0/limits/0", "per")]
+    {
+        let mut wrong = manifest.clone();
+        wrong.pointer_mut(pointer).unwrap()[field] = serde_json::json!([]);
+        assert!(!validator.is_valid(&wrong), "{pointer}/{field}");
+    }
+}
+
+#[test]
+fn every_field_of_the_schema_for_editors_is_described() {
+    fn undescribed(schema: &serde_json::Value, at: &str, found: &mut Vec<String>) {
+        for (name, field) in schema.get("properties").and_then(serde_json::Value::as_object).into_iter().flatten() {
+            if field.get("description").is_none() && field.get("const").is_none() {
+                found.push(format!("{at}.{name}"));
+            }
+        }
+    }
+    let schema = schema();
+    let mut found = Vec::new();
+    for (name, definition) in schema["$defs"].as_object().unwrap() {
+        undescribed(definition, name, &mut found);
+    }
+    for kind in schema["oneOf"].as_array().unwrap() {
+        undescribed(kind, "Policy", &mut found);
+    }
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn the_check_of_a_file_tells_structure_and_meaning_together() {
+    let text = "\
+apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: a}
+spec:
+  serverRefs: [{name: x}]
+  rules:
+  - {name: one, tols: [x], action: Deny}
+  - {name: two, tools: [x], action: Allow, limits: [{counter: c, window: 0s, max: 1}]}
+  - {name: two, tools: [z], action: Allow}
+---
+version: '1'
+default: deny
+tools:
+  t: {limits: [{counter: c, window: 32d, max: 1}]}
+  u: {limit: 1}
+";
+    let found = check("p.yaml", text.as_bytes(), None);
+    let places: Vec<(usize, &str)> = found.iter().map(|found| (found.line, found.pointer.as_str())).collect();
+    assert_eq!(
+        places,
+        [
+            (7, "/spec/rules/0/tols"),
+            (8, "/spec/rules/1/limits/0/window"),
+            (9, "/spec/rules/2/name"),
+            (14, "/tools/t/limits/0/window"),
+            (15, "/tools/u/limit")
+        ],
+        "{}",
+        lines(&found)
+    );
+}
