@@ -40,7 +40,7 @@ mod variables;
 use std::sync::{Arc, LazyLock};
 use std::thread;
 
-use self::failure::Failure;
+use self::failure::{Failure, What};
 use self::functions::table::{self, Type};
 use self::rewrite::Rewritten;
 use crate::catalogue::Tool;
@@ -225,6 +225,15 @@ impl Expression {
     /// ([`crate::reason::Reason::CostInvalid`]).
     pub fn cost(&self, variables: &Variables<'_>) -> Result<Option<Units>, EvalError> {
         Ok(evaluate::evaluate(&self.rewritten, variables, |value| Ok(outcome::cost(value)))?)
+    }
+}
+
+impl EvalError {
+    /// Whether the arguments have a key beside the one that was read that some servers would read in its stead
+    /// ([`crate::reason::Reason::ArgumentsAmbiguous`]). Of keys that [`Expression::argument_paths`] names this is left to
+    /// the caller.
+    pub fn is_ambiguous_key(&self) -> bool {
+        self.what == What::AmbiguousKey.words()
     }
 }
 

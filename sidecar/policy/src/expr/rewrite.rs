@@ -20,7 +20,7 @@ use cel::common::types::{CelInt, CelList};
 use cel::common::value::Val;
 
 use self::paths::start;
-use super::functions::operators::{CONDITION, GET, HAS, RANGE, TICK};
+use super::functions::operators::{CONDITION, GET, HAS, LIST, RANGE, TICK};
 use super::functions::table::Type;
 use super::functions::url;
 use super::source::Positions;
@@ -110,7 +110,7 @@ impl Rewriter<'_> {
                 let operand = self.node(*select.operand)?;
                 member(operand, select.field, column)
             }
-            Expr::List(list) => self.list(list),
+            Expr::List(list) => self.list(list, column),
             Expr::Call(call) => self.call(call, column),
             Expr::Comprehension(comprehension) => self.comprehension(*comprehension),
             Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => {
@@ -141,7 +141,7 @@ impl Rewriter<'_> {
         }
     }
 
-    fn list(&mut self, list: ListExpr) -> Result<Typed, CompileError> {
+    fn list(&mut self, list: ListExpr, column: usize) -> Result<Typed, CompileError> {
         let is_constant = |element: &IdedExpr| matches!(element.expr, Expr::Literal(_));
         if list.elements.iter().all(is_constant) {
             let elements = list.elements.into_iter().filter_map(constant).collect::<Vec<_>>();
@@ -149,7 +149,8 @@ impl Rewriter<'_> {
         }
         let elements = list.elements.into_iter().map(|element| Ok(self.node(element)?.0));
         let elements = elements.collect::<Result<_, CompileError>>()?;
-        Ok((bare(Expr::List(ListExpr::new(elements))), Type::List))
+        let list = bare(Expr::List(ListExpr::new(elements)));
+        Ok((call(LIST, vec![list], column), Type::List))
     }
 
     /// Puts something behind a name, and gives the name.
@@ -167,10 +168,11 @@ impl Rewriter<'_> {
             return Err(CompileError { column, message });
         }
         loops.iter_range = if is_constant { range } else { call(RANGE, vec![range], column) };
+        let weight = LiteralValue::Int(CelInt::from(1 + nodes(&loops.loop_step) / 8));
+        let tick = call(TICK, vec![literal(weight)], column);
         self.elements.push(loops.iter_var.clone());
         let step = self.step(loops.loop_step)?;
         self.elements.pop();
-        let tick = call(TICK, Vec::new(), column);
         let gives = if let Expr::List(_) = loops.accu_init.expr {
             // `map` and `filter`: the evaluator knows this form, and appends in place.
             loops.loop_step = guarded(tick, step, loops.result.clone());
@@ -210,6 +212,18 @@ impl Rewriter<'_> {
         };
         Ok(bare(Expr::Call(step)))
     }
+}
+
+/// How many nodes a tree has. A turn of a loop pays for them, because not every node pays for itself.
+fn nodes(node: &IdedExpr) -> i64 {
+    let children = match &node.expr {
+        Expr::Select(select) => nodes(&select.operand),
+        Expr::List(list) => list.elements.iter().map(nodes).sum(),
+        Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).map(nodes).sum(),
+        Expr::Comprehension(inner) => nodes(&inner.iter_range) + nodes(&inner.loop_step),
+        _ => 0,
+    };
+    1 + children
 }
 
 /// A loop's step behind one more condition.

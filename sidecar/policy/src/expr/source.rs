@@ -51,19 +51,18 @@ fn explain(source: &str, errors: &ParseErrors) -> CompileError {
         return CompileError { column: 1, message: "the expression cannot be read".to_owned() };
     };
     let (line, column) = error.pos;
-    if line < 1 {
-        let message = format!("the expression has brackets nested more than {RECURSION} deep");
-        return CompileError { column: 1, message };
-    }
-    let lines_before = source.split_inclusive('\n').take(usize::try_from(line - 1).unwrap_or(0));
+    let lines_before = source.split_inclusive('\n').take(usize::try_from(line).unwrap_or(1).saturating_sub(1));
     let before: usize = lines_before.map(|line| line.chars().count()).sum();
-    CompileError { column: before + usize::try_from(column).unwrap_or(1), message: in_plain_words(&error.msg) }
+    CompileError { column: before + usize::try_from(column).unwrap_or(1).max(1), message: in_plain_words(&error.msg) }
 }
 
 /// What each of the parser's messages means.
 fn in_plain_words(message: &str) -> String {
     if let Some(word) = message.strip_prefix("reserved identifier: ") {
-        return format!("`{word}` is a reserved word: for a member of that name write ['{word}']");
+        return reserved(word);
+    }
+    if message.contains("Recursion limit") {
+        return format!("the expression has brackets nested more than {RECURSION} deep");
     }
     if message.starts_with("invalid string literal") {
         return "the string has an escape that means nothing: write a backslash as \\\\".to_owned();
@@ -80,6 +79,10 @@ fn in_plain_words(message: &str) -> String {
     fixed.to_owned()
 }
 
+fn reserved(word: &str) -> String {
+    format!("`{word}` is a reserved word: for a member of that name write ['{word}']")
+}
+
 /// The messages of the grammar, which quote the text that does not fit.
 fn of_a_token(message: &str) -> String {
     let quoted = |before: &str| {
@@ -90,7 +93,7 @@ fn of_a_token(message: &str) -> String {
     if let Some(text) = quoted("token recognition error at: '") {
         return match text.trim() {
             "=" => "`=` compares nothing: write ==".to_owned(),
-            "&" | "|" => format!("`{text}` means nothing: write {text}{text}"),
+            sign @ ("&" | "|") => format!("`{sign}` means nothing: write {sign}{sign}"),
             text if text.starts_with(['\'', '"']) || text.is_empty() => {
                 "the string is not closed, or has an escape that means nothing".to_owned()
             }
@@ -104,9 +107,11 @@ fn of_a_token(message: &str) -> String {
             at => format!("a `{missing}` is missing before `{at}`"),
         };
     }
-    match quoted(" input '").as_deref() {
-        Some("<EOF>") => "the expression ends too early".to_owned(),
-        Some(text) => format!("`{text}` does not fit here"),
-        None => "the expression cannot be read".to_owned(),
+    let text = quoted(" input '").unwrap_or_default();
+    match text.as_str() {
+        "" => "the expression cannot be read".to_owned(),
+        "<EOF>" => "the expression ends too early".to_owned(),
+        ".in" | ".null" | ".true" | ".false" => reserved(&text[1..]),
+        text => format!("`{text}` does not fit here"),
     }
 }

@@ -1,9 +1,18 @@
 //! The language as its users meet it.
 
+mod functions;
+mod generated;
+mod language;
+mod outcome;
+mod refused;
+
 use bytes::Bytes;
+use reeve_crds::v1alpha1::{RiskCategory, Severity};
 
 use super::*;
+use crate::catalogue::Risk;
 use crate::json::{Document, Limits};
+use crate::schema::SchemaError;
 
 /// 2026-01-01T00:00:00Z, a Thursday.
 const NOW: WallTime = WallTime(1_767_225_600_000_000_000);
@@ -12,31 +21,55 @@ fn document(json: &str) -> Document {
     Document::parse(Bytes::copy_from_slice(json.as_bytes()), Limits::default()).expect(json)
 }
 
-fn subject() -> Subject {
-    Subject {
+fn tool() -> Tool {
+    Tool {
+        name: "delete_bucket".into(),
+        definition: document(r#"{"name":"delete_bucket","annotations":{"destructiveHint":true}}"#),
+        schema: Err(SchemaError("unused".to_owned())),
+        risk: Risk {
+            categories: [RiskCategory::Write, RiskCategory::Destructive].into(),
+            severity: Severity::Critical,
+        },
+    }
+}
+
+/// Compiles an expression and hands it over with the variables of a call that has these arguments.
+fn with<T>(source: &str, purpose: Purpose, args: &str, read: impl FnOnce(&Expression, &Variables<'_>) -> T) -> T {
+    let expression = Expression::compile(source, purpose).unwrap_or_else(|error| panic!("{source}: {error}"));
+    let (document, tool) = (document(args), tool());
+    let subject = Subject {
         server: "aws".to_owned(),
         namespace: "clinic".to_owned(),
         service_account: "imaging".to_owned(),
         pod: "agent-0".to_owned(),
         labels: [("app".to_owned(), "imaging-agent".to_owned())].into(),
+    };
+    let variables = Variables {
+        args: Some(document.root()),
+        name: "delete_bucket",
+        tool: Some(&tool),
+        subject: &subject,
+        session: Some("s1"),
+        now: NOW,
+    };
+    read(&expression, &variables)
+}
+
+fn condition(source: &str, args: &str) -> Result<bool, EvalError> {
+    with(source, Purpose::Condition, args, Expression::condition)
+}
+
+/// Each expression must be true on these arguments.
+fn all_true(args: &str, sources: &[&str]) {
+    for source in sources {
+        assert_eq!(condition(source, args), Ok(true), "{source}");
     }
 }
 
-/// Compiles a condition and evaluates it on these arguments.
-fn condition(source: &str, args: &str) -> Result<bool, EvalError> {
-    let expression = Expression::compile(source, Purpose::Condition).expect(source);
-    let (document, subject) = (document(args), subject());
-    expression.condition(&Variables {
-        args: Some(document.root()),
-        name: "start_export",
-        tool: None,
-        subject: &subject,
-        session: None,
-        now: NOW,
-    })
-}
-
-#[test]
-fn a_condition_reads_the_arguments() {
-    assert_eq!(condition("args.uri.startsWith('s3://clinic/')", r#"{"uri":"s3://clinic/x"}"#), Ok(true));
+/// Each expression must fail on these arguments with these words at this column.
+fn all_fail(args: &str, cases: &[(&str, usize, &str)]) {
+    for (source, column, words) in cases {
+        let error = condition(source, args).expect_err(source);
+        assert_eq!((error.column, error.what), (*column, *words), "{source}");
+    }
 }

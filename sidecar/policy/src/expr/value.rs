@@ -18,6 +18,7 @@ use cel::common::types::{
 use cel::common::value::{CowVal, StaticVal, Val};
 
 use super::failure::{Failure, What};
+use super::functions::number;
 use super::meter::{LIST, Meter};
 use crate::json::{Kind, Number, Value};
 
@@ -84,11 +85,11 @@ pub(super) fn lift<'b, 'a>(value: Value<'a>, place: Place<'a>) -> Result<CowVal<
 
 /// A text that the evaluation made; shared by its clones.
 #[derive(Clone, Debug)]
-pub(super) struct Text(Arc<str>);
+pub(super) struct Text(Arc<String>);
 
-impl<T: Into<Arc<str>>> From<T> for Text {
-    fn from(text: T) -> Self {
-        Self(text.into())
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(Arc::new(text))
     }
 }
 
@@ -96,7 +97,7 @@ impl<T: Into<Arc<str>>> From<T> for Text {
 pub(super) fn as_text<'b>(value: &'b (dyn Val + '_)) -> Option<&'b str> {
     match value.downcast_ref::<CelString<'_>>() {
         Some(text) => Some(text.inner()),
-        None => value.downcast_ref::<Text>().map(|text| &*text.0),
+        None => value.downcast_ref::<Text>().map(|text| text.0.as_str()),
     }
 }
 
@@ -190,8 +191,7 @@ impl<'a> Container<'a> {
         let wrong = self.place.fail(What::WrongType);
         match self.source {
             Source::Array(array) => {
-                let index = index.downcast_ref::<CelInt>().ok_or(wrong)?;
-                let index = usize::try_from(*index.inner());
+                let index = usize::try_from(number::index(index).ok_or(wrong)?);
                 let element = element(array, index.unwrap_or(usize::MAX), self.place)?;
                 lift(element, self.place)
             }
@@ -210,12 +210,13 @@ impl<'a> Container<'a> {
     }
 }
 
-/// Refuses an argument beside which stands another that some servers would read in its stead.
+/// Fails for an argument beside which stands another that some servers would read in its stead. The caller must make that
+/// the end of the evaluation, so that nothing absorbs it.
 pub(super) fn refuse_twins(object: Value<'_>, key: &str, place: Place<'_>) -> Result<(), Failure> {
     if place.origin == Origin::Arguments {
         place.charge(object.len() / 16)?;
         if object.has_case_variant(key) {
-            return Err(place.meter.refuse(What::AmbiguousKey, place.column));
+            return Err(place.fail(What::AmbiguousKey));
         }
     }
     Ok(())

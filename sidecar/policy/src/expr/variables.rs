@@ -238,7 +238,8 @@ impl<'a> Held<'a> {
         match (self, &step.key) {
             (Self::Json(object), Key::Field(key)) if object.kind() == Kind::Object => {
                 if refuse_twin {
-                    refuse_twins(object, key, place)?;
+                    refuse_twins(object, key, place)
+                        .map_err(|failure| place.meter.refuse(failure.what, failure.column))?;
                 }
                 member(object, key, place)?.map(Self::Json).ok_or(missing)
             }

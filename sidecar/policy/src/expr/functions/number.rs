@@ -40,6 +40,15 @@ pub(in crate::expr) fn as_number(value: &(dyn Val + '_)) -> Option<Number> {
     }
 }
 
+/// The whole number that a value is, written with a fraction or not.
+pub(in crate::expr) fn index(value: &(dyn Val + '_)) -> Option<i64> {
+    match as_number(value)? {
+        Number::Int(int) => Some(int),
+        Number::Float(float) if float.fract() == 0.0 => truncate(float),
+        _ => None,
+    }
+}
+
 /// A length as a value.
 pub(in crate::expr) fn whole<'b, 'v>(length: usize) -> CowVal<'b, 'v> {
     CowVal::owned(CelInt::from(i64::try_from(length).unwrap_or(i64::MAX)))

@@ -11,7 +11,7 @@ use super::number::{self, Arithmetic};
 use super::time::{Span, Time};
 use super::{Answer, Call, run};
 use crate::expr::failure::{Failure, What};
-use crate::expr::meter::{LIST, TEXT};
+use crate::expr::meter::{self, TEXT};
 use crate::expr::value::{Text, as_text, boolean};
 
 /// Every operator: its name in a rewritten tree, how many operands it has, and what runs it.
@@ -32,21 +32,24 @@ pub(in crate::expr) const OPERATORS: &[(&str, usize, Implementation)] = &[
     ("in", 2, |arguments| run(&arguments, is_in)),
     (GET, 2, |arguments| run(&arguments, get)),
     (HAS, 2, |arguments| run(&arguments, has)),
-    (TICK, 0, |arguments| run(&arguments, tick)),
+    (TICK, 1, |arguments| run(&arguments, tick)),
     (CONDITION, 1, condition),
     (RANGE, 1, range),
+    (LIST, 1, list),
 ];
 
 /// Reads a member or element: `x.a`, `x['a']`, `x[0]`.
 pub(in crate::expr) const GET: &str = "get";
 /// Whether an object has a member.
 pub(in crate::expr) const HAS: &str = "has";
-/// Pays for one turn of a loop; true.
+/// Pays as many units as its operand says for one turn of a loop; true.
 pub(in crate::expr) const TICK: &str = "tick";
 /// Its operand, which must be true or false.
 pub(in crate::expr) const CONDITION: &str = "condition";
 /// Its operand, which must be something to range over.
 pub(in crate::expr) const RANGE: &str = "range";
+/// Its operand, a list just made, whose elements it pays for.
+pub(in crate::expr) const LIST: &str = "list";
 
 fn add<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
     let (left, right) = (call.value(0)?, call.value(1)?);
@@ -86,7 +89,7 @@ fn join<'b, 'v>(call: &Call<'_, 'b, 'v>, left: &str, right: &str) -> Answer<'b, 
 
 fn concatenate<'b, 'v>(call: &Call<'_, 'b, 'v>, left: &(dyn Val + 'v), right: &(dyn Val + 'v)) -> Answer<'b, 'v> {
     let length = length(left) + length(right);
-    if length > LIST {
+    if length > meter::LIST {
         return Err(call.fail(What::ListTooLong));
     }
     call.charge(length)?;
@@ -262,14 +265,24 @@ fn get<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
 
 /// The member or element of a value, with the column of the access.
 fn member<'b, 'v>(call: &Call<'_, 'b, 'v>, value: &(dyn Val + 'v), key: &(dyn Val + '_)) -> Answer<'b, 'v> {
+    if let Some(list) = value.downcast_ref::<CelList<'_>>() {
+        let index = number::index(key).ok_or(call.fail(What::WrongType))?;
+        let element = usize::try_from(index).ok().and_then(|index| list.inner().get(index));
+        let element = element.ok_or(call.fail(What::OutOfRange))?;
+        return Ok(CowVal::Owned(element.clone_as_boxed()));
+    }
     let indexer = value.as_indexer().ok_or(call.fail(What::WrongType))?;
     match indexer.get(key) {
         Ok(member) => Ok(CowVal::Owned(member.into_owned())),
-        Err(error) => Err(call.fail(Failure::from(&error).what)),
+        Err(error) => match Failure::from(&error).what {
+            What::AmbiguousKey => Err(call.meter.refuse(What::AmbiguousKey, call.column)),
+            what => Err(call.fail(what)),
+        },
     }
 }
 
-fn tick<'b, 'v>(_: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
+fn tick<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
+    call.charge(call.count(0)?.unwrap_or(1))?;
     Ok(boolean(true))
 }
 
@@ -288,9 +301,17 @@ fn range<'b, 'v>(mut arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, E
         if range.as_iterable().is_none() {
             return Err(call.fail(What::WrongType));
         }
-        if length(range) > LIST {
+        if length(range) > meter::LIST {
             return Err(call.meter.refuse(What::ListTooLong, call.column));
         }
+        Ok(boolean(true))
+    })?;
+    Ok(arguments.swap_remove(0))
+}
+
+fn list<'b, 'v>(mut arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    run(&arguments, |call| {
+        call.charge(length(call.value(0)?))?;
         Ok(boolean(true))
     })?;
     Ok(arguments.swap_remove(0))

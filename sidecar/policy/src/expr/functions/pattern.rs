@@ -1,34 +1,47 @@
 //! The regular expression of a `matches`, compiled when the policy is loaded.
 //!
 //! Patterns mean what they mean in Kubernetes (RE2): `\d`, `\s`, `\w` and `\b` are ASCII, and what Rust's syntax has beyond
-//! RE2's is refused. They run on a lazily built automaton alone, which reads each byte once. Engines that fall back to a
-//! slower algorithm on a text made to overflow the automaton would let one argument cost seconds; here that is too much
-//! work, and the evaluation is refused.
+//! RE2's is refused.
+//!
+//! A pattern becomes a whole automaton if that is small, as most are. Else its states are built while a text is read, and
+//! if a text would need too many, that is too much work and the evaluation is refused: an engine that then falls back to a
+//! slower algorithm would let one argument cost seconds.
 
 use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use cel::common::types::{Kind, Type};
 use cel::common::value::{StaticVal, Val};
-use regex_automata::hybrid::dfa::{Cache, Config, DFA};
+use regex_automata::Input;
+use regex_automata::dfa::{Automaton as _, StartKind, dense};
+use regex_automata::hybrid::dfa as hybrid;
 use regex_automata::nfa::thompson::{self, WhichCaptures};
-use regex_automata::{Input, MatchKind};
+use regex_syntax::ParserBuilder;
 use regex_syntax::ast::{self, AssertionKind, Ast, ClassPerlKind, ClassSetItem, Flag, FlagsItemKind, Span};
+use regex_syntax::hir::Hir;
+
+use super::Call;
+use crate::expr::failure::{Failure, What};
 
 /// The most bytes that a pattern may take compiled.
 const COMPILED: usize = 256 * 1024;
-/// The most bytes that the states seen so far may take, and with them the work of building states before giving up.
-const STATES: usize = 512 * 1024;
+/// The most bytes of a whole automaton, and of what making it takes.
+const WHOLE: usize = 256 * 1024;
+/// The most bytes that the states built for one text may take.
+const STATES: usize = 256 * 1024;
+/// The most characters of a text for which states are built: [`STATES`] has no room for more.
+const BUILDING: usize = 2_048;
 /// The deepest nesting of groups.
 const NESTING: u32 = 32;
 
 /// A compiled pattern, as a value of the evaluator.
 #[derive(Clone)]
-pub(in crate::expr) struct Pattern {
-    automaton: Arc<DFA>,
-    /// The states that earlier matches built, for the next one to go on with.
-    states: Arc<Mutex<Option<Cache>>>,
+pub(in crate::expr) struct Pattern(Arc<Automaton>);
+
+enum Automaton {
+    Whole(dense::DFA<Vec<u32>>),
+    Lazy(hybrid::DFA),
 }
 
 impl Pattern {
@@ -44,47 +57,52 @@ impl Pattern {
             .parse(pattern)
             .map_err(|error| invalid(error.kind().to_string()))?;
         let ascii = ast::visit(&tree, Ascii::new(pattern))?;
-        let hir =
-            regex_syntax::ParserBuilder::new().nest_limit(NESTING * 2).utf8(false).build().parse(&ascii).map_err(
+        let tree =
+            ParserBuilder::new().nest_limit(NESTING * 2).utf8(false).build().parse(&ascii).map_err(
                 |error| match error {
                     regex_syntax::Error::Parse(error) => invalid(error.kind().to_string()),
                     regex_syntax::Error::Translate(error) => invalid(error.kind().to_string()),
                     _ => invalid("it cannot be read".to_owned()),
                 },
             )?;
-        let too_large = "the pattern is too large: write it without large repetitions".to_owned();
-        let nfa = thompson::Compiler::new()
-            .configure(
-                thompson::Config::new().utf8(false).nfa_size_limit(Some(COMPILED)).which_captures(WhichCaptures::None),
-            )
-            .build_from_hir(&hir)
-            .map_err(|_| too_large.clone())?;
-        let automaton = DFA::builder()
-            .configure(
-                Config::new().match_kind(MatchKind::All).cache_capacity(STATES).minimum_cache_clear_count(Some(0)),
-            )
-            .build_from_nfa(nfa)
-            .map_err(|_| too_large)?;
-        Ok(Self { automaton: Arc::new(automaton), states: Arc::default() })
+        let too_large = "the pattern is too large: repeat less, or use size() for lengths";
+        let automaton = Automaton::build(&tree).ok_or_else(|| too_large.to_owned())?;
+        Ok(Self(Arc::new(automaton)))
     }
 
-    /// Whether the text has a part that matches; none if finding out would be too much work.
-    ///
-    /// The answer depends on the text alone: if the states kept from other texts leave no room, it begins afresh.
-    pub(super) fn is_match(&self, text: &str) -> Option<bool> {
-        let kept = self.keeper().take();
-        kept.and_then(|states| self.search(text, states)).or_else(|| self.search(text, self.automaton.create_cache()))
-    }
-
-    fn search(&self, text: &str, mut states: Cache) -> Option<bool> {
+    /// Whether the text has a part that matches.
+    pub(super) fn is_match(&self, text: &str, call: &Call<'_, '_, '_>) -> Result<bool, Failure> {
         let input = Input::new(text).earliest(true);
-        let found = self.automaton.try_search_fwd(&mut states, &input).ok()?;
-        *self.keeper() = Some(states);
-        Some(found.is_some())
+        let found = match &*self.0 {
+            Automaton::Whole(automaton) => automaton.try_search_fwd(&input),
+            Automaton::Lazy(automaton) => {
+                call.charge(64 + 4 * text.len().min(BUILDING))?;
+                call.charge_text(text.len())?;
+                automaton.try_search_fwd(&mut automaton.create_cache(), &input)
+            }
+        };
+        match found {
+            Ok(found) => Ok(found.is_some()),
+            Err(_) => Err(call.meter.refuse(What::TooMuchWork, call.column)),
+        }
     }
+}
 
-    fn keeper(&self) -> MutexGuard<'_, Option<Cache>> {
-        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+impl Automaton {
+    /// None if the pattern is too large.
+    fn build(tree: &Hir) -> Option<Self> {
+        let compact =
+            thompson::Config::new().utf8(false).nfa_size_limit(Some(COMPILED)).which_captures(WhichCaptures::None);
+        let nfa = thompson::Compiler::new().configure(compact).build_from_hir(tree).ok()?;
+        let small = dense::Config::new()
+            .start_kind(StartKind::Unanchored)
+            .dfa_size_limit(Some(WHOLE))
+            .determinize_size_limit(Some(WHOLE));
+        if let Ok(automaton) = dense::Builder::new().configure(small).build_from_nfa(&nfa) {
+            return Some(Self::Whole(automaton));
+        }
+        let bounded = hybrid::Config::new().cache_capacity(STATES).minimum_cache_clear_count(Some(0));
+        hybrid::DFA::builder().configure(bounded).build_from_nfa(nfa).ok().map(Self::Lazy)
     }
 }
 

@@ -29,10 +29,8 @@ pub(super) fn contains<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
 
 pub(super) fn matches<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
     let text = call.text(0)?;
-    match call.own::<Pattern>(1)?.is_match(text) {
-        Some(found) => Ok(boolean(found)),
-        None => Err(call.meter.refuse(What::TooMuchWork, call.column)),
-    }
+    let pattern = call.own::<Pattern>(1)?;
+    Ok(boolean(pattern.is_match(text, call)?))
 }
 
 pub(super) fn lower_ascii<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
@@ -44,13 +42,13 @@ pub(super) fn upper_ascii<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
 }
 
 pub(super) fn trim<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
-    made(call, call.text(0)?.trim())
+    made(call, call.text(0)?.trim().to_owned())
 }
 
 /// A text that the call made; pays for it.
-fn made<'b, 'v>(call: &Call<'_, 'b, 'v>, text: impl AsRef<str>) -> Answer<'b, 'v> {
-    call.charge_text(text.as_ref().len())?;
-    Ok(CowVal::owned(Text::from(text.as_ref())))
+fn made<'b, 'v>(call: &Call<'_, 'b, 'v>, text: String) -> Answer<'b, 'v> {
+    call.charge_text(text.len())?;
+    Ok(CowVal::owned(Text::from(text)))
 }
 
 /// `split`: at most `limit` pieces, the last of which is the rest.
@@ -66,7 +64,7 @@ pub(super) fn split<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
         let last = limit == Some(pieces.len() + 1);
         let (piece, after) = if last { (text, None) } else { cut(text, separator) };
         call.charge_text(piece.len())?;
-        pieces.push(Box::new(Text::from(piece)));
+        pieces.push(Box::new(Text::from(piece.to_owned())));
         rest = after;
     }
     Ok(CowVal::owned(CelList::from(pieces)))
@@ -120,13 +118,15 @@ pub(super) fn substring<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
         None => text.len(),
     };
     let part = text.get(start..end).ok_or(call.fail(What::OutOfRange))?;
-    made(call, part)
+    made(call, part.to_owned())
 }
 
 /// `replace`: the first `limit` occurrences, or all.
 pub(super) fn replace<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
     let (text, old, new) = (call.text(0)?, call.text(1)?, call.text(2)?);
     let limit = call.count(3)?.unwrap_or(usize::MAX);
+    // As many as there can be.
+    call.charge(limit.min(text.len() / old.len().max(1)) / 16)?;
     let found = text.matches(old).take(limit).count();
     let length = (text.len() - found * old.len()).saturating_add(found.saturating_mul(new.len()));
     if length > TEXT {

@@ -68,7 +68,7 @@ impl Destination {
             "fragment" => self.0.fragment().unwrap_or_default().into(),
             _ => return None,
         };
-        Some(CowVal::owned(Text::from(&*text)))
+        Some(CowVal::owned(Text::from(text.into_owned())))
     }
 }
 

@@ -125,7 +125,7 @@ impl Rewriter<'_> {
         }
         let mut rewritten = Vec::with_capacity(arguments.len());
         for (index, argument) in arguments.into_iter().enumerate() {
-            let column = self.positions.column(argument.id);
+            let column = self.column_of_start(&argument);
             let refuse = |message: String| CompileError { column, message };
             let literal = literal_text(&argument);
             let argument = match (name, index, literal) {
@@ -173,7 +173,7 @@ fn run_now(entry: &Entry, text: &str, column: usize) -> Result<Box<dyn Val>, Com
         Ok(value) => Ok(value.into_owned()),
         Err(error) => {
             let what = Failure::from(&error).what.words();
-            let message = format!("`{text}` is {what}. {}", entry.function.doc);
+            let message = format!("{} cannot read `{text}`: it is {what}", entry.function.name);
             Err(CompileError { column, message })
         }
     }
