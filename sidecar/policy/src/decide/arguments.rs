@@ -126,7 +126,8 @@ impl Examined<'_> {
 /// The refusal of a call on which an expression could not be evaluated.
 pub(super) fn expression_error(located: &Located, error: &EvalError) -> Refusal {
     let message = format!("the expression `{}` cannot be evaluated on this call: {error}", located.expression.source());
-    Refusal::new(Reason::ExpressionError, &located.pointer, Some(message.into()))
+    let reason = if error.is_ambiguous_key() { Reason::ArgumentsAmbiguous } else { Reason::ExpressionError };
+    Refusal::new(reason, &located.pointer, Some(message.into()))
 }
 
 /// The first key of any of these paths that has a sibling which differs from it only in case.
