@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use reeve_policy::catalogue::Catalogue;
 use reeve_policy::limit::{Capacity, Limiter};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -108,7 +109,7 @@ impl Sidecar {
         let audit = Log::open(Destination::parse(&config.audit.to), settings, clock.clone())?;
         audit.note(&audit::Note::Started { version: env!("CARGO_PKG_VERSION") });
         metrics.observe_audit(audit.clone());
-        let keeper = keep(&cache, &limiter, &sessions, &catalogues, &clock)?;
+        let keeper = keep(&cache, &limiter, &sessions, &clock)?;
 
         let agents = bind(&options.listen, "agents", "--listen").await?;
         let probes = bind(&options.admin, "probes and metrics", "--admin").await?;
@@ -211,17 +212,15 @@ fn keep(
     cache: &Cache,
     limiter: &Arc<Limiter>,
     sessions: &Arc<Mutex<Sessions>>,
-    catalogues: &Arc<Catalogues>,
     clock: &Clock,
 ) -> Result<Keeper, ServeError> {
-    let (limiter, sessions, catalogues) = (Arc::clone(limiter), Arc::clone(sessions), Arc::clone(catalogues));
+    let (limiter, sessions) = (Arc::clone(limiter), Arc::clone(sessions));
     let sources = state::Sources {
         limits: Box::new(move |now| limiter.snapshot(now)),
         sessions: Box::new(move || {
             let sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
             sessions.snapshot().map(|change| change.write()).collect()
         }),
-        catalogues: Box::new(move || catalogues.all()),
     };
     Keeper::start(cache, sources, clock.clone()).map_err(|error| ServeError::System(error.to_string()))
 }
@@ -238,8 +237,8 @@ fn earlier_catalogues(cache: &Cache, loaded: &Loaded) -> Catalogues {
     let catalogues = Catalogues::default();
     for server in &loaded.config.servers {
         let key = catalogue_key(server);
-        if let Some(tools) = cache.catalogue(&key) {
-            catalogues.of(&key).store(Arc::new(tools));
+        if let Some(bytes) = cache.catalogue(&key) {
+            catalogues.of(&key).store(Arc::new(Catalogue::read(&bytes)));
         }
     }
     catalogues

@@ -89,7 +89,7 @@ impl Shared {
             (Ok(_), Err(_)) => Err(Verdict::refusal(Reason::AuditUnavailable)),
             (Ok(mut held), Ok(_)) => match call.verdict.demands.reserve(&self.limiter, now, &mut held) {
                 Ok(()) => {
-                    self.keeper.changed();
+                    self.keeper.counted();
                     Ok(held)
                 }
                 Err(verdict) => Err(verdict),
