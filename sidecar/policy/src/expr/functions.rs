@@ -5,6 +5,9 @@
 //! [`Meter`] that pays for it and the column at which it stands.
 
 pub(super) mod address;
+mod calendar;
+mod compare;
+mod members;
 pub(super) mod number;
 pub(super) mod operators;
 pub(super) mod pattern;

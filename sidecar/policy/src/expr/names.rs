@@ -5,7 +5,6 @@ use super::functions::table::{self, MACROS};
 /// Names from Kubernetes' CEL that exist here in another form.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("containsIP", "cidr.contains(ip)"),
-    ("existsOne", "list.exists_one(name, condition)"),
     ("getEscapedPath", "url(x).path"),
     ("getHost", "url(x).host"),
     ("getHostname", "url(x).host"),

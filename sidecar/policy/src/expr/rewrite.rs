@@ -10,23 +10,24 @@
 //! On the way every name is resolved, so that an unknown one is an error at load.
 
 mod calls;
+mod loops;
 mod paths;
 
 use std::collections::BTreeSet;
 
-use cel::common::ast::operators::{ADD, CONDITIONAL, LOGICAL_AND, LOGICAL_OR};
-use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, ListExpr, LiteralValue};
+use cel::common::ast::operators::CONDITIONAL;
+use cel::common::ast::{CallExpr, Expr, IdedExpr, ListExpr, LiteralValue};
 use cel::common::types::{CelInt, CelList};
 use cel::common::value::Val;
 
 use self::paths::start;
-use super::functions::operators::{CONDITION, GET, HAS, LIST, RANGE, TICK};
+use super::functions::operators::{CONDITION, GET, HAS, LIST};
 use super::functions::table::Type;
 use super::functions::url;
 use super::source::Positions;
 use super::value::Text;
 use super::variables::{Key, Read, Step, Want};
-use super::{CompileError, Path, gate, names};
+use super::{CompileError, Path, names};
 
 /// The name under which the meter is found.
 pub(super) const METER: &str = "@meter";
@@ -157,86 +158,6 @@ impl Rewriter<'_> {
     fn slot(&mut self, slot: Slot) -> IdedExpr {
         self.slots.push(slot);
         bare(Expr::Ident(format!("@{}", self.slots.len() - 1)))
-    }
-
-    fn comprehension(&mut self, mut loops: ComprehensionExpr) -> Result<Typed, CompileError> {
-        let column = self.column_of_start(&loops.iter_range);
-        let is_constant = gate::is_literal_list(&loops.iter_range);
-        let (range, over) = self.node(loops.iter_range)?;
-        if !matches!(over, Type::Any | Type::List | Type::Object) {
-            let message = format!("here stands {}: a loop needs a list or an object", over.describe());
-            return Err(CompileError { column, message });
-        }
-        loops.iter_range = if is_constant { range } else { call(RANGE, vec![range], column) };
-        let weight = LiteralValue::Int(CelInt::from(1 + nodes(&loops.loop_step) / 8));
-        let tick = call(TICK, vec![literal(weight)], column);
-        self.elements.push(loops.iter_var.clone());
-        let step = self.step(loops.loop_step)?;
-        self.elements.pop();
-        let gives = if let Expr::List(_) = loops.accu_init.expr {
-            // `map` and `filter`: the evaluator knows this form, and appends in place.
-            loops.loop_step = guarded(tick, step, loops.result.clone());
-            Type::List
-        } else {
-            loops.loop_step = step;
-            loops.loop_cond = either(tick, loops.loop_cond, literal(LiteralValue::Boolean(false.into())));
-            Type::Boolean
-        };
-        Ok((bare(Expr::Comprehension(Box::new(loops))), gives))
-    }
-
-    /// The step of a loop as the macros write it: `@result && p`, `@result || p`, `@result + [x]`, `@result + 1`, or one of the
-    /// latter two behind a condition. The names and operators of the macro stay, what the user wrote is rewritten.
-    fn step(&mut self, step: IdedExpr) -> Result<IdedExpr, CompileError> {
-        let Expr::Call(mut step) = step.expr else {
-            return Ok(step);
-        };
-        let arguments = std::mem::take(&mut step.args);
-        step.args = match (step.func_name.as_str(), <[IdedExpr; 2]>::try_from(arguments)) {
-            (LOGICAL_AND | LOGICAL_OR, Ok([result, condition])) => vec![result, self.condition(condition)?],
-            (ADD, Ok([result, item])) => match item.expr {
-                Expr::List(list) => {
-                    let items = list.elements.into_iter().map(|item| Ok(self.node(item)?.0));
-                    let items = items.collect::<Result<_, CompileError>>()?;
-                    vec![result, bare(Expr::List(ListExpr::new(items)))]
-                }
-                _ => vec![result, item],
-            },
-            (_, Err(arguments)) => match <[IdedExpr; 3]>::try_from(arguments) {
-                Ok([condition, then, otherwise]) => {
-                    vec![self.condition(condition)?, self.step(then)?, otherwise]
-                }
-                Err(arguments) => arguments,
-            },
-            (_, Ok(arguments)) => arguments.into(),
-        };
-        Ok(bare(Expr::Call(step)))
-    }
-}
-
-/// How many nodes a tree has. A turn of a loop pays for them, because not every node pays for itself.
-fn nodes(node: &IdedExpr) -> i64 {
-    let children = match &node.expr {
-        Expr::Select(select) => nodes(&select.operand),
-        Expr::List(list) => list.elements.iter().map(nodes).sum(),
-        Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).map(nodes).sum(),
-        Expr::Comprehension(inner) => nodes(&inner.iter_range) + nodes(&inner.loop_step),
-        _ => 0,
-    };
-    1 + children
-}
-
-/// A loop's step behind one more condition.
-fn guarded(condition: IdedExpr, step: IdedExpr, result: IdedExpr) -> IdedExpr {
-    match step.expr {
-        Expr::Call(mut step) if step.func_name == CONDITIONAL => {
-            if let Some(guard) = step.args.first_mut() {
-                let no = literal(LiteralValue::Boolean(false.into()));
-                *guard = either(condition, std::mem::take(guard), no);
-            }
-            bare(Expr::Call(step))
-        }
-        step => either(condition, bare(step), result),
     }
 }
 

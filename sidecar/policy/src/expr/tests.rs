@@ -1,10 +1,13 @@
 //! The language as its users meet it.
 
+mod destinations;
 mod functions;
 mod generated;
 mod language;
 mod outcome;
+mod patterns;
 mod refused;
+mod times;
 
 use bytes::Bytes;
 use reeve_crds::v1alpha1::{RiskCategory, Severity};

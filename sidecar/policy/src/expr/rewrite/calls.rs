@@ -14,7 +14,7 @@ use crate::expr::CompileError;
 use crate::expr::failure::Failure;
 use crate::expr::functions::operators::GET;
 use crate::expr::functions::pattern::Pattern;
-use crate::expr::functions::table::{self, Entry, MACROS, Style, Type};
+use crate::expr::functions::table::{self, CALLED_AT_LOAD, Entry, MACROS, Style, Type};
 use crate::expr::functions::time;
 use crate::expr::meter::Meter;
 use crate::expr::names;
@@ -119,7 +119,7 @@ impl Rewriter<'_> {
 
     fn apply(&mut self, entry: &'static Entry, arguments: Vec<IdedExpr>, column: usize) -> Result<Typed, CompileError> {
         let name = entry.function.name;
-        if let Some(text) = only_text(&arguments).filter(|_| entry.at_load) {
+        if let Some(text) = only_text(&arguments).filter(|_| CALLED_AT_LOAD.contains(&name)) {
             let value = run_now(entry, text, column)?;
             return Ok((self.slot(Slot::Constant(value)), entry.gives));
         }
