@@ -24,6 +24,7 @@
 //! | an error is a column and fixed words, never data | `failure` |
 
 mod evaluate;
+mod exercise;
 mod failure;
 mod functions;
 mod gate;
@@ -40,6 +41,7 @@ mod variables;
 use std::sync::{Arc, LazyLock};
 use std::thread;
 
+pub use self::exercise::exercise;
 use self::failure::{Failure, What};
 use self::functions::table::{self, Type};
 use self::rewrite::Rewritten;
@@ -114,6 +116,33 @@ pub struct Variables<'a> {
 /// A path into the arguments that an expression reads, such as `["filter", "bucket"]`. Only the fixed part: `args.a[args.i].b` reads
 /// `["a"]` and `["i"]`.
 pub type Path = Vec<String>;
+
+/// What an expression takes for granted of an argument. If a tool's schema rules it out, the expression is likely a mistake:
+/// `args.s != 5` is true of every string, and `has(args.a.b)` fails if there is no `a`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// The path of the argument.
+    pub path: Path,
+    /// What it is taken for.
+    pub expected: Expected,
+    /// 1-based column (in characters) of the source.
+    pub column: usize,
+}
+
+/// What an argument is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// A string.
+    Text,
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// An array or object, to range over.
+    Items,
+    /// Anything, but it is there.
+    Present,
+}
 
 /// A function that expressions can call, for the reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +224,11 @@ impl Expression {
     /// The paths of `args` that the expression reads, in order.
     pub fn argument_paths(&self) -> &[Path] {
         &self.argument_paths
+    }
+
+    /// What the expression takes for granted of arguments.
+    pub fn expectations(&self) -> &[Expectation] {
+        &self.rewritten.expectations
     }
 
     /// Whether the value depends on nothing but `tool`, `server`, `grant` and `pod`, and so is the same for every call of a tool.

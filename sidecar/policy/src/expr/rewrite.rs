@@ -10,6 +10,7 @@
 //! On the way every name is resolved, so that an unknown one is an error at load.
 
 mod calls;
+mod expectations;
 mod loops;
 mod paths;
 
@@ -27,7 +28,7 @@ use super::functions::url;
 use super::source::Positions;
 use super::value::Text;
 use super::variables::{Key, Read, Step, Want};
-use super::{CompileError, Path, names};
+use super::{CompileError, Expectation, Path, names};
 
 /// The name under which the meter is found.
 pub(super) const METER: &str = "@meter";
@@ -45,6 +46,7 @@ pub(super) struct Rewritten {
     pub(super) tree: IdedExpr,
     pub(super) slots: Vec<Slot>,
     pub(super) argument_paths: BTreeSet<Path>,
+    pub(super) expectations: Vec<Expectation>,
     /// Whether it reads the arguments, the session or the time.
     pub(super) reads_the_call: bool,
     pub(super) gives: Type,
@@ -57,6 +59,7 @@ pub(super) fn rewrite(tree: IdedExpr, positions: &Positions<'_>) -> Result<Rewri
         elements: Vec::new(),
         slots: Vec::new(),
         argument_paths: BTreeSet::new(),
+        expectations: Vec::new(),
         reads_the_call: false,
     };
     let (tree, gives) = rewriter.node(tree)?;
@@ -64,6 +67,7 @@ pub(super) fn rewrite(tree: IdedExpr, positions: &Positions<'_>) -> Result<Rewri
         tree,
         slots: rewriter.slots,
         argument_paths: rewriter.argument_paths,
+        expectations: rewriter.expectations,
         reads_the_call: rewriter.reads_the_call,
         gives,
     })
@@ -75,6 +79,7 @@ struct Rewriter<'p> {
     elements: Vec<String>,
     slots: Vec<Slot>,
     argument_paths: BTreeSet<Path>,
+    expectations: Vec<Expectation>,
     reads_the_call: bool,
 }
 
@@ -101,6 +106,7 @@ impl Rewriter<'_> {
             Expr::Select(select) if select.test => {
                 if let Some((name, mut steps)) = self.variable(&select.operand) {
                     let start = self.column_of_start(&select.operand);
+                    self.expect_presence(&name, &steps);
                     steps.push(Step { key: Key::Field(select.field), column });
                     return self.read(&name, &steps, Want::Presence, start);
                 }
@@ -132,6 +138,7 @@ impl Rewriter<'_> {
     /// A node where true or false must stand.
     fn condition(&mut self, node: IdedExpr) -> Result<IdedExpr, CompileError> {
         let column = self.column_of_start(&node);
+        self.expect(&node, Type::Boolean);
         match self.node(node)? {
             (node, Type::Boolean) => Ok(node),
             (node, Type::Any) => Ok(call(CONDITION, vec![node], column)),

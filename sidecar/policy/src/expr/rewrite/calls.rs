@@ -5,7 +5,7 @@ use cel::common::ast::operators::{
     LOGICAL_OR, MODULO, MULTIPLY, NEGATE, NOT_EQUALS, SUBSTRACT,
 };
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue};
-use cel::common::types::CelInt;
+use cel::common::types::{CelInt, CelString};
 use cel::common::value::{CowVal, Val};
 
 use super::paths::fixed_part;
@@ -40,7 +40,7 @@ const OPERATORS: &[(&str, &str)] = &[
 ];
 
 impl Rewriter<'_> {
-    pub(super) fn call(&mut self, mut given: CallExpr, column: usize) -> Result<Typed, CompileError> {
+    pub(super) fn call(&mut self, given: CallExpr, column: usize) -> Result<Typed, CompileError> {
         match (given.func_name.as_str(), given.args.len()) {
             (LOGICAL_AND | LOGICAL_OR, 2) => {
                 let operands = given.args.into_iter().map(|operand| self.condition(operand));
@@ -48,14 +48,14 @@ impl Rewriter<'_> {
                 Ok((plain_call(&given.func_name, operands), Type::Boolean))
             }
             (CONDITIONAL, 3) => {
-                let mut branches = given.args.split_off(1).into_iter().map(|branch| self.node(branch));
-                let branches: Vec<_> = branches.by_ref().collect::<Result<_, _>>()?;
-                let condition = self.condition(given.args.remove(0))?;
+                let mut operands = given.args.into_iter();
+                let condition = operands.next().map(|condition| self.condition(condition)).transpose()?;
+                let branches = operands.map(|branch| self.node(branch)).collect::<Result<Vec<_>, _>>()?;
                 let gives = match branches.as_slice() {
                     [(_, then), (_, otherwise)] if then == otherwise => *then,
                     _ => Type::Any,
                 };
-                let operands = std::iter::once(condition).chain(branches.into_iter().map(|(branch, _)| branch));
+                let operands = condition.into_iter().chain(branches.into_iter().map(|(branch, _)| branch));
                 Ok((plain_call(CONDITIONAL, operands.collect()), gives))
             }
             (name, _) => match OPERATORS.iter().find(|(operator, _)| *operator == name) {
@@ -68,6 +68,8 @@ impl Rewriter<'_> {
     fn operator(&mut self, name: &str, operands: Vec<IdedExpr>, column: usize) -> Result<Typed, CompileError> {
         if let ("in", [key, object]) = (name, operands.as_slice()) {
             self.note_key(key, object);
+        } else if name != GET {
+            self.expect_alike(&operands);
         }
         let operands = operands.into_iter().map(|operand| self.node(operand));
         let (operands, types): (Vec<_>, Vec<_>) = operands.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
@@ -140,11 +142,24 @@ impl Rewriter<'_> {
                 (_, 1, Some(offset)) if name.starts_with("get") && !time::is_offset(offset) => {
                     return Err(refuse(format!("`{offset}` is not an offset from UTC: write one such as '+02:00'")));
                 }
+                (_, 0, _) => self.first(entry, argument)?,
                 _ => self.node(argument)?.0,
             };
             rewritten.push(argument);
         }
         Ok((call(name, rewritten, column), entry.gives))
+    }
+
+    /// The first argument of a function, whose type is checked if it is known.
+    fn first(&mut self, entry: &Entry, argument: IdedExpr) -> Result<IdedExpr, CompileError> {
+        let column = self.column_of_start(&argument);
+        self.expect(&argument, entry.takes);
+        let (argument, gives) = self.node(argument)?;
+        if entry.takes == Type::Text && !matches!(gives, Type::Any | Type::Text) {
+            let message = format!("here stands {}: `{}` needs a string", gives.describe(), entry.function.name);
+            return Err(CompileError { column, message });
+        }
+        Ok(argument)
     }
 }
 
@@ -165,7 +180,7 @@ fn only_text(arguments: &[IdedExpr]) -> Option<&str> {
 /// Runs a function of one literal, so that a mistake in it is found at load and not paid for by every call.
 fn run_now(entry: &Entry, text: &str, column: usize) -> Result<Box<dyn Val>, CompileError> {
     let arguments = vec![
-        CowVal::owned(cel::common::types::CelString::from(text.to_owned())),
+        CowVal::owned(CelString::from(text.to_owned())),
         CowVal::owned(Meter::new()),
         CowVal::owned(CelInt::from(1)),
     ];

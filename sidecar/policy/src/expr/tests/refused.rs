@@ -94,6 +94,8 @@ fn the_type_must_fit_the_purpose_where_it_can_be_told() {
         ("args.l.map(x, x)", 1, "gives a list"),
         ("size(args.l) && true", 1, "here stands a number"),
         ("args.a ? true : 'x' && true", 17, "here stands a string"),
+        ("size(args.l).startsWith('1')", 1, "here stands a number: `startsWith` needs a string"),
+        ("isURL([args.u])", 7, "here stands a list: `isURL` needs a string"),
     ]);
     for (source, purpose) in
         [("[1]", Purpose::Key), ("args.l.map(x, x)", Purpose::Key), ("'x'", Purpose::Cost), ("true", Purpose::Cost)]
