@@ -1,10 +1,11 @@
 //! Connections are used again, never when that could lose or repeat a call, and are given up in time.
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use super::super::Progress;
+use super::super::{Progress, Sent};
 use super::support::{
     Scripted, answer, build, call, echo, eventually, post, read_request, server, text, upstream, within,
 };
@@ -74,7 +75,7 @@ async fn a_server_that_dies_with_the_request_in_hand_is_not_asked_again() {
     text(call(&upstream, "first").await.unwrap()).await;
     eventually("the connection is kept", async || upstream.pool.idle() == 1).await;
     let error = call(&upstream, "second").await.unwrap_err();
-    assert_eq!(error.sent, super::super::Sent::Maybe);
+    assert_eq!(error.sent, Sent::Maybe);
     assert_eq!(scripted.connections(), 1);
 }
 
@@ -164,4 +165,65 @@ async fn dropping_a_call_or_its_answer_hangs_up() {
     assert_eq!(within(noticed.recv()).await, Some(0));
     drop(call(&upstream, "call").await.unwrap());
     assert_eq!(within(noticed.recv()).await, Some(1));
+}
+
+/// A server that answers, answers and hangs up, hangs up with the call in hand, or hangs up before any: in turns.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_said_to_be_unsent_never_arrived_and_nothing_arrived_twice() {
+    let arrived: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
+    let record = Arc::clone(&arrived);
+    let turn = Arc::new(AtomicUsize::new(0));
+    let scripted = Scripted::start(move |mut stream, _| {
+        let (record, turn) = (Arc::clone(&record), Arc::clone(&turn));
+        async move {
+            loop {
+                let turn = turn.fetch_add(1, Ordering::SeqCst) % 7;
+                if turn == 0 {
+                    return;
+                }
+                let Some(request) = read_request(&mut stream).await else { return };
+                let name = request.split("\r\n\r\n").nth(1).unwrap().to_owned();
+                *record.lock().unwrap().entry(name).or_default() += 1;
+                if turn == 1 {
+                    return;
+                }
+                answer(&mut stream, "ok").await;
+                if turn == 2 {
+                    return;
+                }
+            }
+        }
+    })
+    .await;
+    let upstream = Arc::new(upstream(&scripted.url()));
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..8 {
+        let upstream = Arc::clone(&upstream);
+        callers.spawn(async move {
+            let mut outcomes = Vec::new();
+            for number in 0..50 {
+                let name = format!("{caller}-{number}");
+                let outcome = match call(&upstream, &name).await {
+                    Ok(response) => {
+                        text(response).await;
+                        None
+                    }
+                    Err(error) => Some(error.sent),
+                };
+                outcomes.push((name, outcome));
+            }
+            outcomes
+        });
+    }
+    let outcomes = callers.join_all().await.concat();
+    let arrived = arrived.lock().unwrap();
+    for (name, outcome) in &outcomes {
+        let times = arrived.get(name).copied().unwrap_or_default();
+        match outcome {
+            None => assert_eq!(times, 1, "{name} was answered"),
+            Some(Sent::No) => assert_eq!(times, 0, "{name} was not sent"),
+            Some(Sent::Maybe) => assert!(times <= 1, "{name} may have been sent"),
+        }
+    }
+    assert!(outcomes.iter().any(|(_, outcome)| *outcome == Some(Sent::Maybe)));
 }
