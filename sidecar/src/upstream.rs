@@ -35,8 +35,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Uri, header};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use crate::config::Server;
 
+use body::InFlight;
 use connect::Connector;
 use credential::Credential;
 use deadlines::Deadlines;
@@ -53,6 +56,8 @@ pub struct Upstream {
     pool: Arc<Pool>,
     credential: Option<Credential>,
     deadlines: Deadlines,
+    /// One for each call that may be in flight.
+    places: Arc<Semaphore>,
 }
 
 impl Upstream {
@@ -82,6 +87,7 @@ impl Upstream {
                     pool: Pool::new(connector, bounds),
                     credential,
                     deadlines,
+                    places: Arc::new(Semaphore::new(server.limits.max_concurrent_calls)),
                 })
             }
             _ => Err(errors),
@@ -149,10 +155,26 @@ impl Upstream {
     /// # Errors
     /// What went wrong, and whether the server can have got the call.
     pub async fn send(&self, request: Request<Bytes>, progress: &Progress) -> Result<Response<Body>, UpstreamError> {
-        let answer = self.exchange(request, progress).await.map_err(|failure| failure.at(&self.name))?;
-        let Answer { response, call } = answer;
-        check_status(&response).map_err(|failure| failure.at(&self.name))?;
-        Ok(response.map(|incoming| Body::new(incoming, call, self.deadlines.stream_idle, &self.name)))
+        let answer = async {
+            let place = self.place().await?;
+            let Answer { response, share } = self.exchange(request, progress).await?;
+            check_status(&response)?;
+            let call = InFlight { _place: place, _share: share };
+            Ok(response.map(|incoming| Body::new(incoming, call, self.deadlines.stream_idle, &self.name)))
+        };
+        answer.await.map_err(|failure: Failure| failure.at(&self.name))
+    }
+
+    /// A place among the calls in flight; waits for one as long as for a connection.
+    async fn place(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        let free = Arc::clone(&self.places).acquire_owned();
+        match tokio::time::timeout(self.deadlines.connect, free).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => {
+                let detail = format!("{} calls are in flight", self.server.limits.max_concurrent_calls);
+                Err(Failure::unsent(Cause::Busy, detail))
+            }
+        }
     }
 
     async fn exchange(&self, mut request: Request<Bytes>, progress: &Progress) -> Result<Answer, Failure> {

@@ -65,7 +65,7 @@ impl Problems {
                 self.warning(format!("/servers/{index}/policies"), message);
             }
             for (position, name) in named.iter().enumerate() {
-                let found: Vec<_> = policies.iter().filter(|policy| is_called(policy, name)).collect();
+                let found = called(policies, name);
                 let pointer = format!("/servers/{index}/policies/{position}");
                 match found.as_slice() {
                     [_] => {}
@@ -133,9 +133,12 @@ pub(super) fn audit_fault(to: &str) -> Option<String> {
     Some(format!("{to:?} would be a file: write {word}, or ./{to} if the file is meant"))
 }
 
-/// Whether a policy answers to a name: `namespace/name`, or the name alone.
-pub(super) fn is_called(policy: &Policy, name: &str) -> bool {
-    policy.key() == name || policy.metadata().name == name
+/// The policies that a name stands for: the one with this key, else those with this name in any namespace.
+pub(super) fn called<'p>(policies: &'p [Arc<Policy>], name: &str) -> Vec<&'p Arc<Policy>> {
+    match policies.iter().find(|policy| policy.key() == name) {
+        Some(policy) => vec![policy],
+        None => policies.iter().filter(|policy| policy.metadata().name == name).collect(),
+    }
 }
 
 /// The keys of policies, as far as they fit a message.

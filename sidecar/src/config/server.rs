@@ -17,6 +17,7 @@ pub struct Server {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// The policies that govern it, by name (`name` or `namespace/name`). Unset: all of this document.
+    #[schemars(length(max = 1_000))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policies: Option<Vec<String>>,
     /// How to trust and be trusted by it.
@@ -114,6 +115,10 @@ pub struct UpstreamLimits {
     /// The largest event of a stream, in bytes.
     #[schemars(range(min = 1))]
     pub max_event_bytes: usize,
+    /// The most calls in flight at once, streams included; further ones wait, at most `connectTimeout`. With HTTP/1.1 each
+    /// has a connection of its own.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_concurrent_calls: usize,
     /// The most connections kept open and idle.
     pub max_idle_connections: usize,
 }
@@ -128,6 +133,7 @@ impl Default for UpstreamLimits {
             max_connection_age: "10m".into(),
             max_response_bytes: 16 << 20,
             max_event_bytes: 16 << 20,
+            max_concurrent_calls: 1_024,
             max_idle_connections: 64,
         }
     }

@@ -76,14 +76,14 @@ pub struct Rejected {
 impl Loaded {
     /// The policies that govern a server of this configuration, as the compiler takes them.
     pub fn sources(&self, server: &Server) -> Vec<Source> {
-        let governs = |policy: &Policy| {
-            server.policies.as_ref().is_none_or(|names| names.iter().any(|name| check::is_called(policy, name)))
+        let mut governing: Vec<_> = match &server.policies {
+            None => self.policies.iter().collect(),
+            Some(names) => names.iter().flat_map(|name| check::called(&self.policies, name)).collect(),
         };
-        self.policies
-            .iter()
-            .filter(|policy| governs(policy))
-            .map(|policy| Source::Readable(Arc::clone(policy)))
-            .collect()
+        // One may be named twice, with and without its namespace.
+        governing.sort_by_key(|policy| Arc::as_ptr(policy));
+        governing.dedup_by_key(|policy| Arc::as_ptr(policy));
+        governing.into_iter().map(|policy| Source::Readable(Arc::clone(policy))).collect()
     }
 }
 

@@ -8,10 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
 use super::error::{Cause, Failure, Sent, UpstreamError};
-use super::exchange::InFlight;
+use super::exchange::Share;
 
 /// The body of a server's answer, as it arrives. Dropping it ends the call.
 #[derive(Debug)]
@@ -20,7 +21,16 @@ pub struct Body {
     incoming: Option<Incoming>,
     silence: Option<Silence>,
     server: Arc<str>,
-    call: Option<Arc<InFlight>>,
+    call: Option<InFlight>,
+}
+
+/// What a call holds until its answer has ended.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    /// Its place among the calls to the server.
+    pub(super) _place: OwnedSemaphorePermit,
+    /// Its share of an HTTP/2 connection.
+    pub(super) _share: Option<Share>,
 }
 
 /// Runs out if nothing arrives for too long.
@@ -31,14 +41,9 @@ struct Silence {
 }
 
 impl Body {
-    pub(super) fn new(
-        incoming: Incoming,
-        call: Option<Arc<InFlight>>,
-        idle_timeout: Option<Duration>,
-        server: &Arc<str>,
-    ) -> Self {
+    pub(super) fn new(incoming: Incoming, call: InFlight, idle_timeout: Option<Duration>, server: &Arc<str>) -> Self {
         let silence = idle_timeout.map(|bound| Silence { bound, over: Box::pin(tokio::time::sleep(bound)) });
-        Self { incoming: Some(incoming), silence, server: Arc::clone(server), call }
+        Self { incoming: Some(incoming), silence, server: Arc::clone(server), call: Some(call) }
     }
 
     fn end(&mut self, failure: Failure) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {

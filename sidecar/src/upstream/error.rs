@@ -55,6 +55,8 @@ causes! {
     Tls = "tls", "could not be reached: no trusted TLS connection could be made";
     /// The credential file could not be read, or holds no usable value.
     Credential = "credential", "was not called: the credential for it is not available";
+    /// As many calls to the server are in flight as may be (`maxConcurrentCalls`), and none ended in time.
+    Busy = "busy", "was not called: as many calls to it are in flight as may be";
     /// The server turned the call away before it began it (HTTP/2 `REFUSED_STREAM` or `GOAWAY`).
     Refused = "refused", "turned the call away before it began";
     /// The connection ended before the answer did.

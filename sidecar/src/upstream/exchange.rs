@@ -50,12 +50,12 @@ pub(super) struct Http2 {
     sender: http2::SendRequest<Full<Bytes>>,
     made: Instant,
     /// Held by every call in flight, to count them.
-    calls: Arc<InFlight>,
+    calls: Share,
 }
 
-/// Held by a call on a shared connection until its answer has ended.
-#[derive(Debug)]
-pub(super) struct InFlight;
+/// A call's share of an HTTP/2 connection.
+#[derive(Clone, Debug)]
+pub(super) struct Share(Arc<()>);
 
 impl Http1 {
     pub(super) async fn new(connection: Connection) -> Result<Self, Failure> {
@@ -86,11 +86,11 @@ impl Http2 {
             .await
             .map_err(|error| unmade(&error))?;
         tokio::spawn(driver);
-        Ok(Self { sender, made: Instant::now(), calls: Arc::new(InFlight) })
+        Ok(Self { sender, made: Instant::now(), calls: Share(Arc::default()) })
     }
 
     pub(super) fn is_usable(&self, max_age: Duration) -> bool {
-        let calls = Arc::strong_count(&self.calls) - 1;
+        let calls = Arc::strong_count(&self.calls.0) - 1;
         self.sender.is_ready() && self.made.elapsed() < max_age && calls < MAX_CALLS
     }
 }
@@ -114,7 +114,7 @@ pub(super) struct Attempt {
 /// The head of an answer, and what holds its connection.
 pub(super) struct Answer {
     pub(super) response: Response<Incoming>,
-    pub(super) call: Option<Arc<InFlight>>,
+    pub(super) share: Option<Share>,
 }
 
 impl Lease {
@@ -162,7 +162,7 @@ impl Http1 {
                         pool.keep(self);
                     }
                 });
-                Ok(Answer { response, call: None })
+                Ok(Answer { response, share: None })
             }
             Err(error) => {
                 // hyper hands back what it never began; the wire knows of what it began and could not write.
@@ -191,7 +191,7 @@ impl Http2 {
         *request.version_mut() = Version::HTTP_2;
         *request.uri_mut() = connector.target.absolute_form();
         match self.sender.try_send_request(request).await {
-            Ok(response) => Ok(Answer { response, call: Some(self.calls) }),
+            Ok(response) => Ok(Answer { response, share: Some(self.calls) }),
             Err(error) => {
                 let failure = told(&error, error.message().is_some());
                 let again = (reused && failure.sent == Sent::No).then_some(Wanted::Any);

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use reeve_policy::compile::Source;
+
 use super::*;
 
 const POLICY: &str = r#"{"version":"1","default":"deny","tools":{"get_datastore":{}}}"#;
@@ -239,6 +241,11 @@ fn a_name_that_several_policies_have_must_be_written_in_full() {
     let place = Place::with(&[("config.yaml", config), ("policies.yaml", &policies)]);
     let told = told(&place, place.document("config.yaml"));
     assert!(told[0].contains("several policies: write one of default/imaging, clinic/imaging"), "{told:?}");
+    let full = config.replace("[imaging]", "[clinic/imaging, clinic/imaging]");
+    fs::write(place.path("config.yaml"), full).unwrap();
+    let loaded = place.document("config.yaml").unwrap();
+    let sources = loaded.sources(&loaded.config.servers[0]);
+    assert!(matches!(sources.as_slice(), [Source::Readable(policy)] if policy.key() == "clinic/imaging"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::super::{Progress, Sent};
+use super::super::{Cause, Progress, Sent};
 use super::support::{
     Scripted, answer, build, call, echo, eventually, post, read_request, server, text, upstream, within,
 };
@@ -139,6 +139,20 @@ async fn no_more_connections_are_kept_than_permitted() {
         text(answer).await;
     }
     eventually("the connections are kept", async || upstream.pool.idle() == 2).await;
+}
+
+#[tokio::test]
+async fn no_more_calls_are_in_flight_than_permitted_and_an_ended_one_makes_place() {
+    let scripted = Scripted::start(|stream, _| echo(stream)).await;
+    let mut server = server(&scripted.url());
+    server.limits.max_concurrent_calls = 1;
+    server.limits.connect_timeout = "1s".into();
+    let upstream = build(&server).unwrap();
+    let first = call(&upstream, "first").await.unwrap();
+    let error = call(&upstream, "second").await.unwrap_err();
+    assert_eq!((error.cause, error.sent), (Cause::Busy, Sent::No));
+    drop(first);
+    assert!(text(call(&upstream, "third").await.unwrap()).await.ends_with("third"));
 }
 
 #[tokio::test]
