@@ -56,16 +56,14 @@ Examples:
   See it work, with nothing else installed
       reeve-sidecar demo
   What would happen to a call, and which rules say so?
-      reeve-sidecar explain --policy policy.yaml --tool delete_datastore --args '{\"datastore_id\": \"d1\"}'
+      reeve-sidecar explain --policy policy.yaml --tool get_datastore --args '{\"id\": \"d1\"}'
 
 Exit codes:
   0   it did what was asked
   1   check found mistakes, or a second signal cut calls in flight off
   64  the command line is wrong
   70  something went wrong that should not
-  78  the configuration, a policy or an address cannot be used
-
-Every flag of the form --some-flag can be set by the environment variable REEVE_SOME_FLAG, too.";
+  78  the configuration, a policy or an address cannot be used";
 
 /// Enforces MCP policy in front of a server: decides and relays every call.
 #[derive(Debug, Parser)]
@@ -109,10 +107,17 @@ enum Command {
 #[command(next_help_heading = "Log (on standard error)")]
 struct LogArgs {
     /// How much is logged. [default: info; for demo, warn]
-    #[arg(long, env = "REEVE_LOG", value_name = "LEVEL", global = true)]
+    #[arg(long, env = "REEVE_LOG", hide_env_values = true, value_name = "LEVEL", global = true)]
     log_level: Option<Level>,
     /// How the log looks.
-    #[arg(long, env = "REEVE_LOG_FORMAT", value_name = "FORMAT", default_value = "text", global = true)]
+    #[arg(
+        long,
+        env = "REEVE_LOG_FORMAT",
+        hide_env_values = true,
+        value_name = "FORMAT",
+        default_value = "text",
+        global = true
+    )]
     log_format: Format,
 }
 

@@ -44,7 +44,12 @@ fn every_table_in_the_documentation_is_what_the_code_says() {
         if std::env::var_os("REEVE_WRITE_DOCS").is_some() {
             std::fs::write(&path, fresh).unwrap();
         } else {
-            assert_eq!(page, fresh, "{} is stale: REEVE_WRITE_DOCS=1 cargo test -p reeve-sidecar --test docs", path.display());
+            assert_eq!(
+                page,
+                fresh,
+                "{} is stale: REEVE_WRITE_DOCS=1 cargo test -p reeve-sidecar --test docs",
+                path.display()
+            );
         }
     }
     assert!(tables >= tables::NAMES.len(), "every table is shown somewhere");
@@ -58,14 +63,19 @@ fn every_policy_and_configuration_in_the_documentation_loads() {
             let text = block.split("```").next().unwrap_or_default();
             let place = format!("{}: {}", path.display(), text.lines().next().unwrap_or_default());
             if text.contains("kind: ") {
-                let policies = load::policies("example.yaml", text.as_bytes()).unwrap_or_else(|found| panic!("{place}: {found:?}"));
+                let policies = load::policies("example.yaml", text.as_bytes())
+                    .unwrap_or_else(|found| panic!("{place}: {found:?}"));
                 for policy in policies {
                     let problems = check(&policy.value, None);
-                    assert!(problems.iter().all(|problem| problem.severity != Severity::Error), "{place}: {problems:?}");
+                    assert!(
+                        problems.iter().all(|problem| problem.severity != Severity::Error),
+                        "{place}: {problems:?}"
+                    );
                     loaded += 1;
                 }
             } else {
-                load::document::<SidecarConfig>("config.yaml", text.as_bytes()).unwrap_or_else(|found| panic!("{place}: {found:?}"));
+                load::document::<SidecarConfig>("config.yaml", text.as_bytes())
+                    .unwrap_or_else(|found| panic!("{place}: {found:?}"));
                 loaded += 1;
             }
         }

@@ -25,6 +25,7 @@ pub(super) struct ServeArgs {
     #[arg(
         long,
         env = "REEVE_POLICY",
+        hide_env_values = true,
         value_name = "FILE",
         value_delimiter = ',',
         conflicts_with = "config",
@@ -32,40 +33,47 @@ pub(super) struct ServeArgs {
     )]
     policy: Vec<PathBuf>,
     /// The MCP server's URL. Agents find it here at the same path.
-    #[arg(long, env = "REEVE_UPSTREAM", value_name = "URL", requires = "policy", help_heading = "What to enforce")]
+    #[arg(
+        long,
+        env = "REEVE_UPSTREAM",
+        hide_env_values = true,
+        value_name = "URL",
+        requires = "policy",
+        help_heading = "What to enforce"
+    )]
     upstream: Option<String>,
     /// A configuration with several servers, TLS and credentials, instead of --policy and --upstream.
-    #[arg(long, env = "REEVE_CONFIG", value_name = "FILE", help_heading = "What to enforce")]
+    #[arg(long, env = "REEVE_CONFIG", hide_env_values = true, value_name = "FILE", help_heading = "What to enforce")]
     config: Option<PathBuf>,
     /// Whom calls are charged to: a name, or namespace/name.
-    #[arg(long, env = "REEVE_GRANT", value_name = "NAME", help_heading = "What to enforce")]
+    #[arg(long, env = "REEVE_GRANT", hide_env_values = true, value_name = "NAME", help_heading = "What to enforce")]
     grant: Option<String>,
 
     /// Where agents connect. May repeat. [default: 127.0.0.1:14001 and [::1]:14001]
-    #[arg(long, env = "REEVE_LISTEN", value_name = "ADDR", value_delimiter = ',', value_parser = address, help_heading = "Where")]
+    #[arg(long, env = "REEVE_LISTEN", hide_env_values = true, value_name = "ADDR", value_delimiter = ',', value_parser = address, help_heading = "Where")]
     listen: Vec<SocketAddr>,
     /// Where /started, /live, /ready and /metrics are.
-    #[arg(long, env = "REEVE_ADMIN", value_name = "ADDR", default_value_t = config::ADMIN_ADDRESS, value_parser = address, help_heading = "Where")]
+    #[arg(long, env = "REEVE_ADMIN", hide_env_values = true, value_name = "ADDR", default_value_t = config::ADMIN_ADDRESS, value_parser = address, help_heading = "Where")]
     admin: SocketAddr,
     /// Where /policy and /limits are.
-    #[arg(long, env = "REEVE_INSPECT", value_name = "ADDR", default_value_t = config::INSPECT_ADDRESS, value_parser = address, help_heading = "Where")]
+    #[arg(long, env = "REEVE_INSPECT", hide_env_values = true, value_name = "ADDR", default_value_t = config::INSPECT_ADDRESS, value_parser = address, help_heading = "Where")]
     inspect: SocketAddr,
 
     /// Where decisions are recorded: stdout, off, or a file. [default: stdout]
-    #[arg(long, env = "REEVE_AUDIT", value_name = "stdout|FILE|off", help_heading = "Records")]
+    #[arg(long, env = "REEVE_AUDIT", hide_env_values = true, value_name = "stdout|FILE|off", help_heading = "Records")]
     audit: Option<String>,
     /// What happens to a call whose record the audit log cannot take. [default: deny]
-    #[arg(long, env = "REEVE_AUDIT_ON_FULL", value_name = "deny|drop", value_parser = on_full, help_heading = "Records")]
+    #[arg(long, env = "REEVE_AUDIT_ON_FULL", hide_env_values = true, value_name = "deny|drop", value_parser = on_full, help_heading = "Records")]
     audit_on_full: Option<OnFull>,
     /// Where state is kept that survives a restart: what limits have counted, sessions, tools. Unset: nothing survives.
-    #[arg(long, env = "REEVE_CACHE_DIR", value_name = "DIR", help_heading = "Records")]
+    #[arg(long, env = "REEVE_CACHE_DIR", hide_env_values = true, value_name = "DIR", help_heading = "Records")]
     cache_dir: Option<PathBuf>,
 
     /// Threads that serve calls. One is enough for thousands of calls a second.
-    #[arg(long, env = "REEVE_THREADS", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Process")]
+    #[arg(long, env = "REEVE_THREADS", hide_env_values = true, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Process")]
     threads: u16,
     /// How long calls in flight may take after the end was asked for (SIGTERM, Ctrl-C).
-    #[arg(long, env = "REEVE_GRACE_PERIOD", value_name = "DURATION", default_value = "25s", value_parser = parse_duration, help_heading = "Process")]
+    #[arg(long, env = "REEVE_GRACE_PERIOD", hide_env_values = true, value_name = "DURATION", default_value = "25s", value_parser = parse_duration, help_heading = "Process")]
     grace_period: Duration,
 }
 

@@ -12,8 +12,18 @@ use serde_json::Value;
 
 /// Every table.
 pub const NAMES: [&str; 12] = [
-    "reasons", "rejections", "upstream-causes", "methods", "eras", "metrics", "audit", "functions", "variables",
-    "policy-fields", "cluster-policy-fields", "configuration-fields",
+    "reasons",
+    "rejections",
+    "upstream-causes",
+    "methods",
+    "eras",
+    "metrics",
+    "audit",
+    "functions",
+    "variables",
+    "policy-fields",
+    "cluster-policy-fields",
+    "configuration-fields",
 ];
 
 /// The table of this name, in Markdown.
@@ -48,9 +58,9 @@ fn rows(head: &str, rows: impl IntoIterator<Item = Vec<String>>) -> String {
 fn reasons() -> String {
     rows(
         "reason | decision | meaning",
-        Reason::ALL.iter().map(|reason| {
-            vec![format!("`{reason}`"), format!("`{}`", reason.outcome()), reason.meaning().to_owned()]
-        }),
+        Reason::ALL
+            .iter()
+            .map(|reason| vec![format!("`{reason}`"), format!("`{}`", reason.outcome()), reason.meaning().to_owned()]),
     )
 }
 
@@ -66,7 +76,12 @@ fn families() -> String {
         "metric | type | labels | meaning",
         metrics::reference().iter().map(|family| {
             let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
-            vec![format!("`{}`", family.name), family.kind.as_str().to_owned(), labels.join(" "), family.help.to_owned()]
+            vec![
+                format!("`{}`", family.name),
+                family.kind.as_str().to_owned(),
+                labels.join(" "),
+                family.help.to_owned(),
+            ]
         }),
     )
 }
