@@ -105,10 +105,11 @@ impl<'d> Value<'d> {
     /// case (Unicode's, so that `ſ` is an `s` and the Kelvin sign a `k`), or for what follows a NUL character.
     pub fn has_case_variant(self, key: &str) -> bool {
         let Document { bytes, tape, .. } = self.document;
+        let is_ascii = key.is_ascii();
         self.key_nodes().map(|node| Word(tape[node])).any(|other| {
             let content = other.content(bytes);
             // Unescaped ASCII, which cannot hold a NUL, is most keys there are.
-            if !other.is_marked() && content.is_ascii() && key.is_ascii() {
+            if !other.is_marked() && is_ascii && content.is_ascii() {
                 content.eq_ignore_ascii_case(key.as_bytes()) && content != key.as_bytes()
             } else {
                 fold::is_variant(&self.document.read(other), key)
