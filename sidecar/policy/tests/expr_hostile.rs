@@ -206,6 +206,12 @@ fn patterns() -> Vec<Case> {
         case("an exponential automaton", "args.s.matches('[01]*1[01]{200}x')", &bits, Fails("too much work")),
         case("another, absorbed", "args.s.matches('.*1.{250}x') || true", &bits, Fails("too much work")),
         case("the largest that may be", "args.s.matches('(.?){300}x')", &bits, Fails("too much work")),
+        case(
+            "many patterns",
+            format!("args.s != ''{}", " && args.s.matches('.*1.{99}x')".repeat(30)),
+            text(10),
+            Refused("more than 8 patterns"),
+        ),
         case("nested groups", format!("args.s.matches('{}')", around("(", "a", ")", 400)), text(10), Refused("")),
         case(
             "a match for each of a thousand",
@@ -237,6 +243,14 @@ fn arithmetic() -> Vec<Case> {
     ]
 }
 
+/// Keys that differ only at their end, and are asked for in a loop.
+fn long_keys() -> String {
+    let long = "é".repeat(10_000);
+    let members: String = (0..50).map(|number| format!(r#""{long}{number}":1,"#)).collect();
+    let keys: String = (0..50).map(|number| format!(r#""{long}x{number}","#)).collect();
+    format!(r#"{{"k":[{keys}""],"o":{{{members}"z":1}}}}"#)
+}
+
 fn wide_objects() -> Vec<Case> {
     let members: String = (0..40_000).map(|number| format!(r#""k{number}":1,"#)).collect();
     let keys: String = (0..900).map(|number| format!(r#""k{number}","#)).collect();
@@ -245,6 +259,7 @@ fn wide_objects() -> Vec<Case> {
         case("a wide object searched in a loop", "args.l.all(x, x in args.o)", &args, Fails("too much work")),
         case("a wide object read in a loop", "args.l.all(x, args.o[x] == 1)", &args, Fails("too much work")),
         case("the keys of a wide object", "args.o.all(k, k != '')", &args, Fails("a list of more than 1000 elements")),
+        case("long keys in a loop", "args.k.all(x, !(x in args.o))", long_keys(), Fails("too much work")),
         case("a member of a wide object", "args.o.k39999 == 1", &args, Gives(true)),
     ]
 }

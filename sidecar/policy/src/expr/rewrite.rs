@@ -58,6 +58,7 @@ pub(super) fn rewrite(tree: IdedExpr, positions: &Positions<'_>) -> Result<Rewri
         positions,
         elements: Vec::new(),
         slots: Vec::new(),
+        patterns: 0,
         argument_paths: BTreeSet::new(),
         expectations: Vec::new(),
         reads_the_call: false,
@@ -78,6 +79,8 @@ struct Rewriter<'p> {
     /// The names of the elements of the loops around the node.
     elements: Vec<String>,
     slots: Vec<Slot>,
+    /// How many patterns there are so far.
+    patterns: usize,
     argument_paths: BTreeSet<Path>,
     expectations: Vec<Expectation>,
     reads_the_call: bool,

@@ -26,11 +26,12 @@ use crate::expr::failure::{Failure, What};
 
 /// The most bytes that a pattern may take compiled.
 const COMPILED: usize = 256 * 1024;
-/// The most bytes of a whole automaton, and of what making it takes.
+/// The most bytes of a whole automaton, and of what making it takes besides: some 10 ms.
 const WHOLE: usize = 256 * 1024;
+const MAKING: usize = 128 * 1024;
 /// The most bytes that the states built for one text may take.
 const STATES: usize = 256 * 1024;
-/// The most characters of a text for which states are built: [`STATES`] has no room for more.
+/// The most bytes of a text for which states are built: [`STATES`] has no room for more.
 const BUILDING: usize = 2_048;
 /// The deepest nesting of groups.
 const NESTING: u32 = 32;
@@ -97,7 +98,7 @@ impl Automaton {
         let small = dense::Config::new()
             .start_kind(StartKind::Unanchored)
             .dfa_size_limit(Some(WHOLE))
-            .determinize_size_limit(Some(WHOLE));
+            .determinize_size_limit(Some(MAKING));
         if let Ok(automaton) = dense::Builder::new().configure(small).build_from_nfa(&nfa) {
             return Some(Self::Whole(automaton));
         }

@@ -20,6 +20,9 @@ use crate::expr::meter::Meter;
 use crate::expr::names;
 use crate::expr::variables::Want;
 
+/// The most patterns in an expression: bounds how long it takes to compile.
+const PATTERNS: usize = 8;
+
 /// The evaluator's names of operators, and ours.
 const OPERATORS: &[(&str, &str)] = &[
     (ADD, "+"),
@@ -131,10 +134,7 @@ impl Rewriter<'_> {
             let refuse = |message: String| CompileError { column, message };
             let literal = literal_text(&argument);
             let argument = match (name, index, literal) {
-                ("matches", 1, Some(pattern)) => {
-                    let pattern = Pattern::compile(pattern).map_err(refuse)?;
-                    self.slot(Slot::Constant(Box::new(pattern)))
-                }
+                ("matches", 1, Some(pattern)) => self.pattern(pattern).map_err(refuse)?,
                 ("matches", 1, None) => {
                     let advice = "write the pattern as a literal, such as 'a+': one from the call could cost too much";
                     return Err(refuse(advice.to_owned()));
@@ -148,6 +148,14 @@ impl Rewriter<'_> {
             rewritten.push(argument);
         }
         Ok((call(name, rewritten, column), entry.gives))
+    }
+
+    fn pattern(&mut self, pattern: &str) -> Result<IdedExpr, String> {
+        self.patterns += 1;
+        if self.patterns > PATTERNS {
+            return Err(format!("the expression has more than {PATTERNS} patterns: join some of them with |"));
+        }
+        Ok(self.slot(Slot::Constant(Box::new(Pattern::compile(pattern)?))))
     }
 
     /// The first argument of a function, whose type is checked if it is known.

@@ -108,7 +108,8 @@ impl<'a> Container<'a> {
 /// the end of the evaluation, so that nothing absorbs it.
 pub(in crate::expr) fn refuse_twins(object: Value<'_>, key: &str, place: Place<'_>) -> Result<(), Failure> {
     if place.origin == Origin::Arguments {
-        place.charge(object.len() / 16)?;
+        // What folding case takes at the worst: keys that all begin alike.
+        place.charge(object.raw().len().min(object.len().saturating_mul(key.len())) / 16)?;
         if object.has_case_variant(key) {
             return Err(place.fail(What::AmbiguousKey));
         }
@@ -131,7 +132,8 @@ pub(in crate::expr) fn member<'a>(
     key: &str,
     place: Place<'a>,
 ) -> Result<Option<Value<'a>>, Failure> {
-    place.charge(1 + object.len() / 64)?;
+    place.meter.charge_text(key.len(), place.column)?;
+    place.charge(object.len() / 64)?;
     Ok(object.get(key))
 }
 
