@@ -14,9 +14,9 @@
 //! |---|---|
 //! | at most [`SOURCE`] bytes, parsed and checked on a stack that is large for them, depth and nodes bounded | [`compile`](Expression::compile), `source`, `gate` |
 //! | names and functions are those of two tables; anything else is an error at load, with its column | `rewrite`, `variables`, `functions::table` |
-//! | loops range over a field or a list of literals, and only one of nested loops over a field | `gate` |
-//! | no objects are written or compared | `gate`, `functions::operators` |
-//! | patterns are literals, compiled at load, and read each byte of a text once | `rewrite`, `functions::pattern` |
+//! | loops range over a field or a list of literals, and of nested loops only one over a field; none hides a name | `gate` |
+//! | no objects are written or compared | `gate`, `functions::compare` |
+//! | patterns are literals, compiled at load; they read each byte of a text once | `rewrite`, `functions::pattern` |
 //! | everything that grows with the call's data is paid for before it is done; a spent budget is the result, whatever `\|\|` or `all` made of it | `meter`, `value`, `evaluate` |
 //! | one environment for all evaluations | `functions` |
 //! | numbers mix, whole or not, and nothing is rounded silently | `functions::number` |
@@ -54,8 +54,9 @@ use crate::time::WallTime;
 /// The most bytes of an expression's source.
 pub const SOURCE: usize = 1_024;
 
-/// The stack of the thread that compiles: more than the deepest tree of [`SOURCE`] bytes takes, in any build.
-const STACK: usize = 16 * 1024 * 1024;
+/// The stack of the thread that compiles: far more than the deepest tree of [`SOURCE`] bytes takes. Only what is used of it
+/// becomes memory.
+const STACK: usize = 64 * 1024 * 1024;
 
 /// What an expression is for; fixes the type it must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -69,11 +69,7 @@ pub(super) fn lift<'b, 'a>(value: Value<'a>, place: Place<'a>) -> Result<CowVal<
         },
         Kind::String => {
             place.meter.charge_text(value.raw().len(), place.column)?;
-            match value.as_str() {
-                Some(Cow::Borrowed(text)) => CowVal::owned(CelString::from(text)),
-                Some(Cow::Owned(text)) => CowVal::owned(Text::from(text)),
-                None => return Err(place.fail(What::WrongType)),
-            }
+            CowVal::Owned(shared(value.as_str().ok_or(place.fail(What::WrongType))?))
         }
         Kind::Array => CowVal::owned(Container::new(Source::Array(value), place)),
         Kind::Object => CowVal::owned(Container::new(Source::Object(value), place)),
@@ -87,6 +83,14 @@ pub(super) struct Text(Arc<String>);
 impl From<String> for Text {
     fn from(text: String) -> Self {
         Self(Arc::new(text))
+    }
+}
+
+/// A string of the call: borrowed, or if it had to be decoded shared by its clones.
+fn shared<'a>(text: Cow<'a, str>) -> Box<dyn Val + 'a> {
+    match text {
+        Cow::Borrowed(text) => Box::new(CelString::from(text)),
+        Cow::Owned(text) => Box::new(Text::from(text)),
     }
 }
 

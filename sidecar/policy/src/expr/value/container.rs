@@ -9,7 +9,7 @@ use cel::common::traits::{Indexer, Iterable, Iterator as ValueIterator, Sizer};
 use cel::common::types::{CelInt, CelString, LIST_TYPE, MAP_TYPE, Type};
 use cel::common::value::{CowVal, Val};
 
-use super::{Origin, Place, as_text, lift};
+use super::{Origin, Place, as_text, lift, shared};
 use crate::expr::failure::{Failure, What};
 use crate::expr::functions::number;
 use crate::expr::meter::LIST;
@@ -71,7 +71,7 @@ impl<'a> Container<'a> {
                 .members()
                 .map(|(key, _)| {
                     self.place.meter.charge_text(key.len(), self.place.column)?;
-                    Ok(Box::new(CelString::from(key)) as Box<dyn Val + 'a>)
+                    Ok(shared(key))
                 })
                 .collect(),
             Source::Labels(labels) => {
