@@ -38,6 +38,7 @@ mod tests;
 mod value;
 mod variables;
 
+use std::cell::Cell;
 use std::sync::{Arc, LazyLock};
 use std::thread;
 
@@ -193,13 +194,7 @@ impl Expression {
         if source.trim().is_empty() {
             return refuse(1, "the expression is empty".to_owned());
         }
-        let rewritten = thread::scope(|scope| {
-            let thread = thread::Builder::new().stack_size(STACK);
-            match thread.spawn_scoped(scope, || rewrite(source)) {
-                Ok(thread) => thread.join().unwrap_or_else(|_| refuse_all("the expression cannot be read")),
-                Err(_) => refuse_all("there is no memory for a thread to compile the expression on"),
-            }
-        })?;
+        let rewritten = if HAS_ROOM.get() { rewrite(source) } else { rewrite_with_room(source) }?;
         let (fits, advice) = match purpose {
             Purpose::Condition => (&[Type::Boolean][..], "write something that is true or false"),
             Purpose::Key => {
@@ -276,6 +271,36 @@ impl From<Failure> for EvalError {
     fn from(failure: Failure) -> Self {
         Self { column: failure.column, what: failure.what.words() }
     }
+}
+
+/// Does work that compiles many expressions on one thread with a large stack, where else each would take a thread of its
+/// own.
+pub fn compiling<T: Send>(work: impl Fn() -> T + Sync) -> T {
+    let done = thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK);
+        let run = || {
+            HAS_ROOM.set(true);
+            work()
+        };
+        thread.spawn_scoped(scope, run).ok()?.join().ok()
+    });
+    // Without memory for the thread, each expression asks for one again, and is refused.
+    done.unwrap_or_else(work)
+}
+
+thread_local! {
+    /// Whether this thread has the stack that compiling takes.
+    static HAS_ROOM: Cell<bool> = const { Cell::new(false) };
+}
+
+fn rewrite_with_room(source: &str) -> Result<Rewritten, CompileError> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK);
+        match thread.spawn_scoped(scope, || rewrite(source)) {
+            Ok(thread) => thread.join().unwrap_or_else(|_| refuse_all("the expression cannot be read")),
+            Err(_) => refuse_all("there is no memory for a thread to compile the expression on"),
+        }
+    })
 }
 
 fn rewrite(source: &str) -> Result<Rewritten, CompileError> {
