@@ -143,7 +143,7 @@ impl Builder {
             labels: identity.labels.clone(),
         };
         let grant = subject.grant().into();
-        let ruleset = compile(&loaded.sources(server), subject, &self.limiter);
+        let ruleset = compile(&loaded.sources(server), &subject, &self.limiter);
         Route {
             name: server.name.as_str().into(),
             path: server.agent_path().into(),

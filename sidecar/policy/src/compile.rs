@@ -9,8 +9,9 @@
 
 mod assemble;
 mod draft;
+pub mod govern;
 mod hints;
-mod index;
+pub(crate) mod index;
 mod limit;
 pub(crate) mod model;
 pub mod pointer;
@@ -27,6 +28,7 @@ use reeve_crds::v1alpha1::{Mode, Policy, Scope};
 
 use crate::catalogue::Catalogue;
 use crate::decide::{Plans, ServerRequestTable, Subject};
+use crate::expr;
 use crate::limit::{Counter, Limiter, Units};
 
 use self::draft::Expressions;
@@ -104,13 +106,14 @@ pub enum Source {
 
 /// Everything that the schema cannot say of one policy, in the order of its parts.
 pub fn check(policy: &Policy, catalogue: Option<&Catalogue>) -> Vec<Problem> {
-    draft::draft(&Arc::new(policy.clone()), catalogue, &mut Expressions::default()).problems
+    let policy = Arc::new(policy.clone());
+    expr::compiling(|| draft::draft(&policy, catalogue, &mut Expressions::default()).problems)
 }
 
 /// Compiles the policies that govern. One that does not compile denies every call if it is to be enforced, and binds
 /// nothing if it is in Audit; [`Ruleset::invalid_policies`] says why.
-pub fn compile(sources: &[Source], subject: Subject, limiter: &Limiter) -> Ruleset {
-    assemble::assemble(sources, subject, limiter)
+pub fn compile(sources: &[Source], subject: &Subject, limiter: &Limiter) -> Ruleset {
+    expr::compiling(|| assemble::assemble(sources, subject, limiter))
 }
 
 /// A policy that takes part, for inspection.

@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &ExplainArgs) -> Exit {
         return Exit::Configuration;
     };
     let sources: Vec<_> = policies.into_iter().map(|policy| Source::Readable(Arc::new(policy))).collect();
-    let ruleset = compile(&sources, arguments.subject(), &Limiter::new(Capacity::default()));
+    let ruleset = compile(&sources, &arguments.subject(), &Limiter::new(Capacity::default()));
     let target = arguments.target();
     let call = Call {
         target,

@@ -262,7 +262,7 @@ fn verb(word: &str) -> Option<RiskCategory> {
 fn leading_verb(word: &str) -> Option<RiskCategory> {
     let harmful = VERBS.iter().filter(|(category, _)| severity(*category) >= Severity::High);
     let begins = |verb: &&str| verb.len() >= 5 && word.len() > verb.len() && word.starts_with(*verb);
-    harmful.filter(|(_, verbs)| verbs.iter().any(|verb| begins(&verb))).map(|(category, _)| *category).max()
+    harmful.filter(|(_, verbs)| verbs.iter().any(begins)).map(|(category, _)| *category).max()
 }
 
 fn find(table: &[(RiskCategory, &[&str])], word: &str) -> Option<RiskCategory> {

@@ -13,7 +13,7 @@ use crate::decide::{Plans, ServerRequestTable, Subject};
 use crate::limit::{CounterName, Limiter};
 
 /// Compiles the policies that govern.
-pub(super) fn assemble(sources: &[Source], subject: Subject, limiter: &Limiter) -> Ruleset {
+pub(super) fn assemble(sources: &[Source], subject: &Subject, limiter: &Limiter) -> Ruleset {
     let mut expressions = Expressions::default();
     let mut drafts: Vec<_> = sources.iter().map(|source| read(source, &mut expressions)).collect();
     drafts.sort_by(|a, b| a.policy.key.cmp(&b.policy.key));
@@ -36,9 +36,9 @@ pub(super) fn assemble(sources: &[Source], subject: Subject, limiter: &Limiter) 
     Ruleset {
         server_requests: ServerRequestTable::new(&policies, &roles),
         audited_arguments: audited(&policies),
-        keys: keys(&subject),
+        keys: keys(subject),
         plans: Plans::default(),
-        subject,
+        subject: subject.clone(),
         policies,
         yielding,
         rules,

@@ -14,7 +14,29 @@ pub(crate) struct Index {
     tools: Set,
     resources: Set,
     prompts: Set,
+    /// The beginning of each resource pattern up to its first `*`, what follows, and the rule.
+    beginnings: Vec<(Box<str>, Rest, u32)>,
     named_tools: HashSet<Arc<str>, RandomState>,
+}
+
+/// How a pattern goes on after its beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// Not at all.
+    Nothing,
+    /// With `**`, and that is all.
+    Everything,
+    /// With anything else.
+    Something,
+}
+
+/// How many of the URIs with a common beginning a pattern matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Each of them.
+    All,
+    /// Some of them, or none.
+    Some,
 }
 
 /// The patterns of rules, each with the rule's number, as they are gathered.
@@ -28,7 +50,18 @@ pub(super) struct Patterns {
 impl Index {
     pub(super) fn new(patterns: Patterns) -> Self {
         let named_tools = patterns.tools.iter().filter_map(|(pattern, _)| pattern.exact()).map(Into::into).collect();
+        let beginnings = patterns.resources.iter().map(|(pattern, rule)| {
+            let text = pattern.as_str();
+            let (beginning, rest) = text.split_at(text.find('*').unwrap_or(text.len()));
+            let rest = match rest {
+                "" => Rest::Nothing,
+                "**" => Rest::Everything,
+                _ => Rest::Something,
+            };
+            (beginning.into(), rest, *rule)
+        });
         Self {
+            beginnings: beginnings.collect(),
             tools: Set::new(patterns.tools),
             resources: Set::new(patterns.resources),
             prompts: Set::new(patterns.prompts),
@@ -45,6 +78,20 @@ impl Index {
             Target::Prompt(name) => self.prompts.matches(name, &mut rules),
         }
         rules
+    }
+
+    /// The rules that may select a resource whose URI begins like this. Takes a time linear in the patterns of resources.
+    pub(crate) fn resources_under(&self, prefix: &str) -> impl Iterator<Item = (u32, Reach)> {
+        self.beginnings.iter().filter_map(move |(beginning, rest, rule)| {
+            let longer = beginning.starts_with(prefix);
+            let shorter = prefix.starts_with(&**beginning);
+            match rest {
+                Rest::Everything if shorter => Some((*rule, Reach::All)),
+                Rest::Everything | Rest::Something if longer || shorter => Some((*rule, Reach::Some)),
+                Rest::Nothing if longer => Some((*rule, Reach::Some)),
+                _ => None,
+            }
+        })
     }
 
     /// Whether a rule names this tool exactly.

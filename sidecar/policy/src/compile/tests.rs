@@ -255,7 +255,7 @@ fn what_is_accepted_compiles_and_what_is_refused_does_not() {
     ] {
         let accepted = problems(&policy, Severity::Error).is_empty();
         let limiter = Limiter::new(crate::limit::Capacity::default());
-        let ruleset = compile(&[Source::Readable(Arc::new(policy))], Subject::default(), &limiter);
+        let ruleset = compile(&[Source::Readable(Arc::new(policy))], &Subject::default(), &limiter);
         assert_eq!(ruleset.invalid_policies().count() == 0, accepted);
     }
 }
@@ -269,7 +269,7 @@ fn a_ruleset_tells_what_it_was_made_of() {
         cluster("tier: Boundary, configMaxAge: 12h"),
     ];
     let sources = sources.map(|policy| Source::Readable(Arc::new(policy)));
-    let ruleset = compile(&sources, Subject::default(), &Limiter::new(crate::limit::Capacity::default()));
+    let ruleset = compile(&sources, &Subject::default(), &Limiter::new(crate::limit::Capacity::default()));
     assert_eq!(ruleset.policies().map(|policy| policy.key.to_string()).collect::<Vec<_>>(), ["clinic/p", "p"]);
     assert_eq!(ruleset.named_tools().map(|name| name.to_string()).collect::<Vec<_>>(), ["x"]);
     assert_eq!(ruleset.audited_arguments().iter().map(|name| name.to_string()).collect::<Vec<_>>(), ["bucket"]);

@@ -54,7 +54,7 @@ impl Ruleset {
             if !approvals.approved(&request) {
                 return Err(Refusal::new(Reason::ApprovalRequired, &approval.pointer, rule.message.clone()));
             }
-            demands.approvals.push(Arc::clone(&rule.pointer));
+            demands.use_approval(&rule.pointer);
         }
         Ok(())
     }

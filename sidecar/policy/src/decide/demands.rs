@@ -20,14 +20,21 @@ use crate::time::{Instant, format_duration};
 /// What an allowed call must still take.
 #[derive(Clone, Debug, Default)]
 pub struct Demands {
-    /// The rules whose approval the call uses, in the order of pointers.
-    pub(super) approvals: Vec<Arc<str>>,
-    /// In the order of pointers.
-    gates: Vec<Entry>,
     /// One for each counter, in the order of the first limit's pointer.
     charges: Vec<Taking>,
+    /// What few calls have to take.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few calls have to take, kept apart so that a verdict is small.
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    /// The rules whose approval the call uses, in the order of pointers.
+    approvals: Vec<Arc<str>>,
+    /// In the order of pointers.
+    gates: Vec<Entry>,
     /// What each Audit policy or rule that would permit the call would have it take.
-    pub(super) shadows: Vec<Self>,
+    shadows: Vec<Demands>,
 }
 
 /// A gate to pass.
@@ -79,7 +86,31 @@ impl Held {
 impl Demands {
     /// The rules whose approval the call uses, and which is to be consumed once quota is reserved.
     pub fn approvals(&self) -> &[Arc<str>] {
-        &self.approvals
+        self.rare.as_ref().map_or(&[], |rare| &rare.approvals)
+    }
+
+    fn gates(&self) -> &[Entry] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.gates)
+    }
+
+    fn shadows(&self) -> &[Self] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.shadows)
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Notes that the call uses an approval of this rule.
+    pub(super) fn use_approval(&mut self, rule: &Arc<str>) {
+        self.rare().approvals.push(Arc::clone(rule));
+    }
+
+    /// Notes what an Audit policy or rule would have the call take.
+    pub(super) fn add_shadow(&mut self, shadow: Self) {
+        if !shadow.is_empty() {
+            self.rare().shadows.push(shadow);
+        }
     }
 
     /// Takes a permit of each concurrency bound.
@@ -87,8 +118,8 @@ impl Demands {
     /// # Errors
     /// The refusal, without shadows, if too many calls are in flight; nothing is taken then.
     pub fn acquire(&self, now: Instant) -> Result<Held, Verdict> {
-        let mut permits = Vec::with_capacity(self.gates.len());
-        for Entry { gate, bound } in &self.gates {
+        let mut permits = Vec::with_capacity(self.gates().len());
+        for Entry { gate, bound } in self.gates() {
             match gate.acquire(bound.max as usize, bound.held_at_most, now) {
                 Some(permit) => permits.push(permit),
                 None => return Err(full(bound)),
@@ -116,7 +147,7 @@ impl Demands {
     /// refused it.
     pub fn record_shadows(&self, limiter: &Limiter, now: Instant, held: &mut Held) -> Vec<Shadow> {
         let mut refused = Vec::new();
-        for demands in &self.shadows {
+        for demands in self.shadows() {
             let taken = demands.acquire(now).and_then(|mut taken| {
                 demands.reserve(limiter, now, &mut taken)?;
                 Ok(taken)
@@ -124,7 +155,7 @@ impl Demands {
             match taken {
                 Ok(taken) => held.shadows.push(taken),
                 Err(Verdict { reason, pointer, .. }) => {
-                    refused.extend(pointer.map(|pointer| Shadow { reason, pointer }))
+                    refused.extend(pointer.map(|pointer| Shadow { reason, pointer }));
                 }
             }
         }
@@ -133,13 +164,13 @@ impl Demands {
 
     /// Whether there is nothing to take or record.
     pub fn is_empty(&self) -> bool {
-        self.approvals.is_empty() && self.gates.is_empty() && self.charges.is_empty() && self.shadows.is_empty()
+        self.charges.is_empty() && self.rare.is_none()
     }
 
     /// What must be taken, a line each.
     pub(super) fn in_words(&self) -> Vec<String> {
         let gates = self
-            .gates
+            .gates()
             .iter()
             .map(|Entry { bound, .. }| format!("{}: at most {} calls in flight", bound.pointer, bound.max));
         let limits = self.charges.iter().flat_map(|taking| {
@@ -208,7 +239,7 @@ impl Ruleset {
         let mut demands = Demands::default();
         for rule in applied.iter().map(|selected| &self.rules[selected.rule as usize]) {
             if let Some((bound, gate)) = &rule.concurrency {
-                demands.gates.push(Entry { gate: gate.clone(), bound: Arc::clone(bound) });
+                demands.rare().gates.push(Entry { gate: gate.clone(), bound: Arc::clone(bound) });
             }
             for limit in &rule.limits {
                 let cost = cost(limit, examined)?;

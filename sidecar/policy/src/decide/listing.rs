@@ -3,12 +3,13 @@
 //! Three-valued: a condition that reads any of these may be true or false. What is left out is denied whatever the call; the
 //! reverse need not hold.
 
-use reeve_crds::v1alpha1::{Action, Listing};
+use reeve_crds::v1alpha1::{Action, Listing, Mode};
 
+use super::Target;
 use super::plan::Selected;
-use super::{Call, Target};
 use crate::catalogue::Catalogue;
 use crate::compile::Ruleset;
+use crate::compile::index::Reach;
 use crate::compile::model::{Fallback, Located, Role, Rule};
 use crate::expr::Variables;
 use crate::glob::is_canonical_uri;
@@ -32,6 +33,16 @@ enum DeniedBy {
     Boundary,
 }
 
+/// A rule that selects calls of a target, and what is known of it without a call.
+struct Judged<'r> {
+    rule: &'r Rule,
+    /// Whether it may grant.
+    grants: bool,
+    applies: Holds,
+    /// Whether it refuses every call: a Deny that always applies, or something that always fails.
+    refuses: bool,
+}
+
 impl Ruleset {
     /// Whether a tool (resource, prompt) is listed: left out if every call of it would be denied.
     pub fn lists(&self, target: Target<'_>, catalogue: &Catalogue) -> bool {
@@ -42,14 +53,37 @@ impl Ruleset {
             Target::Tool(name) => catalogue.tool(name),
             Target::Resource(_) | Target::Prompt(_) => None,
         };
-        let call = Call { target, arguments: None, session: None, tool, now: WallTime::default() };
+        let variables = Variables {
+            args: None,
+            name: target.name(),
+            tool: tool.map(AsRef::as_ref),
+            subject: &self.subject,
+            session: None,
+            now: WallTime::default(),
+        };
         let plan = self.plan(target, tool.map(|tool| &tool.risk));
-        match self.denied_whatever(&plan.enforced, &call) {
+        let judge = |selected: &Selected| self.rules[selected.rule as usize].judge(selected.grants, target, &variables);
+        self.shows(&plan.enforced.iter().map(judge).collect::<Vec<_>>())
+    }
+
+    /// Whether a resource template (RFC 6570) is listed: left out if every URI that begins as it does would be denied.
+    pub fn lists_template(&self, template: &str) -> bool {
+        let Some((prefix, _)) = template.split_once('{') else {
+            return self.lists(Target::Resource(template), &Catalogue::default());
+        };
+        let reaching = self.index.resources_under(prefix).filter_map(|(number, reach)| {
+            let rule = &self.rules[number as usize];
+            (rule.mode == Mode::Enforce).then(|| rule.judge_all(reach))
+        });
+        self.shows(&reaching.collect::<Vec<_>>())
+    }
+
+    /// Whether something is listed of which these are the rules that bind.
+    fn shows(&self, judged: &[Judged<'_>]) -> bool {
+        match self.denied_whatever(judged) {
             None => true,
             Some(DeniedBy::Boundary) => false,
-            Some(DeniedBy::Policy) => {
-                plan.enforced.iter().any(|selected| self.rules[selected.rule as usize].listing == Listing::Always)
-            }
+            Some(DeniedBy::Policy) => judged.iter().any(|judged| judged.rule.listing == Listing::Always),
         }
     }
 
@@ -58,36 +92,21 @@ impl Ruleset {
         roles.invalid.is_none() && roles.deciders.is_empty() && roles.boundaries.is_empty() && roles.observed
     }
 
-    /// Who denies every call of a target that these rules select, if anyone does; a Boundary rather than another.
-    fn denied_whatever(&self, selected: &[Selected], call: &Call<'_>) -> Option<DeniedBy> {
-        let variables = Variables {
-            args: None,
-            name: call.target.name(),
-            tool: call.tool.map(AsRef::as_ref),
-            subject: &self.subject,
-            session: None,
-            now: call.now,
-        };
-        let invalid = self.roles.invalid.map(|policy| denied_by(self.policies[policy as usize].role));
-        let rules = selected.iter().map(|selected| (selected, &self.rules[selected.rule as usize]));
-        let judged: Vec<_> = rules.map(|(selected, rule)| (selected, rule, applies(rule, &variables))).collect();
+    /// Who denies every call, if anyone does; a Boundary rather than another.
+    fn denied_whatever(&self, judged: &[Judged<'_>]) -> Option<DeniedBy> {
+        let role = |policy: u32| self.policies[policy as usize].role;
+        let invalid = self.roles.invalid.map(|policy| denied_by(role(policy)));
 
-        let by_rule = judged.iter().filter(|(_, rule, applies)| match applies {
-            None => true,
-            Some(Holds::Always) => rule.action == Action::Deny || rule.refuses_always(call, &variables),
-            Some(Holds::Never | Holds::Perhaps) => false,
-        });
-        let by_rule = by_rule.map(|(_, rule, _)| denied_by(self.policies[rule.policy as usize].role)).max();
+        let refusing = judged.iter().filter(|judged| judged.refuses);
+        let by_rule = refusing.map(|judged| denied_by(role(judged.rule.policy))).max();
 
-        let may_grant = |(selected, _, applies): &&(&Selected, &Rule, Option<Holds>)| {
-            selected.grants && *applies != Some(Holds::Never)
-        };
-        let passes = |policy: &u32| judged.iter().filter(may_grant).any(|(_, rule, _)| rule.policy == *policy);
+        let may_grant = |judged: &&Judged<'_>| judged.grants && judged.applies != Holds::Never;
+        let passes = |policy: &u32| judged.iter().filter(may_grant).any(|judged| judged.rule.policy == *policy);
         let by_boundary = (!self.roles.strict.iter().all(passes)).then_some(DeniedBy::Boundary);
 
-        let decides = |rule: &Rule| self.policies[rule.policy as usize].role.decides();
-        let granted = judged.iter().filter(may_grant).any(|(_, rule, _)| decides(rule));
-        let claimed = judged.iter().any(|(_, rule, _)| rule.grants() && decides(rule));
+        let decides = |judged: &Judged<'_>| role(judged.rule.policy).decides();
+        let granted = judged.iter().filter(may_grant).any(decides);
+        let claimed = judged.iter().any(|judged| judged.rule.grants() && decides(judged));
         let mut deciders = self.roles.deciders.iter().map(|&policy| &self.policies[policy as usize]);
         let permitted = if self.roles.deciders.is_empty() {
             self.roles.observed
@@ -100,17 +119,44 @@ impl Ruleset {
 }
 
 impl Rule {
-    /// Whether a rule that applies to every call of a tool refuses each, whatever its arguments.
-    fn refuses_always(&self, call: &Call<'_>, variables: &Variables<'_>) -> bool {
-        let unusable = call.tool.is_some_and(|tool| tool.schema.is_err());
-        let by_schema = self.validate_arguments.is_some() && unusable && matches!(call.target, Target::Tool(_));
+    /// What is known of the rule for a target that it selects.
+    fn judge(&self, grants: bool, target: Target<'_>, variables: &Variables<'_>) -> Judged<'_> {
+        let (applies, fails) = self.applies_to(variables);
+        let denies = self.action == Action::Deny || self.refuses_always(target, variables);
+        Judged { rule: self, grants, applies, refuses: fails || (applies == Holds::Always && denies) }
+    }
+
+    /// What is known of the rule for the resources of a template, of which it selects some or all. Its expressions may tell
+    /// them apart.
+    fn judge_all(&self, reach: Reach) -> Judged<'_> {
+        let always = reach == Reach::All && self.when.is_none();
+        let applies = if always { Holds::Always } else { Holds::Perhaps };
+        Judged { rule: self, grants: self.grants(), applies, refuses: always && self.action == Action::Deny }
+    }
+
+    /// For which calls the rule applies, and whether its condition cannot be evaluated on any, which refuses every one.
+    fn applies_to(&self, variables: &Variables<'_>) -> (Holds, bool) {
+        let Some(when) = &self.when else { return (Holds::Always, false) };
+        if !when.expression.is_constant_for_a_tool() {
+            return (Holds::Perhaps, false);
+        }
+        match when.expression.condition(variables) {
+            Ok(true) => (Holds::Always, false),
+            Ok(false) => (Holds::Never, false),
+            Err(_) => (Holds::Perhaps, true),
+        }
+    }
+
+    /// Whether the rule, where it applies, refuses each call whatever its arguments.
+    fn refuses_always(&self, target: Target<'_>, variables: &Variables<'_>) -> bool {
+        let unusable = variables.tool.is_some_and(|tool| tool.schema.is_err());
+        let by_schema = self.validate_arguments.is_some() && unusable && matches!(target, Target::Tool(_));
         let constant = |located: &&Located| located.expression.is_constant_for_a_tool();
-        let requirements = self.require.iter().map(|requirement| &requirement.condition).filter(constant);
+        let mut requirements = self.require.iter().map(|requirement| &requirement.condition).filter(constant);
         let mut costs = self.limits.iter().filter_map(|limit| limit.cost.as_ref()).filter(constant);
         let mut keys = self.limits.iter().filter_map(|limit| limit.key.as_ref()).filter(constant);
-        let unmet = |located: &Located| located.expression.condition(variables) != Ok(true);
         by_schema
-            || requirements.into_iter().any(unmet)
+            || requirements.any(|located| located.expression.condition(variables) != Ok(true))
             || costs.any(|located| !matches!(located.expression.cost(variables), Ok(Some(_))))
             || keys.any(|located| located.expression.key(variables).is_err())
     }
@@ -118,18 +164,4 @@ impl Rule {
 
 fn denied_by(role: Role) -> DeniedBy {
     if role == Role::Boundary { DeniedBy::Boundary } else { DeniedBy::Policy }
-}
-
-/// For which calls a rule applies that selects them; nothing if its condition cannot be evaluated on any, and so refuses
-/// every one.
-fn applies(rule: &Rule, variables: &Variables<'_>) -> Option<Holds> {
-    let Some(when) = &rule.when else { return Some(Holds::Always) };
-    if !when.expression.is_constant_for_a_tool() {
-        return Some(Holds::Perhaps);
-    }
-    match when.expression.condition(variables) {
-        Ok(true) => Some(Holds::Always),
-        Ok(false) => Some(Holds::Never),
-        Err(_) => None,
-    }
 }

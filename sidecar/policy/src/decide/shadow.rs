@@ -55,8 +55,8 @@ impl Ruleset {
             Ok(Granted { reason, pointer, demands }) => {
                 let reason = if reason == Reason::AuditOnly { Reason::AllowedByRule } else { reason };
                 verdict.shadow.extend(pointer.map(|pointer| Shadow { reason, pointer: Arc::clone(&pointer) }));
-                if verdict.outcome() == Outcome::Allow && !demands.is_empty() {
-                    verdict.demands.shadows.push(demands);
+                if verdict.outcome() == Outcome::Allow {
+                    verdict.demands.add_shadow(demands);
                 }
             }
         }

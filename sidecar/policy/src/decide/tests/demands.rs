@@ -143,7 +143,7 @@ fn counters_of_a_policy_survive_its_recompilation() {
     let world = World::with_rules(rules);
     assert!(world.take("x", "{}").is_ok());
     let sources = super::world::sources(&imaging("", rules));
-    let ruleset = crate::compile::compile(&sources, super::world::subject(), &world.limiter);
+    let ruleset = crate::compile::compile(&sources, &super::world::subject(), &world.limiter);
     let world = World { ruleset, ..world };
     assert!(world.take("x", "{}").is_err());
 }

@@ -87,3 +87,27 @@ fn resources_and_prompts_are_listed_by_the_same_decision() {
     assert!(lists(Target::Prompt("greet")));
     assert!(!lists(Target::Prompt("other")));
 }
+
+#[test]
+fn a_template_is_listed_if_a_uri_that_begins_like_it_may_be_read() {
+    let world = World::with_rules(
+        "{name: docs, resources: ['file:///docs/*', 'file:///one/a'], action: Allow}
+         {name: closed, resources: ['file:///docs/closed/**'], action: Deny}",
+    );
+    for (template, listed) in [
+        ("file:///docs/{name}", true),
+        ("file:///docs/a{name}", true),
+        ("file:///{+path}", true),
+        ("file:///one/{name}", true),
+        ("file:///two/{name}", false),
+        ("file:///docs/closed/{name}", false),
+        ("file:///docs/a", true),
+        ("file:///etc/a", false),
+    ] {
+        assert_eq!(world.ruleset.lists_template(template), listed, "{template}");
+    }
+    assert!(World::new(&imaging("default: Allow", "")).ruleset.lists_template("file:///{+path}"));
+    let strict = policy("ClusterMcpPolicy", "guard", "tier: Boundary\ndefault: Deny", "");
+    let world = World::new(&(imaging("default: Allow", "") + &strict));
+    assert!(!world.ruleset.lists_template("file:///{+path}"));
+}

@@ -39,7 +39,7 @@ impl World {
 
     pub(super) fn of(sources: &[Source]) -> Self {
         let limiter = Limiter::new(Capacity::default());
-        let ruleset = compile(sources, subject(), &limiter);
+        let ruleset = compile(sources, &subject(), &limiter);
         Self { ruleset, limiter, catalogue: Catalogue::read(TOOLS.as_bytes()), now: Instant(1_000_000_000_000) }
     }
 
