@@ -19,6 +19,7 @@
 //! | [`answer`] | the bytes of refusals and failures |
 //! | [`sse`] | event streams, chunk by chunk |
 //! | [`lists`] | what is cut out of lists |
+//! | [`inputs`] | what a result asks of the agent |
 //! | [`session`] | sessions and open requests, bounded |
 //!
 //! The sources of the rules are the revisions 2024-11-05 to 2026-07-28 of the Model Context Protocol specification; where
@@ -30,6 +31,7 @@ pub mod envelope;
 pub mod era;
 pub mod gate;
 pub mod headers;
+pub mod inputs;
 pub mod lists;
 pub mod method;
 pub mod rejection;

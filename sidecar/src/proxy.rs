@@ -37,6 +37,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method, Request, Response, header};
 use hyper::body::Incoming;
 use reeve_policy::limit::Limiter;
+use tokio::sync::Semaphore;
 
 pub use body::Body;
 
@@ -55,6 +56,12 @@ use crate::state::Keeper;
 
 /// The most sessions, and the most open requests, that are remembered: 16 bytes of key and a little more for each.
 pub const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+
+/// Larger bodies and answers are read on a worker, so that others need not wait for them.
+const WORKER_BYTES: usize = 64 << 10;
+
+/// The most refusals of servers' requests that are on their way at once. Of more the servers hear nothing.
+const TOLD_AT_ONCE: usize = 64;
 
 /// What a proxy works with.
 pub struct Parts {
@@ -97,6 +104,8 @@ struct Shared {
     asked: Mutex<Open<()>>,
     /// Requests for lists, whose results may come on another stream.
     listing: Mutex<Open<Listing>>,
+    /// A permit for each server that is being told of a refusal.
+    telling: Arc<Semaphore>,
 }
 
 /// A list that was asked for.
@@ -133,6 +142,7 @@ impl Proxy {
             sessions: parts.sessions,
             asked: Mutex::new(Open::new(REMEMBERED)),
             listing: Mutex::new(Open::new(REMEMBERED)),
+            telling: Arc::new(Semaphore::new(TOLD_AT_ONCE)),
         })))
     }
 

@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Method;
-use reeve_policy::decide::{self, Target};
-use reeve_policy::json::{Document, Limits};
-use reeve_policy::reason::Outcome;
+use reeve_policy::decide::{self, Target, Verdict};
+use reeve_policy::json::{self, Document, Limits, Value};
+use reeve_policy::reason::Reason;
 
+use super::examine::Kind;
 use super::forward::{Expected, Sending};
 use super::{Listing, Shared, request};
-use crate::mcp::answer::{self, Failure};
-use crate::mcp::envelope::{Envelope, Id, Message, Sender};
+use crate::mcp::answer::{self, Failure, Refusal};
+use crate::mcp::envelope::{Answer, Envelope, Id, Message, Sender};
+use crate::mcp::inputs;
 use crate::mcp::lists::{self, Item};
 use crate::mcp::method::{Form, Handling, List, ServerRequest, handling};
 use crate::mcp::sse::{Event, SseError, replace_data};
@@ -56,6 +58,11 @@ impl Events {
         self.sending.route.upstream.error(Cause::TooLarge, error.to_string())
     }
 
+    /// Whether the answer that the stream is for has come.
+    pub(super) fn is_answered(&self) -> bool {
+        self.answered
+    }
+
     /// What the agent is sent for an event.
     pub(super) fn event(&mut self, event: Event) -> Option<Bytes> {
         let Some(data) = event.message() else { return Some(event.raw) };
@@ -81,17 +88,46 @@ impl Events {
         Some(replace_data(b"\n", &answer::failed(Some(id), Failure::Unreachable, message)))
     }
 
-    /// The answer to a request for a list that came as plain JSON.
+    /// What the agent is sent for an answer that came as plain JSON with a status of success.
     ///
     /// # Errors
-    /// Why it cannot pass.
-    pub(super) fn list_message(&mut self, data: &Bytes) -> Result<Bytes, String> {
+    /// Why nothing of it can pass.
+    pub(super) fn answer(&mut self, data: &Bytes) -> Result<Bytes, String> {
         let document =
             Document::parse(data.clone(), LIMITS).map_err(|error| format!("the answer is not JSON: {error}"))?;
         let envelope = Envelope::read(&document, Sender::Server).map_err(|rejection| rejection.message.into_owned())?;
-        let listing = self.listing_of(&envelope).ok_or("the answer is not one to this request")?;
-        let filtered = self.filter(&document, &envelope, listing)?;
-        Ok(filtered.unwrap_or_else(|| data.clone()))
+        let Message::Response { id, .. } = &envelope.message else { return Err("the answer is none".into()) };
+        if envelope.result().is_some() && !self.is_own(id.as_ref()) {
+            return Err("the answer is not one to this request".into());
+        }
+        match self.response(&document, &envelope, id.as_ref()) {
+            Fate::Pass => Ok(data.clone()),
+            Fate::Changed(changed) => Ok(changed),
+            Fate::Dropped => Err("the answer cannot be relayed".into()),
+        }
+    }
+
+    /// What the agent is sent for JSON that came with the status of a failure: the server's own words if they are a JSON-RPC
+    /// error or no JSON-RPC at all (an OAuth error, say), so that the agent learns why; nothing that could be taken for a
+    /// result or a request.
+    pub(super) fn failed_answer(&self, data: Bytes) -> Bytes {
+        let harmless = Document::parse(data.clone(), LIMITS).is_ok_and(|document| {
+            let root = document.root();
+            match Envelope::read(&document, Sender::Server) {
+                Ok(envelope) => matches!(envelope.message, Message::Response { answer: Answer::Error(_), .. }),
+                Err(_) => {
+                    root.kind() == json::Kind::Object
+                        && root.get("jsonrpc").is_none()
+                        && !root.has_case_variant("jsonrpc")
+                }
+            }
+        });
+        if harmless || data.is_empty() {
+            return data;
+        }
+        let message =
+            format!("The MCP server {:?} failed, and gave no reason that can be relayed.", self.sending.route.name);
+        answer::failed(self.id.as_deref(), Failure::Unreachable, &message)
     }
 
     fn message(&mut self, data: &Bytes) -> Fate {
@@ -105,7 +141,7 @@ impl Events {
             },
             Message::Request { id, method } => match self.handling(Form::Request, method) {
                 Handling::Relay => self.ask(id),
-                Handling::ServerRequest(kind) => self.govern(kind, id, method),
+                Handling::ServerRequest(kind) => self.govern(kind, id),
                 _ => self.refuse(id, "The sidecar relays no such request to the agent."),
             },
         }
@@ -118,13 +154,45 @@ impl Events {
     fn response(&mut self, document: &Document, envelope: &Envelope<'_>, id: Option<&Id<'_>>) -> Fate {
         let own = self.is_own(id);
         self.answered |= own;
-        let Some(listing) = self.listing_of(envelope) else { return Fate::Pass };
-        match (self.filter(document, envelope, listing), id) {
-            (Ok(None), _) => Fate::Pass,
-            (Ok(Some(filtered)), _) => Fate::Changed(filtered),
-            (Err(cause), Some(id)) => Fate::Changed(self.failure(id.raw(), &cause)),
-            (Err(_), None) => Fate::Dropped,
+        let listing = self.listing_of(envelope);
+        // Only an error can be without an id, and neither a list nor a request for input stands in one.
+        let (Some(result), Some(id)) = (envelope.result(), id) else { return Fate::Pass };
+        if let Some(instead) = self.govern_inputs(result, id) {
+            return Fate::Changed(instead);
         }
+        let Some(listing) = listing else { return Fate::Pass };
+        match self.filter(document, envelope, listing) {
+            Ok(None) => Fate::Pass,
+            Ok(Some(filtered)) => Fate::Changed(filtered),
+            Err(cause) => Fate::Changed(self.withheld(id, &cause)),
+        }
+    }
+
+    /// The answer that takes the place of one in which the server asks the agent for what it may not ask for.
+    fn govern_inputs(&self, result: Value<'_>, id: &Id<'_>) -> Option<Bytes> {
+        let kinds = match inputs::requested(result) {
+            Ok(kinds) => kinds,
+            Err(error) => return Some(self.withheld(id, &error.to_string())),
+        };
+        let refused = |kind: ServerRequest| self.permit(kind).err().map(|verdict| (kind, verdict));
+        let (kind, verdict) = kinds.into_iter().find_map(refused)?;
+        let text = format!(
+            "The MCP server {:?} asks for {} before it answers, which the policy of this agent does not permit.",
+            self.sending.route.name,
+            kind.as_str()
+        );
+        let refusal = Refusal { verdict: &verdict, text: &text };
+        Some(match self.expected {
+            Expected::Call(Kind::Tool) if self.is_own(Some(id)) => {
+                answer::refused_call(id.raw(), self.sending.era, &refusal)
+            }
+            _ => answer::refused_request(id.raw(), &refusal),
+        })
+    }
+
+    fn withheld(&self, id: &Id<'_>, cause: &str) -> Bytes {
+        self.sending.route.metrics.upstream_failed(Cause::Protocol);
+        self.failure(id.raw(), cause)
     }
 
     fn is_own(&self, id: Option<&Id<'_>>) -> bool {
@@ -170,21 +238,26 @@ impl Events {
         filtered.map_err(|error| format!("gave an answer that {error}"))
     }
 
-    fn govern(&mut self, kind: ServerRequest, id: &Id<'_>, method: &str) -> Fate {
-        let kind = match kind {
+    fn govern(&self, kind: ServerRequest, id: &Id<'_>) -> Fate {
+        match self.permit(kind) {
+            Ok(()) => self.ask(id),
+            Err(_) => self.refuse(id, &format!("The policy of this agent does not permit {}.", kind.as_str())),
+        }
+    }
+
+    /// Decides and records a request of the server to the agent. A server that is no longer configured has no policy that
+    /// could permit one.
+    fn permit(&self, kind: ServerRequest) -> Result<(), Verdict> {
+        let decided = match kind {
             ServerRequest::Sampling => decide::ServerRequest::Sampling,
             ServerRequest::Elicitation => decide::ServerRequest::Elicitation,
             ServerRequest::Roots => decide::ServerRequest::Roots,
         };
         let live = self.shared.live.load();
-        let Some(route) = live.as_deref().and_then(|live| live.of(&self.sending.route.name)) else {
-            return self.refuse(id, "The server is no longer part of the configuration.");
-        };
-        let verdict = route.ruleset.server_request(kind);
-        match self.shared.record_server_request(route, self.sending.session.as_deref(), method, &verdict) {
-            Outcome::Allow => self.ask(id),
-            _ => self.refuse(id, &format!("The policy of this agent does not permit {}.", kind.as_str())),
-        }
+        let route = live.as_deref().and_then(|live| live.of(&self.sending.route.name));
+        let Some(route) = route else { return Err(Verdict::refusal(Reason::NoPolicy)) };
+        let verdict = route.ruleset.server_request(decided);
+        self.shared.record_server_request(route, self.sending.session.as_deref(), kind.method(), verdict)
     }
 
     /// Relays a request to the agent, whose answer is then awaited.
@@ -194,11 +267,19 @@ impl Events {
         Fate::Pass
     }
 
-    /// Answers a request in the agent's stead.
+    /// Answers a request in the agent's stead. Not in the modern era, in which there is neither such a request nor a way to
+    /// answer it; nor beyond what the sidecar tells servers at once, so that one that asks without end fills no memory.
     fn refuse(&self, id: &Id<'_>, text: &str) -> Fate {
-        let answer = answer::refused_server_request(id.raw(), text);
-        let sending = Sending { method: Method::POST, ..self.sending.clone() };
-        tokio::spawn(async move { sending.tell(answer).await });
+        if self.sending.era == Era::Legacy
+            && let Ok(turn) = Arc::clone(&self.shared.telling).try_acquire_owned()
+        {
+            let answer = answer::refused_server_request(id.raw(), text);
+            let sending = Sending { method: Method::POST, ..self.sending.clone() };
+            tokio::spawn(async move {
+                sending.tell(answer).await;
+                drop(turn);
+            });
+        }
         Fate::Dropped
     }
 

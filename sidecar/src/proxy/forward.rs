@@ -9,11 +9,11 @@ use http_body_util::BodyExt;
 
 use super::body::{Body, Held};
 use super::events::Events;
-use super::examine::session;
+use super::examine::{Kind, session};
 use super::record::{self, Flight};
 use super::relay::{Endless, Relay};
 use super::take::Taken;
-use super::{Listing, Shared, reply};
+use super::{Listing, Shared, WORKER_BYTES, reply};
 use crate::live::Route;
 use crate::mcp::headers;
 use crate::mcp::session::is_session_id;
@@ -25,6 +25,8 @@ use crate::upstream::{self, Cause, UpstreamError};
 pub(super) enum Expected {
     /// Nothing in particular.
     Anything,
+    /// The result of a call of this kind.
+    Call(Kind),
     /// A session.
     Session,
     /// A list, to be filtered.
@@ -115,9 +117,7 @@ impl Shared {
         self.note_session(sending, &head, expected);
         headers::for_agent(&mut head.headers, sending.era);
         let body = match (content, expected) {
-            (Content::Encoded, _) => {
-                return Err(sending.route.upstream.error(Cause::Protocol, "the answer is compressed, unasked"));
-            }
+            (Content::Unreadable(why), _) => return Err(sending.route.upstream.error(Cause::Protocol, why)),
             (Content::Events, _) => {
                 let events = Events::new(self, sending, id, expected);
                 let endless = match expected {
@@ -127,17 +127,22 @@ impl Shared {
                 head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
                 Body::Relay(Box::new(Relay::events(body, events, endless, flight)))
             }
-            (Content::Json, Expected::List(listing)) => {
+            (Content::Other, _) if !head.status.is_success() => Body::Relay(Box::new(Relay::bytes(body, flight))),
+            // Some clients read whatever answers a GET as events.
+            (_, Expected::Stream) if head.status.is_success() && id.is_none() => {
+                return Err(sending.route.upstream.error(Cause::Protocol, "the answer is not an event stream"));
+            }
+            (Content::Json | Content::Other, _) => {
                 let whole = self.collect(sending, body).await?;
-                self.filtered(sending, id, listing, whole)?
+                let events = Events::new(self, sending, id, expected);
+                let governed = match (head.status.is_success(), id) {
+                    (false, _) => Ok(events.failed_answer(whole)),
+                    // To a message that wants no answer: some clients read it all the same.
+                    (true, None) => Ok(Bytes::new()),
+                    (true, Some(_)) => govern(events, content, whole).await,
+                };
+                Body::Whole(governed.map_err(|detail| sending.route.upstream.error(Cause::Protocol, detail))?)
             }
-            (Content::Other, Expected::List(_)) if head.status.is_success() => {
-                return Err(sending
-                    .route
-                    .upstream
-                    .error(Cause::Protocol, "the answer is neither JSON nor an event stream"));
-            }
-            _ => Body::Relay(Box::new(Relay::bytes(body, flight))),
         };
         Ok(Response::from_parts(head, body))
     }
@@ -171,18 +176,20 @@ impl Shared {
         }
         Ok(whole.freeze())
     }
+}
 
-    fn filtered(
-        self: &Arc<Self>,
-        sending: &Sending,
-        id: Option<&[u8]>,
-        listing: Listing,
-        whole: Bytes,
-    ) -> Result<Body, UpstreamError> {
-        let mut events = Events::new(self, sending, id, Expected::List(listing));
-        let filtered = events.list_message(&whole);
-        filtered.map(Body::Whole).map_err(|detail| sending.route.upstream.error(Cause::Protocol, detail))
+/// What the agent is sent for the whole of an answer to a request. Clients differ in what they make of a type that is none of
+/// the protocol's, so that nothing of one passes.
+async fn govern(mut events: Events, content: Content, whole: Bytes) -> Result<Bytes, String> {
+    if content != Content::Json {
+        let empty = whole.is_empty().then(Bytes::new);
+        return empty.ok_or_else(|| "the answer is neither JSON nor an event stream".to_owned());
     }
+    if whole.len() <= WORKER_BYTES {
+        return events.answer(&whole);
+    }
+    let read = tokio::task::spawn_blocking(move || events.answer(&whole)).await;
+    read.unwrap_or_else(|_| Err("the sidecar failed to read the answer".to_owned()))
 }
 
 /// How an answer is read.
@@ -190,16 +197,19 @@ impl Shared {
 enum Content {
     Json,
     Events,
-    /// Compressed, although no `Accept-Encoding` was sent: nothing in it can be governed.
-    Encoded,
+    /// Nothing in it can be governed, and why.
+    Unreadable(&'static str),
     Other,
 }
 
 impl Content {
     fn of(headers: &HeaderMap) -> Self {
-        let encoding = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
-        if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
-            return Self::Encoded;
+        let mut encodings = headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
+        if encodings.any(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+            return Self::Unreadable("the answer is compressed, unasked");
+        }
+        if headers.get_all(CONTENT_TYPE).iter().nth(1).is_some() {
+            return Self::Unreadable("the answer has more than one Content-Type");
         }
         let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media_type = value.split(';').next().unwrap_or_default().trim();

@@ -14,16 +14,13 @@ use reeve_policy::time::Instant;
 
 use super::examine::{Decided, Kind, session};
 use super::take::Taken;
-use super::{Listing, Shared};
+use super::{Listing, Shared, WORKER_BYTES};
 use crate::audit::{Decision, Entry, Event, SessionTag};
 use crate::live::{Route, catalogue_key};
 use crate::mcp::envelope::Envelope;
 use crate::mcp::version::Era;
 use crate::metrics::{InFlight, ServerMetrics, ToolMetrics};
 use crate::upstream::{Progress, UpstreamError};
-
-/// Larger lists are learned from on a worker, and count from then on.
-const WORKER_BYTES: usize = 64 << 10;
 
 /// What is known of a request beside its calls.
 #[derive(Debug)]
@@ -115,15 +112,17 @@ impl Shared {
         }
     }
 
-    /// Records and counts a request of a server to the agent; gives what happens to it. One that cannot be recorded is
-    /// refused.
+    /// Records and counts a request of a server to the agent. One that cannot be recorded is refused.
+    ///
+    /// # Errors
+    /// Why it is refused.
     pub(super) fn record_server_request(
         &self,
         route: &Route,
         session: Option<&str>,
         method: &str,
-        verdict: &Verdict,
-    ) -> Outcome {
+        verdict: Verdict,
+    ) -> Result<(), Verdict> {
         let entry = Entry {
             event: Event::ServerRequest,
             grant: &route.grant,
@@ -135,17 +134,17 @@ impl Shared {
             arguments: None,
             trace_id: None,
         };
-        let unavailable = Verdict::refusal(Reason::AuditUnavailable);
         let slot = self.audit.reserve(&entry);
-        let verdict = if slot.is_ok() { verdict } else { &unavailable };
+        let verdict = if slot.is_ok() { verdict } else { Verdict::refusal(Reason::AuditUnavailable) };
         route.metrics.known(method).decided(verdict.reason, verdict.pointer.as_ref(), Mode::Enforce);
         if let Ok(slot) = slot {
-            slot.write(&decision(route, verdict, &verdict.shadow));
+            slot.write(&decision(route, &verdict, &verdict.shadow));
         }
-        verdict.outcome()
+        if verdict.outcome() == Outcome::Allow { Ok(()) } else { Err(verdict) }
     }
 
-    /// Takes note of the tools that a list shows, and gives all that are known.
+    /// Takes note of the tools that a list shows, and gives all that are known. A large list is learned from on a worker, and
+    /// counts from then on.
     pub(super) fn learn(
         self: &Arc<Self>,
         route: &Arc<Route>,
@@ -211,6 +210,11 @@ impl Flight {
 
     pub(super) fn progress(&self) -> &Progress {
         self.taken.progress()
+    }
+
+    /// The answer has come, whatever the server does with the stream that brought it: the call is no longer in flight.
+    pub(super) fn answered(&mut self) {
+        self.taken.answered();
     }
 
     /// The server or the network failed.

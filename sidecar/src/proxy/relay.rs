@@ -90,6 +90,9 @@ impl Relay {
                             if let Err(error) = scan(scanner, events, ready, &data) {
                                 return self.fail(&error);
                             }
+                            if events.is_answered() {
+                                self.flight.answered();
+                            }
                         }
                     }
                 }

@@ -10,21 +10,18 @@ use reeve_policy::decide::Verdict;
 use reeve_policy::json::{Document, Limits};
 use reeve_policy::reason::Reason;
 
-use super::body::Body;
+use super::body::{Body, Held};
 use super::examine::{Ask, Auditing, Examined, Kind, examine, session};
 use super::forward::Expected;
 use super::record::Facts;
 use super::take::Taken;
-use super::{Listing, Shared, reply};
+use super::{Listing, Shared, WORKER_BYTES, reply};
 use crate::live::Route;
 use crate::mcp::answer::Refusal;
 use crate::mcp::envelope::{Envelope, Message, Sender};
 use crate::mcp::rejection::{Cause, Rejection};
 use crate::mcp::version::Era;
 use crate::mcp::{era, headers};
-
-/// Larger bodies are read and decided on a worker, so that others need not wait for them.
-const WORKER_BYTES: usize = 64 << 10;
 
 const LISTEN: &str = "subscriptions/listen";
 
@@ -38,7 +35,7 @@ impl Shared {
         headers::check_body(&headers)?;
         let body = self.bodies.read(body).await?;
         let received = self.clock.now();
-        let (examined, headers) = self.examine(route, headers, body.bytes.clone()).await?;
+        let (examined, headers, body) = self.examine(route, headers, body).await?;
         let era = examined.era();
         if let Some(session) = session(&headers, era) {
             self.check_session(route, session).map_err(|rejection| rejection.of(examined.id.as_deref()))?;
@@ -58,15 +55,18 @@ impl Shared {
                 self.note_listing(route, &headers, era, id.as_deref(), listing);
                 (Expected::List(listing), Taken::nothing(self))
             }
-            Ask::Calls(calls) => match self.take(route, calls, &facts) {
-                Ok(taken) => (anything, taken),
-                Err(refused) => {
-                    let (call, verdict) = *refused;
-                    let text = verdict.sentence(&route.name, call.target());
-                    let refusal = Refusal { text: &text, verdict: &verdict };
-                    return Ok(reply::refused(id.as_deref().unwrap_or(b"null"), era, call.kind, &refusal));
+            Ask::Calls(calls) => {
+                let kind = calls.first().map(|call| call.kind).filter(|_| anything == Expected::Anything);
+                match self.take(route, calls, &facts) {
+                    Ok(taken) => (kind.map_or(anything, Expected::Call), taken),
+                    Err(refused) => {
+                        let (call, verdict) = *refused;
+                        let text = verdict.sentence(&route.name, call.target());
+                        let refusal = Refusal { text: &text, verdict: &verdict };
+                        return Ok(reply::refused(id.as_deref().unwrap_or(b"null"), era, call.kind, &refusal));
+                    }
                 }
-            },
+            }
         };
         Ok(self.forward_message(route, headers, body, examined.version, id, expected, taken).await)
     }
@@ -75,15 +75,16 @@ impl Shared {
         &self,
         route: &Arc<Route>,
         headers: HeaderMap,
-        body: Bytes,
-    ) -> Result<(Examined, HeaderMap), Rejection> {
+        body: Held,
+    ) -> Result<(Examined, HeaderMap, Held), Rejection> {
         let now = self.clock.wall();
         let audit = if self.audit.is_on() { Auditing::On } else { Auditing::Off };
-        if body.len() <= WORKER_BYTES {
-            return Ok((examine(body, &headers, route, now, audit)?, headers));
+        if body.bytes.len() <= WORKER_BYTES {
+            return Ok((examine(body.bytes.clone(), &headers, route, now, audit)?, headers, body));
         }
         let route = Arc::clone(route);
-        on_worker(move || Ok((examine(body, &headers, &route, now, audit)?, headers))).await
+        // The worker holds what the body is counted for: it has the bytes even when the agent has hung up.
+        on_worker(move || Ok((examine(body.bytes.clone(), &headers, &route, now, audit)?, headers, body))).await
     }
 
     /// Refuses a session that the server did not give to this grant: 404, so that the agent begins another.

@@ -38,6 +38,11 @@ impl Taken {
         &self.progress
     }
 
+    /// The answer has come: concurrency is given up, quota stays taken.
+    pub(super) fn answered(&mut self) {
+        self.held.clear();
+    }
+
     /// Of what it is a call.
     pub(super) fn tool(&self) -> Option<&Arc<ToolMetrics>> {
         self.tool.as_ref()

@@ -1,0 +1,234 @@
+//! What servers answer, and what of it reaches the agent: a real sidecar between two sockets, each of which says exactly what
+//! a test has written down.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reeve_sidecar::config::source::{Inputs, Origin};
+use reeve_sidecar::listener::Addresses;
+use reeve_sidecar::serve::{Options, Sidecar};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+const POLICY: &str = "
+apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: agents, namespace: default}
+spec:
+  podSelector: {}
+  serverRefs: [{name: '*'}]
+  serverRequests: {sampling: Deny, elicitation: Allow}
+  rules:
+  - {name: ask, tools: [ask], action: Allow}
+  - {name: once, tools: [once], action: Allow, concurrency: {max: 1}}
+";
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A sidecar before a server that gives every request the same answer. With `Then::Waits` the server leaves its connections open
+/// after that, so that an answer of unstated length does not end.
+struct World {
+    sidecar: Sidecar,
+    _folder: tempfile::TempDir,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Then {
+    Closes,
+    Waits,
+}
+
+impl World {
+    async fn new(answer: String, then: Then) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let upstream = format!("http://{}/mcp", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, answer.clone(), then));
+            }
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let policy: PathBuf = folder.path().join("policy.yaml");
+        std::fs::write(&policy, POLICY).unwrap();
+        let any = || Addresses::Given(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))]);
+        let sidecar = Sidecar::start(Options {
+            inputs: Inputs {
+                origin: Origin::Flags { policies: vec![policy], upstream },
+                grant: None,
+                audit: Some("off".into()),
+                audit_on_full: None,
+            },
+            listen: any(),
+            admin: any(),
+            inspect: any(),
+            cache_dir: None,
+            grace_period: Duration::from_secs(1),
+        });
+        Self { sidecar: sidecar.await.unwrap(), _folder: folder }
+    }
+
+    async fn send(&self, head: &str, body: &str) -> TcpStream {
+        let address = self.sidecar.agents();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let length = body.len();
+        let request =
+            format!("{head}\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// All that the agent reads.
+    async fn answer(&self, head: &str, body: &str) -> String {
+        let mut stream = self.send(head, body).await;
+        let mut text = Vec::new();
+        tokio::time::timeout(DEADLINE, stream.read_to_end(&mut text)).await.unwrap().unwrap();
+        String::from_utf8(text).unwrap()
+    }
+}
+
+/// Reads a request to its end, and says what is to be said.
+async fn serve(mut stream: TcpStream, answer: String, then: Then) {
+    let mut read = Vec::new();
+    while !is_whole(&read) {
+        if stream.read_buf(&mut read).await.unwrap_or(0) == 0 {
+            return;
+        }
+    }
+    let _ = stream.write_all(answer.as_bytes()).await;
+    if then == Then::Waits {
+        let _ = stream.read_buf(&mut read).await;
+    }
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    body.len() >= length.map_or(0, |length| length.parse().unwrap())
+}
+
+/// An answer that ends with its connection.
+fn http(status: &str, content_type: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: {content_type}\r\n\r\n{body}")
+}
+
+async fn after(answer: String) -> World {
+    World::new(answer, Then::Closes).await
+}
+
+const JSON: &str = "application/json";
+const EVENTS: &str = "text/event-stream";
+
+const LEGACY: &str = "POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\nMCP-Protocol-Version: 2025-11-25\r\n\
+                      Accept: application/json, text/event-stream";
+const MODERN_CALL: &str = "POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\nMCP-Protocol-Version: 2026-07-28\r\n\
+                           Mcp-Method: tools/call\r\nMcp-Name: ask\r\nAccept: application/json, text/event-stream";
+
+fn call(tool: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"{tool}"}}}}"#)
+}
+
+fn modern_call() -> String {
+    r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"ask","_meta":{
+        "io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#
+        .to_owned()
+}
+
+fn list() -> &'static str {
+    r#"{"jsonrpc":"2.0","id":7,"method":"tools/list"}"#
+}
+
+fn input_required(method: &str) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","id":7,"result":{{"resultType":"input_required","inputRequests":{{"a":{{"method":"{method}","params":{{"secret":1}}}}}}}}}}"#
+    )
+}
+
+#[tokio::test]
+async fn a_result_that_asks_for_what_policy_forbids_is_replaced_by_a_refusal() {
+    let asks = input_required("sampling/createMessage");
+    for answer in [http("200 OK", JSON, &asks), http("200 OK", EVENTS, &format!("data: {asks}\n\n"))] {
+        let text = after(answer).await.answer(MODERN_CALL, &modern_call()).await;
+        assert!(text.contains(r#""isError":true"#) && text.contains("ServerRequestDenied"), "{text}");
+        assert!(text.contains("asks for sampling") && !text.contains("secret"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_result_that_asks_for_what_policy_permits_passes() {
+    let asks = input_required("elicitation/create");
+    for answer in [http("200 OK", JSON, &asks), http("200 OK", EVENTS, &format!("data: {asks}\n\n"))] {
+        let text = after(answer).await.answer(MODERN_CALL, &modern_call()).await;
+        assert!(text.contains(&asks), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_of_the_server_does_not_pass_as_an_answer() {
+    let request = r#"{"jsonrpc":"2.0","id":7,"method":"sampling/createMessage","params":{"secret":1}}"#;
+    let batch = format!(r#"[{request},{{"jsonrpc":"2.0","id":7,"result":{{}}}}]"#);
+    for body in [request, &batch] {
+        let text = after(http("200 OK", JSON, body)).await.answer(LEGACY, &call("ask")).await;
+        assert!(text.contains(r#""error":{"code":502"#) && !text.contains("secret"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_passes_that_a_client_could_take_for_a_stream_and_the_sidecar_did_not() {
+    let event =
+        "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sampling/createMessage\",\"params\":{\"secret\":1}}\n\n";
+    for content_type in
+        ["text/plain; text/event-stream", "text/event-streams", "application/json\r\nContent-Type: text/event-stream"]
+    {
+        let text = after(http("200 OK", content_type, event)).await.answer(LEGACY, &call("ask")).await;
+        assert!(text.contains(r#""error":{"code":502"#) && !text.contains("secret"), "{content_type}: {text}");
+    }
+    let get = "GET /mcp HTTP/1.1\r\nMCP-Protocol-Version: 2025-11-25\r\nAccept: text/event-stream";
+    for content_type in [JSON, "text/plain"] {
+        let text = after(http("200 OK", content_type, event)).await.answer(get, "").await;
+        assert!(text.starts_with("HTTP/1.1 502") && !text.contains("secret"), "{content_type}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn the_status_of_a_failure_reaches_the_agent_with_the_servers_words() {
+    let ended = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}"#;
+    let challenge = "application/json\r\nWWW-Authenticate: Bearer realm=\"x\"";
+    for (status, content_type, body) in [
+        ("404 Not Found", JSON, ended),
+        ("401 Unauthorized", challenge, r#"{"error":"invalid_token"}"#),
+        ("500 Internal Server Error", "text/plain", "it broke"),
+    ] {
+        for message in [list(), &call("ask")] {
+            let text = after(http(status, content_type, body)).await.answer(LEGACY, message).await;
+            assert!(text.starts_with(&format!("HTTP/1.1 {status}")) && text.contains(body), "{text}");
+            assert_eq!(text.contains("www-authenticate"), content_type == challenge, "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failure_brings_no_list() {
+    let body = r#"{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"hidden"}]}}"#;
+    let text = after(http("500 Internal Server Error", JSON, body)).await.answer(LEGACY, list()).await;
+    assert!(text.starts_with("HTTP/1.1 500") && !text.contains("hidden"), "{text}");
+}
+
+#[tokio::test]
+async fn a_call_is_in_flight_until_its_answer_has_come_even_if_the_stream_goes_on() {
+    let answer = "data: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"content\":[]}}\n\n";
+    let world = World::new(http("200 OK", EVENTS, answer), Then::Waits).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let mut stream = world.send(LEGACY, &call("once")).await;
+        let mut read = Vec::new();
+        while !String::from_utf8_lossy(&read).contains("\"content\":[]") {
+            let more = tokio::time::timeout(DEADLINE, stream.read_buf(&mut read)).await.unwrap().unwrap();
+            assert!(more > 0, "{}", String::from_utf8_lossy(&read));
+        }
+        open.push(stream);
+    }
+}
