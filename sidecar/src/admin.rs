@@ -20,7 +20,7 @@ use crate::lifecycle::{Drain, Readiness};
 use crate::listener::{self, Bounds, Peer};
 use crate::metrics::{self, Metrics};
 
-/// Serves until the process drains.
+/// Serves until `drain` says so: while calls in flight finish, probes read that this process is no longer ready.
 pub async fn serve(listeners: Vec<TcpListener>, readiness: Readiness, metrics: Arc<Metrics>, drain: Drain) {
     let answer = move |request: Request<Incoming>, _: Peer| {
         let response = answer(&request, &readiness, &metrics);

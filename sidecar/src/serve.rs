@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::audit::{self, Destination, Log, Settings};
 use crate::clock::Clock;
 use crate::config::source::{Inputs, Loaded, Rejected, load};
-use crate::lifecycle::{DrainTrigger, Phase, Readiness, drain};
+use crate::lifecycle::{self, DrainTrigger, Phase, Readiness};
 use crate::listener::{self, Addresses, BindError, Bounds, Peer, bind};
 use crate::live::inspector::Inspector;
 use crate::live::reload::Reloader;
@@ -78,6 +78,8 @@ pub struct Sidecar {
     admin: SocketAddr,
     inspect: SocketAddr,
     trigger: DrainTrigger,
+    /// Ends what people and probes see, which they do until the last call has ended.
+    unseen: DrainTrigger,
     grace_period: Duration,
     /// Ends when the last agent's connection has.
     serving: JoinHandle<()>,
@@ -116,7 +118,8 @@ impl Sidecar {
         let people = bind(&options.inspect, "inspection", "--inspect").await?;
         let addresses = [address(&agents), address(&probes), address(&people)];
 
-        let (trigger, drain) = drain();
+        let (trigger, drain) = lifecycle::drain();
+        let (unseen, seen) = lifecycle::drain();
         let readiness = Readiness::new(clock.clone(), drain.clone());
         let live = Arc::new(Current::default());
         let builder = Arc::new(Builder::new(Arc::clone(&limiter), catalogues, Arc::clone(&metrics)));
@@ -149,15 +152,26 @@ impl Sidecar {
         };
         let proxy = Proxy::new(parts, &config.listener).map_err(ServeError::Listener)?;
         let answer = move |request, _peer: Peer| proxy.clone().respond(request);
-        let serving = tokio::spawn(listener::serve(agents, bounds, Arc::clone(&metrics) as _, drain.clone(), answer));
+        let serving = tokio::spawn(listener::serve(agents, bounds, Arc::clone(&metrics) as _, drain, answer));
         let others = vec![
-            tokio::spawn(admin::serve(probes, readiness.clone(), metrics, drain.clone())),
-            tokio::spawn(inspect::serve(people, inspector, drain)),
+            tokio::spawn(admin::serve(probes, readiness.clone(), metrics, seen.clone())),
+            tokio::spawn(inspect::serve(people, inspector, seen)),
             tokio::spawn(reloader.follow(loaded.files)),
         ];
         readiness.serving();
         let [agents, admin, inspect] = addresses;
-        Ok(Self { agents, admin, inspect, trigger, grace_period: options.grace_period, serving, others, keeper, audit })
+        Ok(Self {
+            agents,
+            admin,
+            inspect,
+            trigger,
+            unseen,
+            grace_period: options.grace_period,
+            serving,
+            others,
+            keeper,
+            audit,
+        })
     }
 
     /// Where agents connect.
@@ -183,6 +197,7 @@ impl Sidecar {
             self.trigger.advance(Phase::Ending);
             let _ = (&mut self.serving).await;
         }
+        self.unseen.advance(Phase::Ending);
         for task in &self.others {
             task.abort();
         }
@@ -251,3 +266,6 @@ fn bound(listeners: &[TcpListener]) -> Vec<SocketAddr> {
 fn address(listeners: &[TcpListener]) -> SocketAddr {
     bound(listeners).first().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
 }
+
+#[cfg(test)]
+mod tests;
