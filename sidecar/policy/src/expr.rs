@@ -194,7 +194,7 @@ impl Expression {
         if source.trim().is_empty() {
             return refuse(1, "the expression is empty".to_owned());
         }
-        let rewritten = if HAS_ROOM.get() { rewrite(source) } else { rewrite_with_room(source) }?;
+        let rewritten = if HAS_ROOM.get() { prepare(source) } else { prepare_with_room(source) }?;
         let (fits, advice) = match purpose {
             Purpose::Condition => (&[Type::Boolean][..], "write something that is true or false"),
             Purpose::Key => {
@@ -293,17 +293,17 @@ thread_local! {
     static HAS_ROOM: Cell<bool> = const { Cell::new(false) };
 }
 
-fn rewrite_with_room(source: &str) -> Result<Rewritten, CompileError> {
+fn prepare_with_room(source: &str) -> Result<Rewritten, CompileError> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK);
-        match thread.spawn_scoped(scope, || rewrite(source)) {
+        match thread.spawn_scoped(scope, || prepare(source)) {
             Ok(thread) => thread.join().unwrap_or_else(|_| refuse_all("the expression cannot be read")),
             Err(_) => refuse_all("there is no memory for a thread to compile the expression on"),
         }
     })
 }
 
-fn rewrite(source: &str) -> Result<Rewritten, CompileError> {
+fn prepare(source: &str) -> Result<Rewritten, CompileError> {
     let (tree, positions) = source::parse(source)?;
     gate::check(&tree, &positions)?;
     rewrite::rewrite(tree, &positions)

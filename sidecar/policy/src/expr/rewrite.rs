@@ -52,7 +52,7 @@ pub(super) struct Rewritten {
     pub(super) gives: Type,
 }
 
-/// Rewrites a tree that [`gate::check`] has let through.
+/// Rewrites a tree that [`super::gate::check`] has let through.
 pub(super) fn rewrite(tree: IdedExpr, positions: &Positions<'_>) -> Result<Rewritten, CompileError> {
     let mut rewriter = Rewriter {
         positions,

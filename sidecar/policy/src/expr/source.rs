@@ -62,7 +62,7 @@ fn in_plain_words(message: &str) -> String {
         return reserved(word);
     }
     if message.contains("Recursion limit") {
-        return format!("the expression has brackets nested more than {RECURSION} deep");
+        return format!("the expression has brackets or conditions nested more than {RECURSION} deep");
     }
     if message.starts_with("invalid string literal") {
         return "the string has an escape that means nothing: write a backslash as \\\\".to_owned();

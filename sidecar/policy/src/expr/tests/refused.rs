@@ -134,7 +134,7 @@ fn size_and_depth_are_bounded() {
     let wide = format!("args.n in [{}0]", "args.n,".repeat(140));
     for (source, part) in [
         (&long, "the expression is 1036 bytes long: 1024 is the most"),
-        (&deep, "brackets nested more than 32 deep"),
+        (&deep, "brackets or conditions nested more than 32 deep"),
         (&chain, "nested more than 40 deep"),
         (&wide, "more than 256 parts"),
     ] {
