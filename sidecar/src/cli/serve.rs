@@ -153,6 +153,7 @@ async fn serve(options: Options) -> Exit {
     if options.cache_dir.is_none() {
         tracing::info!("no --cache-dir: what limits have counted does not survive a restart");
     }
+    tracing::info!("every policy given governs its servers, whatever pods and namespaces it selects");
     let started = tokio::select! {
         biased;
         stop = signals.stop() => {

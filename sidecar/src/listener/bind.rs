@@ -44,7 +44,12 @@ pub async fn bind(
     let mut listeners: Vec<TcpListener> = Vec::with_capacity(list.len());
     for &address in list {
         match TcpListener::bind(address).await {
-            Ok(listener) => listeners.push(listener),
+            Ok(listener) => {
+                // The port that the system chose, where none was asked for.
+                let address = listener.local_addr().unwrap_or(address);
+                tracing::info!(%address, "listening for {purpose}");
+                listeners.push(listener);
+            }
             Err(error) if optional_v6 && address.is_ipv6() && lacks_family(&error) => {
                 tracing::debug!(%address, %error, "this machine has no IPv6: not listening there");
             }
