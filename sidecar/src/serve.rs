@@ -6,7 +6,7 @@
 //! ```
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::audit::{self, Destination, Log, Settings};
 use crate::clock::Clock;
 use crate::config::source::{Inputs, Loaded, Rejected, load};
-use crate::lifecycle::{self, DrainTrigger, Phase, Readiness};
+use crate::lifecycle::{self, Drain, DrainTrigger, Phase, Readiness};
 use crate::listener::{self, Addresses, BindError, Bounds, Peer, bind};
 use crate::live::inspector::Inspector;
 use crate::live::reload::Reloader;
@@ -96,82 +96,44 @@ impl Sidecar {
     pub async fn start(options: Options) -> Result<Self, ServeError> {
         let environment = Arc::new(Environment::from_process());
         let loaded = read(&options.inputs, &environment).await?;
-        let config = &loaded.config;
-        let bounds = Bounds::of(&config.listener).map_err(ServeError::Listener)?;
-
-        let clock = Clock::system();
-        let cache = options.cache_dir.as_deref().map_or_else(|| Ok(Cache::none()), Cache::open)?;
-        let limiter = Arc::new(Limiter::new(Capacity::default()));
-        cache.restore_limits(&limiter, &clock);
-        let sessions = Arc::new(Mutex::new(earlier_sessions(&cache)));
-        let catalogues = Arc::new(earlier_catalogues(&cache, &loaded));
-
-        let metrics = Metrics::new(clock.clone()).map_err(|error| ServeError::System(error.to_string()))?;
-        let settings = Settings { on_full: config.audit.on_full, queue_bytes: config.audit.queue_bytes };
-        let audit = Log::open(Destination::parse(&config.audit.to), settings, clock.clone())?;
-        audit.note(&audit::Note::Started { version: env!("CARGO_PKG_VERSION") });
-        metrics.observe_audit(audit.clone());
-        let keeper = keep(&cache, &limiter, &sessions, &clock)?;
-
-        let agents = bind(&options.listen, "agents", "--listen").await?;
-        let probes = bind(&options.admin, "probes and metrics", "--admin").await?;
-        let people = bind(&options.inspect, "inspection", "--inspect").await?;
-        let addresses = [address(&agents), address(&probes), address(&people)];
+        let bounds = Bounds::of(&loaded.config.listener).map_err(ServeError::Listener)?;
+        let ground = Ground::lay(options.cache_dir.as_deref(), &loaded)?;
+        let ports = Ports::bind(&options).await?;
+        let [agents, admin, inspect] = ports.addresses();
 
         let (trigger, drain) = lifecycle::drain();
         let (unseen, seen) = lifecycle::drain();
-        let readiness = Readiness::new(clock.clone(), drain.clone());
-        let live = Arc::new(Current::default());
-        let builder = Arc::new(Builder::new(Arc::clone(&limiter), catalogues, Arc::clone(&metrics)));
-        let reloader = Reloader {
-            current: Arc::clone(&live),
-            builder,
-            inputs: options.inputs,
-            environment,
-            metrics: Arc::clone(&metrics),
-            audit: audit.clone(),
-        };
+        let readiness = Readiness::new(ground.clock.clone(), drain.clone());
+        let reloader = ground.reloader(options.inputs, environment);
         reloader.enforce(&loaded);
         readiness.configured();
+        tell(&ports, &loaded);
 
-        let inspector = Inspector { live: Arc::clone(&live), limiter: Arc::clone(&limiter), clock: clock.clone() };
-        metrics.observe_limits(Box::new({
+        let inspector = ground.inspector(&reloader.current);
+        ground.metrics.observe_limits(Box::new({
             let inspector = inspector.clone();
             move || inspector.usage()
         }));
-        let parts = proxy::Parts {
-            gate: Gate::new(&bound(&agents), &config.listener.allowed_hosts, &config.listener.allowed_origins),
-            live,
-            limiter,
-            audit: audit.clone(),
-            metrics: Arc::clone(&metrics),
-            clock,
-            drain: drain.clone(),
-            keeper: keeper.clone(),
-            sessions,
-        };
-        let proxy = Proxy::new(parts, &config.listener).map_err(ServeError::Listener)?;
+        let Ground { metrics, audit, keeper, .. } = &ground;
+        let (metrics, audit, keeper) = (Arc::clone(metrics), audit.clone(), keeper.clone());
+        let gate = Gate::new(
+            &bound(&ports.agents),
+            &loaded.config.listener.allowed_hosts,
+            &loaded.config.listener.allowed_origins,
+        );
+        let parts = ground.proxy_parts(Arc::clone(&reloader.current), gate, drain.clone());
+        let proxy = Proxy::new(parts, &loaded.config.listener).map_err(ServeError::Listener)?;
         let answer = move |request, _peer: Peer| proxy.clone().respond(request);
-        let serving = tokio::spawn(listener::serve(agents, bounds, Arc::clone(&metrics) as _, drain, answer));
+        let observer = Arc::clone(&metrics) as _;
+        let serving = tokio::spawn(listener::serve(ports.agents, bounds, observer, drain, answer));
         let others = vec![
-            tokio::spawn(admin::serve(probes, readiness.clone(), metrics, seen.clone())),
-            tokio::spawn(inspect::serve(people, inspector, seen)),
+            tokio::spawn(admin::serve(ports.admin, readiness.clone(), metrics, seen.clone())),
+            tokio::spawn(inspect::serve(ports.inspect, inspector, seen)),
             tokio::spawn(reloader.follow(loaded.files)),
         ];
         readiness.serving();
-        let [agents, admin, inspect] = addresses;
-        Ok(Self {
-            agents,
-            admin,
-            inspect,
-            trigger,
-            unseen,
-            grace_period: options.grace_period,
-            serving,
-            others,
-            keeper,
-            audit,
-        })
+        let grace_period = options.grace_period;
+        Ok(Self { agents, admin, inspect, trigger, unseen, grace_period, serving, others, keeper, audit })
     }
 
     /// Where agents connect.
@@ -212,6 +174,105 @@ impl Sidecar {
         });
         let _ = closed.await;
     }
+}
+
+/// What everything else stands on: clocks, counters, logs, and what an earlier run has left.
+struct Ground {
+    clock: Clock,
+    limiter: Arc<Limiter>,
+    sessions: Arc<Mutex<Sessions>>,
+    catalogues: Arc<Catalogues>,
+    metrics: Arc<Metrics>,
+    audit: Log,
+    keeper: Keeper,
+}
+
+impl Ground {
+    fn lay(cache_dir: Option<&Path>, loaded: &Loaded) -> Result<Self, ServeError> {
+        let clock = Clock::system();
+        let cache = cache_dir.map_or_else(|| Ok(Cache::none()), Cache::open)?;
+        let limiter = Arc::new(Limiter::new(Capacity::default()));
+        cache.restore_limits(&limiter, &clock);
+        let sessions = Arc::new(Mutex::new(earlier_sessions(&cache)));
+        let catalogues = Arc::new(earlier_catalogues(&cache, loaded));
+
+        let metrics = Metrics::new(clock.clone()).map_err(|error| ServeError::System(error.to_string()))?;
+        let wanted = &loaded.config.audit;
+        let settings = Settings { on_full: wanted.on_full, queue_bytes: wanted.queue_bytes };
+        let audit = Log::open(Destination::parse(&wanted.to), settings, clock.clone())?;
+        audit.note(&audit::Note::Started { version: env!("CARGO_PKG_VERSION") });
+        metrics.observe_audit(audit.clone());
+        let keeper = keep(&cache, &limiter, &sessions, &clock)?;
+        Ok(Self { clock, limiter, sessions, catalogues, metrics, audit, keeper })
+    }
+
+    fn reloader(&self, inputs: Inputs, environment: Arc<Environment>) -> Reloader {
+        let (limiter, catalogues) = (Arc::clone(&self.limiter), Arc::clone(&self.catalogues));
+        Reloader {
+            current: Arc::default(),
+            builder: Arc::new(Builder::new(limiter, catalogues, Arc::clone(&self.metrics))),
+            inputs,
+            environment,
+            metrics: Arc::clone(&self.metrics),
+            audit: self.audit.clone(),
+        }
+    }
+
+    fn inspector(&self, live: &Arc<Current>) -> Inspector {
+        Inspector { live: Arc::clone(live), limiter: Arc::clone(&self.limiter), clock: self.clock.clone() }
+    }
+
+    fn proxy_parts(self, live: Arc<Current>, gate: Gate, drain: Drain) -> proxy::Parts {
+        let Self { clock, limiter, sessions, metrics, audit, keeper, .. } = self;
+        proxy::Parts { live, gate, limiter, audit, metrics, clock, drain, keeper, sessions }
+    }
+}
+
+/// Every port, bound before anything is served on one.
+struct Ports {
+    agents: Vec<TcpListener>,
+    admin: Vec<TcpListener>,
+    inspect: Vec<TcpListener>,
+}
+
+impl Ports {
+    async fn bind(options: &Options) -> Result<Self, BindError> {
+        Ok(Self {
+            agents: bind(&options.listen, "agents", "--listen").await?,
+            admin: bind(&options.admin, "probes and metrics", "--admin").await?,
+            inspect: bind(&options.inspect, "inspection", "--inspect").await?,
+        })
+    }
+
+    /// The first address of each.
+    fn addresses(&self) -> [SocketAddr; 3] {
+        [&self.agents, &self.admin, &self.inspect].map(|listeners| {
+            bound(listeners).first().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+        })
+    }
+}
+
+fn bound(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+}
+
+/// Says where everything is, and what standalone means for the policies.
+fn tell(ports: &Ports, loaded: &Loaded) {
+    for address in bound(&ports.agents) {
+        for server in &loaded.config.servers {
+            tracing::info!(server = server.name, "agents: http://{address}{}", server.agent_path());
+        }
+    }
+    for address in bound(&ports.admin) {
+        tracing::info!("probes and metrics: http://{address}/metrics");
+    }
+    for address in bound(&ports.inspect) {
+        tracing::info!("effective policy and limits: http://{address}/policy");
+    }
+    tracing::info!(
+        policies = loaded.policies.len(),
+        "standalone: every policy given governs, whatever pods, ServiceAccounts, namespaces or servers it selects"
+    );
 }
 
 /// How long the last writes to the cache directory, and to the audit log, may take.
@@ -257,14 +318,6 @@ fn earlier_catalogues(cache: &Cache, loaded: &Loaded) -> Catalogues {
         }
     }
     catalogues
-}
-
-fn bound(listeners: &[TcpListener]) -> Vec<SocketAddr> {
-    listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
-}
-
-fn address(listeners: &[TcpListener]) -> SocketAddr {
-    bound(listeners).first().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
 }
 
 #[cfg(test)]

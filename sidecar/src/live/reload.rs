@@ -1,6 +1,7 @@
 //! Follows the files of a configuration: a good edit is put into force, a bad one leaves the last good configuration there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reeve_policy::load::Diagnostic;
 
@@ -11,6 +12,9 @@ use crate::config::source::{Inputs, Loaded, Rejected, load};
 use crate::config::watch::Watcher;
 use crate::metrics::Metrics;
 use crate::upstream::Environment;
+
+/// The watcher still sees the change that could not be read: this keeps it from being tried again at once, for ever.
+const AFTER_A_PANIC: Duration = Duration::from_secs(10);
 
 /// What a reload works with.
 #[derive(Debug)]
@@ -55,7 +59,8 @@ impl Reloader {
             match tokio::task::spawn_blocking(move || work.reload()).await {
                 Ok(files) => watcher.watch(files),
                 Err(error) => {
-                    tracing::error!(%error, "reading the configuration failed; the last good one stays in force")
+                    tracing::error!(%error, "reading the configuration failed; the last good one stays in force");
+                    tokio::time::sleep(AFTER_A_PANIC).await;
                 }
             }
         }
