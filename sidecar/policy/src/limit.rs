@@ -143,11 +143,7 @@ pub struct Capacity {
 
 impl Default for Capacity {
     fn default() -> Self {
-        Self {
-            keys_per_counter: 4_096,
-            keys: 65_536,
-            entries_per_counter: 262_144,
-        }
+        Self { keys_per_counter: 4_096, keys: 65_536, entries_per_counter: 262_144 }
     }
 }
 
@@ -180,9 +176,7 @@ impl Limiter {
     /// The counter of this name, made if need be, with this window from now on. What it has counted stays: with a longer window
     /// it counts for longer, as far as it is still remembered, with a shorter one for less.
     pub fn counter(&self, name: CounterName, window: Duration) -> Counter {
-        Counter {
-            named: self.lock().counter(name, nanos(window)),
-        }
+        Counter { named: self.lock().counter(name, nanos(window)) }
     }
 
     /// Takes all charges, or none and says which did not fit and when all would.
@@ -195,10 +189,7 @@ impl Limiter {
         } else {
             Vec::new()
         };
-        Ok(Reservation {
-            limiter: self.id,
-            taken,
-        })
+        Ok(Reservation { limiter: self.id, taken })
     }
 
     /// Returns quota of a call that certainly never reached the server: exactly what was taken, as far as it still counts. A
@@ -212,10 +203,7 @@ impl Limiter {
 
     /// What a counter has in its window, for each key, in no order: for `/limits`. Keys longer than 256 bytes are shown as their SHA-256.
     pub fn usage(&self, counter: &Counter, now: Instant) -> Vec<(String, Units)> {
-        self.lock()
-            .usage(counter, ticks(now))
-            .map(|(key, used)| (key.to_owned(), Units(used)))
-            .collect()
+        self.lock().usage(counter, ticks(now)).map(|(key, used)| (key.to_owned(), Units(used))).collect()
     }
 
     /// What one key of a counter has in its window.
@@ -225,13 +213,7 @@ impl Limiter {
 
     /// The most that any key of a counter has in its window: for metrics.
     pub fn highest_usage(&self, counter: &Counter, now: Instant) -> Units {
-        Units(
-            self.lock()
-                .usage(counter, ticks(now))
-                .map(|(_, used)| used)
-                .max()
-                .unwrap_or(0),
-        )
+        Units(self.lock().usage(counter, ticks(now)).map(|(_, used)| used).max().unwrap_or(0))
     }
 
     /// Everything counted, to survive a restart of the container. Locks counter by counter, so that no call waits for long: a call
@@ -242,11 +224,7 @@ impl Limiter {
         let mut writer = Writer::new(now);
         for index in indices {
             let mut table = self.lock();
-            let image = if table.settle(index, now) {
-                table.image(index)
-            } else {
-                None
-            };
+            let image = if table.settle(index, now) { table.image(index) } else { None };
             drop(table);
             if let Some(image) = image {
                 writer.counter(&image);
@@ -265,22 +243,15 @@ impl Limiter {
             .map_err(|wrong| format!("the snapshot of the limits cannot be used: {wrong}"))?;
         let mut restored = Vec::new();
         for counter in counters {
-            let keys = counter
-                .keys
-                .into_iter()
-                .map(|(key, entries)| Some((key, Window::restored(entries)?)));
+            let keys = counter.keys.into_iter().map(|(key, entries)| Some((key, Window::restored(entries)?)));
             let keys = keys.collect::<Option<Vec<_>>>();
-            let keys = keys.ok_or(
-                "the snapshot of the limits cannot be used: a key's entries contradict each other",
-            )?;
+            let keys =
+                keys.ok_or("the snapshot of the limits cannot be used: a key's entries contradict each other")?;
             restored.push((counter.name, counter.length, keys));
         }
         let mut table = self.lock();
         if table.has_keys() {
-            return Err(
-                "a snapshot of the limits must be taken over before the first call is counted"
-                    .to_owned(),
-            );
+            return Err("a snapshot of the limits must be taken over before the first call is counted".to_owned());
         }
         table.advance(ticks(now));
         for (name, length, keys) in restored {

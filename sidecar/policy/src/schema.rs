@@ -1,15 +1,71 @@
 //! Arguments against a tool's own `inputSchema` (JSON Schema 2020-12, crate `jsonschema`), within bounds.
 //!
+//! ```text
+//! inputSchema ──► analysis: references, expansion, patterns ──► jsonschema: Validator ──┐
+//!                                                                                       ▼
+//! arguments on their tape ──► tape: nodes that spend a budget ──────────────────► valid? ──► violation, in words
+//! ```
+//!
 //! The schema comes from a server and the arguments from an agent: neither is trusted to be cheap. No `$ref` leaves the
 //! document, patterns run on a linear engine, the schema's expansion is bounded at load and an evaluation has a deadline.
+//! `format`, `contentEncoding`, `contentMediaType` and `contentSchema` are annotations: they assert nothing.
 
-use std::time::Duration;
+mod analysis;
+mod budget;
+mod declared;
+mod pattern;
+mod reference;
+mod tape;
+mod unique;
+mod violation;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jsonschema::{Keyword, PatternOptions, ValidationError, Validator};
 
 use crate::json::Value;
+use analysis::Analysis;
+use budget::Budget;
+use pattern::{Pattern, PatternKeyword};
+use tape::{Node, Tape};
 
-/// A compiled schema.
-#[derive(Clone, Debug)]
-pub struct ArgumentSchema {}
+/// The most bytes of a schema.
+pub const LARGEST: usize = 256 * 1_024;
+
+/// The most subschemas that one value may meet for its violation to be explained by the evaluator, which collects the errors of every branch.
+const EXPLAINED: u64 = 256;
+
+/// How many subschemas may be open at once, one within the other: what fits a stack of 2 MiB.
+const OPEN: usize = 1_024;
+
+/// The longest property name that is matched against patterns.
+const NAME: usize = 256;
+
+/// A compiled schema. Clones share it.
+#[derive(Clone)]
+pub struct ArgumentSchema {
+    compiled: Arc<Compiled>,
+}
+
+struct Compiled {
+    schema: serde_json::Value,
+    validator: Validator<Tape>,
+    limits: Limits,
+}
+
+/// What keeps an evaluation within its bounds.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// The deepest arguments.
+    depth: usize,
+    /// The longest property name.
+    name: usize,
+    /// Whether a violation is explained.
+    explained: bool,
+}
 
 /// Why a schema cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,12 +74,21 @@ pub struct SchemaError(pub String);
 
 /// Why arguments do not match. Never holds a value of the call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message} at `{pointer}`")]
 pub struct Violation {
-    /// JSON pointer into the arguments.
+    /// JSON pointer into the arguments; empty for the arguments themselves.
     pub pointer: String,
     /// What the schema asks for, such as `must be a string`, `needs the property "datastore_id"`.
     pub message: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.pointer.is_empty() {
+            write!(f, "the arguments object {}", self.message)
+        } else {
+            write!(f, "the argument `{}` {}", self.pointer, self.message)
+        }
+    }
 }
 
 impl ArgumentSchema {
@@ -32,27 +97,108 @@ impl ArgumentSchema {
     /// # Errors
     /// What the schema has that is not accepted.
     pub fn compile(schema: Value<'_>) -> Result<Self, SchemaError> {
-        let _ = schema;
-        todo!()
+        let raw = schema.raw();
+        if raw.len() > LARGEST {
+            return Err(SchemaError("it is larger than 256 KiB".into()));
+        }
+        let schema: serde_json::Value =
+            serde_json::from_slice(raw).map_err(|_| SchemaError("it is nested too deeply".into()))?;
+        if !schema.is_object() {
+            return Err(SchemaError("it is not an object".into()));
+        }
+        let Analysis { patterns, expansion, chain, matches_names } = analysis::analyse(&schema)?;
+        let validator = build(&schema, patterns)?;
+        let limits = Limits {
+            depth: OPEN / chain.max(1),
+            name: if matches_names { NAME } else { usize::MAX },
+            explained: expansion <= EXPLAINED,
+        };
+        Ok(Self { compiled: Arc::new(Compiled { schema, validator, limits }) })
     }
 
     /// Validates arguments; absent arguments are an empty object.
     ///
     /// # Errors
     /// The first violation, or one that says that validation took too long.
-    pub fn validate(
-        &self,
-        arguments: Option<Value<'_>>,
-        deadline: Duration,
-    ) -> Result<(), Violation> {
-        let _ = (arguments, deadline);
-        todo!()
+    pub fn validate(&self, arguments: Option<Value<'_>>, deadline: Duration) -> Result<(), Violation> {
+        let Compiled { validator, limits, .. } = &*self.compiled;
+        let deadline = Instant::now() + deadline;
+        let budget = Budget::until(deadline, *limits);
+        let valid = validator.is_valid(Node::new(arguments, &budget));
+        if let Some(exhausted) = budget.exhausted() {
+            return Err(Violation::new("", exhausted));
+        }
+        if valid {
+            return Ok(());
+        }
+        let budget = Budget::until(deadline, *limits);
+        let explained = limits.explained.then(|| validator.validate(Node::new(arguments, &budget)));
+        match explained {
+            Some(Err(error)) if budget.exhausted().is_none() => Err(Violation::explain(&error)),
+            _ => Err(Violation::new("", "does not match the tool's input schema")),
+        }
     }
 
     /// Whether the schema lets arguments have a value at this path: `None` if it does not tell, else whether and, if not,
-    /// the nearest spelling it does have. For warnings about expressions.
+    /// the nearest path it does have, with dots. For warnings about expressions.
+    ///
+    /// A path is declared if any subschema that may apply declares it. A name that none declares is an error where a subschema
+    /// forbids other properties, and where it is likely a misspelling of one that is declared.
     pub fn declares(&self, path: &[String]) -> Option<Result<(), Option<String>>> {
-        let _ = path;
-        todo!()
+        declared::declares(&self.compiled.schema, path)
     }
 }
+
+impl fmt::Debug for ArgumentSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArgumentSchema").field("limits", &self.compiled.limits).finish_non_exhaustive()
+    }
+}
+
+/// Compiles what the analysis has accepted.
+fn build(schema: &serde_json::Value, patterns: HashMap<String, Arc<Pattern>>) -> Result<Validator<Tape>, SchemaError> {
+    let mut options = jsonschema::options_for::<Tape>()
+        .offline()
+        .should_validate_formats(false)
+        .with_pattern_options(PatternOptions::regex().size_limit(128 * 1_024).dfa_size_limit(128 * 1_024))
+        .with_keyword("pattern", move |_, source, _| match source.as_str().and_then(|source| patterns.get(source)) {
+            Some(pattern) => Ok(Box::new(PatternKeyword(Arc::clone(pattern)))),
+            None => Err(ValidationError::custom("is not a pattern")),
+        });
+    for annotation in ["contentEncoding", "contentMediaType", "contentSchema"] {
+        options = options.with_keyword(annotation, |_, _, _| Ok(Box::new(Annotation)));
+    }
+    options.build(schema).map_err(|error| {
+        let Violation { pointer, message } = Violation::explain(&error);
+        SchemaError(format!("it is not a JSON Schema: `{pointer}` {message}"))
+    })
+}
+
+/// A keyword that asserts nothing.
+struct Annotation;
+
+impl<'i> Keyword<'i, Tape> for Annotation {
+    fn validate(&self, _: Node<'i>) -> Result<(), ValidationError<'i>> {
+        Ok(())
+    }
+
+    fn is_valid(&self, _: Node<'i>) -> bool {
+        true
+    }
+}
+
+/// A text of the schema or of the agent that is shown, at most 100 bytes of it.
+fn shortened(text: &str) -> String {
+    shortened_to(text, 100)
+}
+
+fn shortened_to(text: &str, longest: usize) -> String {
+    if text.len() <= longest {
+        return text.to_owned();
+    }
+    let end = (0..=longest).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    format!("{}…", &text[..end])
+}
+
+#[cfg(test)]
+mod tests;

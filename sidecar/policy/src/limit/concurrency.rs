@@ -78,10 +78,7 @@ impl Permits {
             names.sweep_at = (names.gates.len() * 2).max(64);
         }
         let slot = lock(&self.held).gates.insert(BTreeSet::new());
-        let state = Arc::new(GateState {
-            slot,
-            held: Arc::clone(&self.held),
-        });
+        let state = Arc::new(GateState { slot, held: Arc::clone(&self.held) });
         names.gates.insert(Arc::clone(rule), Arc::downgrade(&state));
         Gate { state }
     }
@@ -90,11 +87,7 @@ impl Permits {
     ///
     /// # Errors
     /// The indices of the gates at which too many calls are in flight.
-    pub fn acquire_all(
-        &self,
-        entrances: &[Entrance<'_>],
-        now: Instant,
-    ) -> Result<Vec<Permit>, Vec<usize>> {
+    pub fn acquire_all(&self, entrances: &[Entrance<'_>], now: Instant) -> Result<Vec<Permit>, Vec<usize>> {
         if entrances.is_empty() {
             return Ok(Vec::new());
         }
@@ -109,10 +102,7 @@ impl Permits {
             }
         }
         if full.is_empty() {
-            Ok(entrances
-                .iter()
-                .map(|entrance| held.admit(entrance, now))
-                .collect())
+            Ok(entrances.iter().map(|entrance| held.admit(entrance, now)).collect())
         } else {
             Err(full)
         }
@@ -124,16 +114,7 @@ impl Gate {
     pub fn acquire(&self, max: usize, held_at_most: Duration, now: Instant) -> Option<Permit> {
         let mut held = lock(&self.state.held);
         let room = held.in_flight(self.state.slot, now) < max;
-        room.then(|| {
-            held.admit(
-                &Entrance {
-                    gate: self,
-                    max,
-                    held_at_most,
-                },
-                now,
-            )
-        })
+        room.then(|| held.admit(&Entrance { gate: self, max, held_at_most }, now))
     }
 
     /// How many permits count at this time.
@@ -205,17 +186,11 @@ mod tests {
         let permits = Permits::default();
         let gate = permits.gate(&rule("clinic/imaging#export"));
         let stuck = gate.acquire(1, HOUR, NOW).expect("the first");
-        assert!(
-            gate.acquire(1, HOUR, Instant(NOW.after(HOUR).0 - 1))
-                .is_none()
-        );
+        assert!(gate.acquire(1, HOUR, Instant(NOW.after(HOUR).0 - 1)).is_none());
         let next = gate.acquire(1, HOUR, NOW.after(HOUR));
         assert!(next.is_some());
         drop(stuck);
-        assert!(
-            gate.acquire(1, HOUR, NOW.after(HOUR)).is_none(),
-            "it had stopped counting already"
-        );
+        assert!(gate.acquire(1, HOUR, NOW.after(HOUR)).is_none(), "it had stopped counting already");
     }
 
     #[test]
@@ -245,33 +220,15 @@ mod tests {
     fn a_call_passes_all_of_its_gates_or_none() {
         let permits = Permits::default();
         let (one, two) = (permits.gate(&rule("one")), permits.gate(&rule("two")));
-        let entrance = |gate, max| Entrance {
-            gate,
-            max,
-            held_at_most: HOUR,
-        };
+        let entrance = |gate, max| Entrance { gate, max, held_at_most: HOUR };
         let both = [entrance(&one, 2), entrance(&two, 1)];
         let held = permits.acquire_all(&both, NOW).expect("the first");
-        assert_eq!(
-            permits.acquire_all(&both, NOW).expect_err("two is full"),
-            [1]
-        );
+        assert_eq!(permits.acquire_all(&both, NOW).expect_err("two is full"), [1]);
         assert_eq!((one.in_flight(NOW), two.in_flight(NOW)), (1, 1));
         drop(held);
         assert_eq!((one.in_flight(NOW), two.in_flight(NOW)), (0, 0));
         let twice = [entrance(&one, 1), entrance(&one, 1)];
-        assert_eq!(
-            permits
-                .acquire_all(&twice, NOW)
-                .expect_err("one place, asked for twice"),
-            [1]
-        );
-        assert_eq!(
-            permits
-                .acquire_all(&[], NOW)
-                .expect("nothing asked for")
-                .len(),
-            0
-        );
+        assert_eq!(permits.acquire_all(&twice, NOW).expect_err("one place, asked for twice"), [1]);
+        assert_eq!(permits.acquire_all(&[], NOW).expect("nothing asked for").len(), 0);
     }
 }

@@ -32,10 +32,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(now: i64) -> Self {
-        Self {
-            bytes: MAGIC.to_vec(),
-            now,
-        }
+        Self { bytes: MAGIC.to_vec(), now }
     }
 
     pub(super) fn counter(&mut self, counter: &CounterImage) {
@@ -85,34 +82,20 @@ impl Writer {
 ///
 /// # Errors
 /// What is wrong with the bytes.
-pub(super) fn read(
-    bytes: &[u8],
-    now: i64,
-    elapsed: Duration,
-) -> Result<Vec<CounterImage>, &'static str> {
-    let rest = bytes
-        .strip_prefix(b"reevelim")
-        .ok_or("it does not begin like one")?;
+pub(super) fn read(bytes: &[u8], now: i64, elapsed: Duration) -> Result<Vec<CounterImage>, &'static str> {
+    let rest = bytes.strip_prefix(b"reevelim").ok_or("it does not begin like one")?;
     if rest.first() != Some(&MAGIC[8]) {
         return Err("it has a version that this build does not know");
     }
-    let (content, checksum) = bytes
-        .split_last_chunk::<CHECKSUM>()
-        .ok_or("it is cut off")?;
+    let (content, checksum) = bytes.split_last_chunk::<CHECKSUM>().ok_or("it is cut off")?;
     if Sha256::digest(content)[..] != checksum[..] {
         return Err("it is cut off or damaged");
     }
     let taken = now.saturating_sub(super::nanos(elapsed));
-    let mut reader = Reader {
-        rest: content.get(MAGIC.len()..).ok_or("it is cut off")?,
-    };
+    let mut reader = Reader { rest: content.get(MAGIC.len()..).ok_or("it is cut off")? };
     let mut counters = Vec::new();
     while !reader.rest.is_empty() {
-        counters.push(
-            reader
-                .counter(taken)
-                .ok_or("its content is not what this version writes")?,
-        );
+        counters.push(reader.counter(taken).ok_or("its content is not what this version writes")?);
     }
     Ok(counters)
 }
@@ -124,11 +107,7 @@ struct Reader<'a> {
 /// Nothing is allocated by a number that was read, only by what follows it.
 impl Reader<'_> {
     fn counter(&mut self, taken: i64) -> Option<CounterImage> {
-        let name = CounterName {
-            policy: self.text()?,
-            counter: self.text()?,
-            shadow: self.flag()?,
-        };
+        let name = CounterName { policy: self.text()?, counter: self.text()?, shadow: self.flag()? };
         let length = self.signed().filter(|length| *length >= 0)?;
         let mut keys = Vec::new();
         for _ in 0..self.unsigned()? {
@@ -148,11 +127,7 @@ impl Reader<'_> {
     fn entry(&mut self, previous: i64) -> Option<Entry> {
         let first = previous.saturating_add(self.signed()?);
         let last = first.saturating_add(self.signed()?);
-        Some(Entry {
-            first,
-            last,
-            units: self.signed()?,
-        })
+        Some(Entry { first, last, units: self.signed()? })
     }
 
     fn take(&mut self, length: usize) -> Option<&[u8]> {
@@ -174,9 +149,7 @@ impl Reader<'_> {
         for shift in (0..u64::BITS).step_by(7) {
             let byte = *self.take(1)?.first()?;
             let part = u64::from(byte & 0x7f);
-            number |= part
-                .checked_shl(shift)
-                .filter(|shifted| shifted >> shift == part)?;
+            number |= part.checked_shl(shift).filter(|shifted| shifted >> shift == part)?;
             if byte < 0x80 {
                 return Some(number);
             }
@@ -201,27 +174,12 @@ mod tests {
 
     fn image() -> CounterImage {
         CounterImage {
-            name: CounterName {
-                policy: "clinic/imaging".into(),
-                counter: "export".into(),
-                shadow: false,
-            },
+            name: CounterName { policy: "clinic/imaging".into(), counter: "export".into(), shadow: false },
             length: 60_000_000_000,
             keys: vec![
                 (
                     "clinic/agent".into(),
-                    vec![
-                        Entry {
-                            first: -5,
-                            last: -5,
-                            units: 1,
-                        },
-                        Entry {
-                            first: 7,
-                            last: 90,
-                            units: i64::MAX - 1,
-                        },
-                    ],
+                    vec![Entry { first: -5, last: -5, units: 1 }, Entry { first: 7, last: 90, units: i64::MAX - 1 }],
                 ),
                 ("a key in ünicode".into(), vec![]),
             ],
@@ -239,19 +197,9 @@ mod tests {
     #[test]
     fn what_is_written_reads_back_at_any_time() {
         let bytes = written(&[image(), image()], 100);
-        assert_eq!(
-            read(&bytes, 100, Duration::ZERO),
-            Ok(vec![image(), image()])
-        );
+        assert_eq!(read(&bytes, 100, Duration::ZERO), Ok(vec![image(), image()]));
         let later = read(&bytes, 1_000, Duration::from_nanos(300)).expect("a snapshot");
-        assert_eq!(
-            later[0].keys[0].1[0],
-            Entry {
-                first: 595,
-                last: 595,
-                units: 1
-            }
-        );
+        assert_eq!(later[0].keys[0].1[0], Entry { first: 595, last: 595, units: 1 });
         assert_eq!(later[0].keys[0].1[1].last, 690);
     }
 
@@ -259,18 +207,12 @@ mod tests {
     fn a_snapshot_that_is_cut_off_or_changed_anywhere_is_refused() {
         let bytes = written(&[image()], 100);
         for length in 0..bytes.len() {
-            assert!(
-                read(&bytes[..length], 100, Duration::ZERO).is_err(),
-                "cut at {length}"
-            );
+            assert!(read(&bytes[..length], 100, Duration::ZERO).is_err(), "cut at {length}");
         }
         for index in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[index] ^= 0x10;
-            assert!(
-                read(&changed, 100, Duration::ZERO).is_err(),
-                "changed at {index}"
-            );
+            assert!(read(&changed, 100, Duration::ZERO).is_err(), "changed at {index}");
         }
     }
 
@@ -284,18 +226,11 @@ mod tests {
     fn a_forged_snapshot_allocates_no_more_than_it_has_bytes() {
         let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
         let counter = |keys: &[u8]| sealed(&[&[1, b'p', 1, b'c', 0, 20][..], keys].concat());
-        for bytes in [
-            sealed(&huge),
-            counter(&huge),
-            counter(&[&[1, 1, b'k'], &huge[..]].concat()),
-            sealed(&[0x80; 12]),
-        ] {
+        for bytes in [sealed(&huge), counter(&huge), counter(&[&[1, 1, b'k'], &huge[..]].concat()), sealed(&[0x80; 12])]
+        {
             assert!(read(&bytes, 100, Duration::ZERO).is_err());
         }
-        assert!(
-            read(&counter(&[0]), 100, Duration::ZERO).is_ok(),
-            "the form itself is right"
-        );
+        assert!(read(&counter(&[0]), 100, Duration::ZERO).is_ok(), "the form itself is right");
     }
 
     proptest::proptest! {

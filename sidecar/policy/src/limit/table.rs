@@ -68,19 +68,11 @@ struct Refusal {
 
 impl Refusal {
     fn exceeded(slot: Option<usize>, at: Option<i64>) -> Self {
-        Self {
-            table_full: false,
-            slot,
-            at,
-        }
+        Self { table_full: false, slot, at }
     }
 
     fn table_full(slot: Option<usize>, at: Option<i64>) -> Self {
-        Self {
-            table_full: true,
-            slot,
-            at,
-        }
+        Self { table_full: true, slot, at }
     }
 }
 
@@ -124,10 +116,7 @@ impl Table {
             self.retire();
         }
         let vacant = self.counters.vacant_entry();
-        let named = Arc::new(Named {
-            name: name.clone(),
-            index: vacant.key(),
-        });
+        let named = Arc::new(Named { name: name.clone(), index: vacant.key() });
         self.names.insert(name, vacant.key());
         vacant.insert(CounterState {
             named: Arc::clone(&named),
@@ -140,19 +129,11 @@ impl Table {
     }
 
     /// Takes all charges, or none.
-    pub(super) fn reserve(
-        &mut self,
-        charges: &[Charge<'_>],
-        now: i64,
-    ) -> Result<Vec<Taken>, Exceeded> {
+    pub(super) fn reserve(&mut self, charges: &[Charge<'_>], now: i64) -> Result<Vec<Taken>, Exceeded> {
         let now = self.advance(now);
         let mut taken: Vec<Taken> = Vec::new();
         let mut refused: Option<(Exceeded, Option<i64>)> = None;
-        for (index, charge) in charges
-            .iter()
-            .enumerate()
-            .filter(|(_, charge)| charge.cost.0 > 0)
-        {
+        for (index, charge) in charges.iter().enumerate().filter(|(_, charge)| charge.cost.0 > 0) {
             let slot = match self.fit(charge, &taken, now) {
                 Ok(slot) => Some(slot),
                 Err(refusal) => {
@@ -202,11 +183,7 @@ impl Table {
     }
 
     /// What each key of a counter has taken.
-    pub(super) fn usage(
-        &mut self,
-        counter: &Counter,
-        now: i64,
-    ) -> impl Iterator<Item = (&str, i64)> {
+    pub(super) fn usage(&mut self, counter: &Counter, now: i64) -> impl Iterator<Item = (&str, i64)> {
         let slots: Vec<usize> = match self.index(counter) {
             Some(index) => self.counters[index].keys.values().copied().collect(),
             None => Vec::new(),
@@ -259,11 +236,7 @@ impl Table {
         let (fit, frees_at, absorbs) = self.with_window(slot, |window, length| {
             window.prune(now, length);
             let fit = window.fit(cost, pending, max, length);
-            (
-                fit,
-                window.frees_at(length),
-                window.absorbs(now, length, crowded),
-            )
+            (fit, window.frees_at(length), window.absorbs(now, length, crowded))
         });
         match fit {
             Fit::Never => Err(Refusal::exceeded(Some(slot), None)),
@@ -285,10 +258,7 @@ impl Table {
 
     fn index(&self, counter: &Counter) -> Option<usize> {
         let index = counter.named.index;
-        self.counters
-            .get(index)
-            .filter(|state| Arc::ptr_eq(&state.named, &counter.named))
-            .map(|_| index)
+        self.counters.get(index).filter(|state| Arc::ptr_eq(&state.named, &counter.named)).map(|_| index)
     }
 
     /// Uses a key's window and keeps the count of its counter's entries.

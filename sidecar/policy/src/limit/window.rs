@@ -59,25 +59,17 @@ impl Window {
 
     /// When the oldest entry is free again; none if nothing is taken.
     pub(super) fn frees_at(&self, length: i64) -> Option<i64> {
-        self.entries
-            .front()
-            .map(|entry| entry.last.saturating_add(length))
+        self.entries.front().map(|entry| entry.last.saturating_add(length))
     }
 
     /// When nothing will be taken any more; the beginning of time if nothing is.
     pub(super) fn empty_at(&self, length: i64) -> i64 {
-        self.entries
-            .back()
-            .map_or(i64::MIN, |entry| entry.last.saturating_add(length))
+        self.entries.back().map_or(i64::MIN, |entry| entry.last.saturating_add(length))
     }
 
     /// Forgets what is free again. The other methods mean the time of the last call of this one.
     pub(super) fn prune(&mut self, now: i64, length: i64) {
-        while let Some(entry) = self
-            .entries
-            .front()
-            .filter(|entry| entry.last.saturating_add(length) <= now)
-        {
+        while let Some(entry) = self.entries.front().filter(|entry| entry.last.saturating_add(length) <= now) {
             self.used -= entry.units;
             self.entries.pop_front();
         }
@@ -89,10 +81,7 @@ impl Window {
 
     /// Whether `cost` fits under `max`, when `pending` has been promised besides what is taken.
     pub(super) fn fit(&self, cost: i64, pending: i64, max: i64, length: i64) -> Fit {
-        let Some(room) = pending
-            .checked_add(cost)
-            .and_then(|wanted| max.checked_sub(wanted))
-            .filter(|room| *room >= 0)
+        let Some(room) = pending.checked_add(cost).and_then(|wanted| max.checked_sub(wanted)).filter(|room| *room >= 0)
         else {
             return Fit::Never;
         };
@@ -114,8 +103,7 @@ impl Window {
     pub(super) fn absorbs(&self, now: i64, length: i64, crowded: bool) -> bool {
         self.entries.back().is_some_and(|entry| {
             entry.last == now
-                || ((crowded || self.entries.len() >= EXACT)
-                    && now.saturating_sub(entry.first) <= length / SHARED)
+                || ((crowded || self.entries.len() >= EXACT) && now.saturating_sub(entry.first) <= length / SHARED)
         })
     }
 
@@ -128,22 +116,14 @@ impl Window {
             entry.last = now;
             entry.units += units;
         } else {
-            self.entries.push_back(Entry {
-                first: now,
-                last: now,
-                units,
-            });
+            self.entries.push_back(Entry { first: now, last: now, units });
         }
     }
 
     /// Returns units that were taken at `at`, as far as they still count.
     pub(super) fn give_back(&mut self, units: i64, at: i64) {
         let index = self.entries.partition_point(|entry| entry.last < at);
-        let Some(entry) = self
-            .entries
-            .get_mut(index)
-            .filter(|entry| entry.first <= at)
-        else {
+        let Some(entry) = self.entries.get_mut(index).filter(|entry| entry.first <= at) else {
             return;
         };
         let returned = units.min(entry.units);
@@ -159,18 +139,14 @@ impl Window {
         let mut used: i64 = 0;
         let mut previous = None;
         for entry in &entries {
-            let in_order =
-                entry.first <= entry.last && previous.is_none_or(|last| last < entry.first);
+            let in_order = entry.first <= entry.last && previous.is_none_or(|last| last < entry.first);
             if !in_order || entry.units <= 0 {
                 return None;
             }
             used = used.checked_add(entry.units)?;
             previous = Some(entry.last);
         }
-        Some(Self {
-            entries: entries.into(),
-            used,
-        })
+        Some(Self { entries: entries.into(), used })
     }
 }
 
@@ -212,11 +188,7 @@ mod tests {
     fn beyond_the_exact_entries_units_share_an_entry_that_spans_no_more_than_a_128th() {
         let window = taken((0..100_000).map(|at| (at, 1)));
         assert!(window.len() <= EXACT + 129, "{}", window.len());
-        assert!(
-            window
-                .entries()
-                .all(|entry| entry.last - entry.first <= LENGTH / SHARED)
-        );
+        assert!(window.entries().all(|entry| entry.last - entry.first <= LENGTH / SHARED));
         assert_eq!(window.used(), 100_000);
     }
 
@@ -228,11 +200,7 @@ mod tests {
         window.give_back(2, shared.first + 5);
         window.give_back(2, 7);
         window.give_back(2, 7);
-        assert_eq!(
-            window.used(),
-            6_000 - 2 - 3,
-            "no more than was taken at that time"
-        );
+        assert_eq!(window.used(), 6_000 - 2 - 3, "no more than was taken at that time");
         window.give_back(1, 2_000_000);
         assert_eq!(window.used(), 6_000 - 2 - 3);
     }
@@ -242,10 +210,6 @@ mod tests {
         let mut window = taken((0..1_000).map(|at| (at, 1)));
         window.prune(LENGTH + 995, LENGTH);
         assert_eq!(window.used(), 4);
-        assert!(
-            window.entries.capacity() <= 64,
-            "{}",
-            window.entries.capacity()
-        );
+        assert!(window.entries.capacity() <= 64, "{}", window.entries.capacity());
     }
 }

@@ -22,29 +22,17 @@ impl Table {
 
     /// A counter as a snapshot shows it; none if it has nothing taken.
     pub(in crate::limit) fn image(&self, index: usize) -> Option<CounterImage> {
-        let counter = self
-            .counters
-            .get(index)
-            .filter(|counter| !counter.keys.is_empty())?;
+        let counter = self.counters.get(index).filter(|counter| !counter.keys.is_empty())?;
         let entries = |slot: &usize| self.keys[*slot].window.entries().copied().collect();
         Some(CounterImage {
             name: counter.named.name.clone(),
             length: counter.length,
-            keys: counter
-                .keys
-                .iter()
-                .map(|(name, slot)| (Arc::clone(name), entries(slot)))
-                .collect(),
+            keys: counter.keys.iter().map(|(name, slot)| (Arc::clone(name), entries(slot))).collect(),
         })
     }
 
     /// Takes over a counter of a snapshot. A counter that a policy has named already keeps the window it was given.
-    pub(in crate::limit) fn restore(
-        &mut self,
-        name: CounterName,
-        length: i64,
-        keys: Vec<(Arc<str>, Window)>,
-    ) {
+    pub(in crate::limit) fn restore(&mut self, name: CounterName, length: i64, keys: Vec<(Arc<str>, Window)>) {
         let index = match self.names.get(&name) {
             Some(&index) => index,
             None => self.counter(name, length).index,

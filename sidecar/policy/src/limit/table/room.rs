@@ -33,12 +33,10 @@ pub(super) enum Of {
 impl Table {
     /// Whether a counter may have another key, if need be by clearing expired ones away; else when it will have room.
     pub(super) fn room_for_key(&mut self, index: usize, now: i64) -> Result<(), Option<i64>> {
-        let own_full =
-            |table: &Self| table.counters[index].keys.len() >= table.capacity.keys_per_counter;
+        let own_full = |table: &Self| table.counters[index].keys.len() >= table.capacity.keys_per_counter;
         let entries_full = |table: &Self| table.entries_full(index);
-        let pool_full = |table: &Self| {
-            table.keys.len() >= table.capacity.keys && table.counters[index].keys.len() >= OWN_KEYS
-        };
+        let pool_full =
+            |table: &Self| table.keys.len() >= table.capacity.keys && table.counters[index].keys.len() >= OWN_KEYS;
         if own_full(self) || entries_full(self) {
             self.clear(Of::Counter(index), now, CLEARED_PER_KEY);
         }
@@ -56,11 +54,7 @@ impl Table {
         if pool_full(self) {
             at = at.max(self.next_expiry(Of::Everyone));
         }
-        if own_full(self) || entries_full(self) || pool_full(self) {
-            Err(at)
-        } else {
-            Ok(())
-        }
+        if own_full(self) || entries_full(self) || pool_full(self) { Err(at) } else { Ok(()) }
     }
 
     /// Whether a counter may have another entry, if need be by clearing expired keys away.
@@ -165,12 +159,7 @@ impl Table {
     fn evict_retired(&mut self, keep: usize) {
         let mut retired: Vec<(i64, usize)> = (self.counters.iter())
             .filter(|(_, counter)| !counter.is_named())
-            .map(|(index, counter)| {
-                (
-                    counter.expiries.last().map_or(i64::MIN, |(at, _)| *at),
-                    index,
-                )
-            })
+            .map(|(index, counter)| (counter.expiries.last().map_or(i64::MIN, |(at, _)| *at), index))
             .collect();
         retired.sort_unstable();
         for (_, index) in &retired[..retired.len().saturating_sub(keep)] {

@@ -24,10 +24,7 @@ type Wanted = (usize, usize, i64, i64);
 
 /// Whether two charges are to the same key of one counter.
 fn unmerged(charges: &[Wanted]) -> bool {
-    let mut places: Vec<_> = charges
-        .iter()
-        .map(|charge| place(charge.0, charge.1))
-        .collect();
+    let mut places: Vec<_> = charges.iter().map(|charge| place(charge.0, charge.1)).collect();
     places.sort_unstable();
     places.windows(2).any(|pair| pair[0] == pair[1])
 }
@@ -35,11 +32,7 @@ fn unmerged(charges: &[Wanted]) -> bool {
 impl Model {
     fn used(&self, counter: usize, key: usize, now: i64) -> i64 {
         let counts = |(at, _): &&(i64, i64)| at + self.windows[counter] > now;
-        self.taken[place(counter, key)]
-            .iter()
-            .filter(counts)
-            .map(|(_, units)| units)
-            .sum()
+        self.taken[place(counter, key)].iter().filter(counts).map(|(_, units)| units).sum()
     }
 
     /// The charges that do not fit at `now` beside those before them.
@@ -59,19 +52,11 @@ impl Model {
     fn retry_at(&self, charges: &[Wanted], now: i64) -> Option<i64> {
         let frees = |&(counter, key, ..): &Wanted| {
             let window = self.windows[counter];
-            self.taken[place(counter, key)]
-                .iter()
-                .map(move |(at, _)| at + window)
+            self.taken[place(counter, key)].iter().map(move |(at, _)| at + window)
         };
-        let mut times: Vec<i64> = charges
-            .iter()
-            .flat_map(frees)
-            .filter(|at| *at > now)
-            .collect();
+        let mut times: Vec<i64> = charges.iter().flat_map(frees).filter(|at| *at > now).collect();
         times.sort_unstable();
-        times
-            .into_iter()
-            .find(|at| self.exceeded(charges, *at).is_empty())
+        times.into_iter().find(|at| self.exceeded(charges, *at).is_empty())
     }
 }
 
@@ -94,12 +79,7 @@ enum Step {
 }
 
 fn step(costs: impl Strategy<Value = i64>) -> impl Strategy<Value = Step> {
-    let charge = (
-        0..3_usize,
-        0..KEYS.len(),
-        costs,
-        prop::sample::select(vec![0, 3_000_000, 10_000_000]),
-    );
+    let charge = (0..3_usize, 0..KEYS.len(), costs, prop::sample::select(vec![0, 3_000_000, 10_000_000]));
     let charges = prop::collection::vec(charge, 1..4);
     prop_oneof![
         20 => (charges, 0..30_i64).prop_map(|(charges, wait)| Step::Call { charges, wait }),
@@ -111,20 +91,14 @@ fn step(costs: impl Strategy<Value = i64>) -> impl Strategy<Value = Step> {
 
 fn intern(limiter: &Limiter, model: &Model) -> Vec<Counter> {
     let counter = |(index, window): (usize, &i64)| {
-        limiter.counter(
-            named(&index.to_string()),
-            Duration::from_nanos(window.unsigned_abs()),
-        )
+        limiter.counter(named(&index.to_string()), Duration::from_nanos(window.unsigned_abs()))
     };
     model.windows.iter().enumerate().map(counter).collect()
 }
 
 /// The model's clock goes on over restarts; the limiter's is `offset` behind it.
 fn run(steps: Vec<Step>) {
-    let mut model = Model {
-        windows: vec![100, 37, 1_000],
-        taken: vec![Vec::new(); 3 * KEYS.len()],
-    };
+    let mut model = Model { windows: vec![100, 37, 1_000], taken: vec![Vec::new(); 3 * KEYS.len()] };
     let mut limiter = Limiter::new(Capacity::default());
     let mut counters = intern(&limiter, &model);
     let mut reservations: Vec<(Reservation, Vec<Wanted>, i64)> = Vec::new();
@@ -163,15 +137,11 @@ fn run(steps: Vec<Step>) {
                 }
             }
             Step::GiveBack { which } if !reservations.is_empty() => {
-                let (reservation, charges, at) =
-                    reservations.swap_remove(which.index(reservations.len()));
+                let (reservation, charges, at) = reservations.swap_remove(which.index(reservations.len()));
                 limiter.give_back(reservation);
                 for (counter, key, cost, _) in charges {
                     let taken = &mut model.taken[place(counter, key)];
-                    let index = taken
-                        .iter()
-                        .position(|unit| *unit == (at, cost))
-                        .expect("it was taken");
+                    let index = taken.iter().position(|unit| *unit == (at, cost)).expect("it was taken");
                     taken.remove(index);
                 }
             }
@@ -185,13 +155,7 @@ fn run(steps: Vec<Step>) {
                 now += 5;
                 offset = now - clock;
                 limiter = Limiter::new(Capacity::default());
-                limiter
-                    .restore(
-                        &bytes,
-                        Instant(clock.unsigned_abs()),
-                        Duration::from_nanos(5),
-                    )
-                    .expect("a snapshot");
+                limiter.restore(&bytes, Instant(clock.unsigned_abs()), Duration::from_nanos(5)).expect("a snapshot");
                 counters = intern(&limiter, &model);
                 // The calls in flight have died with the process.
                 reservations.clear();
@@ -200,10 +164,7 @@ fn run(steps: Vec<Step>) {
         for (counter, handle) in counters.iter().enumerate() {
             let shown = limiter.usage(handle, Instant((now - offset).unsigned_abs()));
             for (key, name) in KEYS.iter().enumerate() {
-                let used = shown
-                    .iter()
-                    .find(|(shown, _)| shown == name)
-                    .map_or(0, |(_, used)| used.0);
+                let used = shown.iter().find(|(shown, _)| shown == name).map_or(0, |(_, used)| used.0);
                 assert_eq!(used, model.used(counter, key, now));
             }
         }
@@ -229,17 +190,9 @@ proptest! {
 }
 
 /// One key, more units than are kept apart: follows the limiter's decisions and holds each against what has really been taken.
-fn run_crowded(
-    calls: &[(i64, i64)],
-    max: i64,
-    window: i64,
-    restart_every: usize,
-    give_back_every: usize,
-) {
+fn run_crowded(calls: &[(i64, i64)], max: i64, window: i64, restart_every: usize, give_back_every: usize) {
     let mut limiter = Limiter::new(Capacity::default());
-    let intern = |limiter: &Limiter| {
-        limiter.counter(named("c"), Duration::from_nanos(window.unsigned_abs()))
-    };
+    let intern = |limiter: &Limiter| limiter.counter(named("c"), Duration::from_nanos(window.unsigned_abs()));
     let mut counter = intern(&limiter);
     let mut taken: Vec<(i64, i64)> = Vec::new();
     let mut now = 0;
@@ -248,22 +201,14 @@ fn run_crowded(
         now += wait;
         let (mut cost, mut told) = (cost, false);
         // Every other refusal is followed by the same call just before the time that was told, and at it.
-        if let Some((at, refused)) = retry_at
-            .take()
-            .filter(|(at, _)| *at > now && index % 2 == 0)
-        {
+        if let Some((at, refused)) = retry_at.take().filter(|(at, _)| *at > now && index % 2 == 0) {
             let early = limiter.reserve(&[units(&counter, refused, max)], time(at - 1));
             assert_eq!(early.expect_err("told to wait").retry_at, Some(time(at)));
             (now, cost) = (at, refused);
             told = true;
         }
         let used = |window: i64| -> i64 {
-            taken
-                .iter()
-                .rev()
-                .take_while(|(at, _)| at + window > now)
-                .map(|(_, units)| units)
-                .sum()
+            taken.iter().rev().take_while(|(at, _)| at + window > now).map(|(_, units)| units).sum()
         };
         match limiter.reserve(&[units(&counter, cost, max)], time(now)) {
             Ok(reservation) => {
@@ -277,10 +222,7 @@ fn run_crowded(
             Err(exceeded) => {
                 assert!(!told, "refused at the time that was told");
                 let longer = used(window + window / 100);
-                assert!(
-                    longer + cost > max,
-                    "stricter than a window of 101 % at {now}"
-                );
+                assert!(longer + cost > max, "stricter than a window of 101 % at {now}");
                 let at = exceeded.retry_at.map(|at| (at.0.cast_signed(), cost));
                 retry_at = at.filter(|_| index % restart_every != 0);
             }
@@ -288,9 +230,7 @@ fn run_crowded(
         if index % restart_every == 0 {
             let bytes = limiter.snapshot(time(now));
             limiter = Limiter::new(Capacity::default());
-            limiter
-                .restore(&bytes, time(now), Duration::ZERO)
-                .expect("a snapshot");
+            limiter.restore(&bytes, time(now), Duration::ZERO).expect("a snapshot");
             counter = intern(&limiter);
         }
     }
@@ -301,12 +241,7 @@ fn time(now: i64) -> Instant {
 }
 
 fn units(counter: &Counter, cost: i64, max: i64) -> Charge<'_> {
-    Charge {
-        counter,
-        key: "agent",
-        cost: Units(cost),
-        max: Units(max),
-    }
+    Charge { counter, key: "agent", cost: Units(cost), max: Units(max) }
 }
 
 proptest! {
