@@ -1,17 +1,16 @@
-//! Probes and metrics, over HTTP.
+//! Probes and metrics, over HTTP: `/started`, `/live`, `/ready`, `/metrics`.
 //!
-//! | path | answers |
+//! | path | answers 200 when |
 //! |---|---|
-//! | `/started` | 200 once a configuration is in force, or ten seconds have passed without one |
-//! | `/live` | 200 as long as the process answers at all |
-//! | `/ready` | 200 while agents are served; depends on nothing outside this process |
-//! | `/metrics` | every metric, as Prometheus reads it |
+//! | `/started` | the start is over: a configuration is in force, or 10 seconds have passed |
+//! | `/live` | the process can answer at all |
+//! | `/ready` | calls are served; depends on nothing outside this process |
+//! | `/metrics` | always |
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
@@ -20,46 +19,130 @@ use crate::lifecycle::{Drain, Readiness};
 use crate::listener::{self, Bounds, Peer};
 use crate::metrics::{self, Metrics};
 
-/// Serves until `drain` says so: while calls in flight finish, probes read that this process is no longer ready.
+const PATHS: &str = "/started\n/live\n/ready\n/metrics\n";
+
+/// Serves until the process drains.
 pub async fn serve(listeners: Vec<TcpListener>, readiness: Readiness, metrics: Arc<Metrics>, drain: Drain) {
-    let answer = move |request: Request<Incoming>, _: Peer| {
-        let response = answer(&request, &readiness, &metrics);
-        async move { response }
-    };
+    let pages = Pages { readiness, metrics };
+    let answer = move |request: Request<Incoming>, _: Peer| pages.clone().respond(request);
     listener::serve(listeners, Bounds::small(), Arc::new(()), drain, answer).await;
 }
 
-fn answer(request: &Request<Incoming>, readiness: &Readiness, metrics: &Metrics) -> Response<Full<Bytes>> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
-    }
-    match request.uri().path() {
-        "/live" => text(StatusCode::OK, "live\n"),
-        "/started" => probe("started", readiness.started()),
-        "/ready" => probe("ready", readiness.ready()),
-        "/metrics" => match metrics.encode() {
-            Ok(body) => typed(StatusCode::OK, metrics::CONTENT_TYPE, body.into()),
-            Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("the metrics cannot be written: {error}\n")),
-        },
-        _ => text(StatusCode::NOT_FOUND, "there are /started, /live, /ready and /metrics\n"),
+#[derive(Clone, Debug)]
+struct Pages {
+    readiness: Readiness,
+    metrics: Arc<Metrics>,
+}
+
+impl Pages {
+    async fn respond<B>(self, request: Request<B>) -> Response<Full<Bytes>> {
+        if let Some(refusal) = only_reading(request.method()) {
+            return refusal;
+        }
+        match request.uri().path() {
+            "/started" => probe(self.readiness.started()),
+            "/live" => probe(Ok(())),
+            "/ready" => probe(self.readiness.ready()),
+            "/metrics" => scrape(self.metrics).await,
+            _ => text(StatusCode::NOT_FOUND, format!("There is no such page. These are:\n{PATHS}")),
+        }
     }
 }
 
-fn probe(word: &str, reached: Result<(), &'static str>) -> Response<Full<Bytes>> {
+/// Gathering can take milliseconds: not on the thread that serves calls.
+async fn scrape(metrics: Arc<Metrics>) -> Response<Full<Bytes>> {
+    match tokio::task::spawn_blocking(move || metrics.encode()).await {
+        Ok(Ok(encoded)) => page(StatusCode::OK, metrics::CONTENT_TYPE, encoded),
+        Ok(Err(error)) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+    }
+}
+
+fn probe(reached: Result<(), &'static str>) -> Response<Full<Bytes>> {
     match reached {
-        Ok(()) => text(StatusCode::OK, &format!("{word}\n")),
-        Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("not {word}: {why}\n")),
+        Ok(()) => text(StatusCode::OK, "ok\n"),
+        Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }
 }
 
-fn text(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
-    typed(status, "text/plain; charset=utf-8", Bytes::copy_from_slice(body.as_bytes()))
+/// The refusal of a request that is not for reading a page.
+pub(crate) fn only_reading(method: &Method) -> Option<Response<Full<Bytes>>> {
+    if matches!(*method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, "These pages can only be read.\n");
+    refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    Some(refusal)
 }
 
-/// An answer of this media type.
-pub(crate) fn typed(status: StatusCode, media_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
+/// A page of plain text.
+pub(crate) fn text(status: StatusCode, content: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    page(status, "text/plain; charset=utf-8", content)
+}
+
+/// A page.
+pub(crate) fn page(status: StatusCode, content_type: &'static str, content: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(content.into()));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::lifecycle::{DrainTrigger, Phase, drain};
+    use http_body_util::BodyExt;
+    use reeve_policy::time::{Instant, WallTime};
+
+    fn pages() -> (Pages, DrainTrigger) {
+        let clock = Clock::manual(Instant(0), WallTime(0));
+        let (trigger, drain) = drain();
+        (Pages { readiness: Readiness::new(clock.clone(), drain), metrics: Metrics::new(clock).unwrap() }, trigger)
+    }
+
+    async fn get(pages: &Pages, path: &str) -> (u16, String) {
+        let response = pages.clone().respond(Request::get(path).body(()).unwrap()).await;
+        let status = response.status().as_u16();
+        (status, String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_probes_follow_the_start_and_the_end() {
+        let (pages, trigger) = pages();
+        assert_eq!(get(&pages, "/live").await, (200, "ok\n".into()));
+        assert_eq!(get(&pages, "/ready").await, (503, "waiting for the listener\n".into()));
+        pages.readiness.serving();
+        assert_eq!(get(&pages, "/started").await, (503, "waiting for a configuration\n".into()));
+        pages.readiness.configured();
+        assert_eq!((get(&pages, "/started").await.0, get(&pages, "/ready").await.0), (200, 200));
+        trigger.advance(Phase::Draining);
+        assert_eq!(get(&pages, "/ready").await, (503, "shutting down\n".into()));
+        assert_eq!((get(&pages, "/started").await.0, get(&pages, "/live").await.0), (200, 200));
+    }
+
+    #[tokio::test]
+    async fn metrics_are_in_prometheus_own_form() {
+        let (pages, _trigger) = pages();
+        let response = pages.respond(Request::get("/metrics").body(()).unwrap()).await;
+        assert_eq!(response.headers()[header::CONTENT_TYPE], metrics::CONTENT_TYPE);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(
+            std::str::from_utf8(&body).unwrap().contains("\n# TYPE reeve_build_info gauge\nreeve_build_info{version=")
+        );
+    }
+
+    #[tokio::test]
+    async fn an_unknown_page_names_those_there_are_and_nothing_can_be_written() {
+        let (pages, _trigger) = pages();
+        let (status, body) = get(&pages, "/metric").await;
+        assert!(status == 404 && body.contains("/metrics\n"), "{body}");
+        let response = pages.respond(Request::post("/metrics").body(()).unwrap()).await;
+        assert_eq!(
+            (response.status(), &response.headers()[header::ALLOW]),
+            (StatusCode::METHOD_NOT_ALLOWED, &HeaderValue::from_static("GET, HEAD"))
+        );
+    }
 }

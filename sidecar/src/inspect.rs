@@ -1,50 +1,72 @@
-//! The effective policy and the state of limits, over HTTP on loopback: `kubectl port-forward` reaches it, the agents'
-//! network does not.
+//! The effective policy and the state of limits, over HTTP, for people: `/policy` and `/limits`.
 //!
-//! `/policy` shows each server with the policies that govern it, `/limits` every limit and what its counter holds. The keys of
-//! limits may be values of arguments, so this is for people who may read those.
+//! On loopback only, unless `--inspect` says otherwise: `kubectl port-forward` reaches it, the network does not. Whatever shares
+//! the pod can read it too, so it shows no secret: no credential, no user or query of a URL, no session id. The keys of
+//! limits with `scope: Key` are values of arguments, as their author chose to count by them.
+
+pub(crate) mod secrets;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 
-use crate::admin::typed;
+use crate::admin::{only_reading, page, text};
 use crate::lifecycle::Drain;
 use crate::listener::{self, Bounds, Peer};
 use crate::live::inspector::Inspector;
 use crate::mcp::gate::Gate;
 
-/// Serves until the process drains. Only for requests that name this host: a web page that somebody has open must not read
-/// it.
+const PATHS: &str = "/policy\n/limits\n";
+
+/// Serves until the process drains.
 pub async fn serve(listeners: Vec<TcpListener>, inspector: Inspector, drain: Drain) {
     let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-    let gate = Gate::new(&addresses, &[], &[]);
-    let answer = move |request: Request<Incoming>, _: Peer| {
-        let response = match gate.check(request.uri(), request.headers()) {
-            Ok(()) => answer(&request, &inspector),
-            Err(rejection) => json(StatusCode::FORBIDDEN, &json!({"error": rejection.message})),
-        };
-        async move { response }
-    };
-    listener::serve(listeners, Bounds::small(), std::sync::Arc::new(()), drain, answer).await;
+    // A page in somebody's browser must not read these (DNS rebinding), but a forwarded port may have any number.
+    let hosts = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
+    let pages = Pages { gate: Arc::new(Gate::new(&addresses, &hosts, &[])), inspector };
+    let answer = move |request: Request<Incoming>, _: Peer| pages.clone().respond(request);
+    listener::serve(listeners, Bounds::small(), Arc::new(()), drain, answer).await;
 }
 
-fn answer(request: &Request<Incoming>, inspector: &Inspector) -> Response<Full<Bytes>> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return json(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": "only GET and HEAD"}));
+#[derive(Clone, Debug)]
+struct Pages {
+    gate: Arc<Gate>,
+    inspector: Inspector,
+}
+
+impl Pages {
+    async fn respond<B>(self, request: Request<B>) -> Response<Full<Bytes>> {
+        if let Err(rejection) = self.gate.check(request.uri(), request.headers()) {
+            return text(StatusCode::FORBIDDEN, format!("{}\n", rejection.message));
+        }
+        if let Some(refusal) = only_reading(request.method()) {
+            return refusal;
+        }
+        match request.uri().path() {
+            "/policy" => self.show(Inspector::policy).await,
+            "/limits" => self.show(Inspector::limits).await,
+            _ => text(StatusCode::NOT_FOUND, format!("There is no such page. These are:\n{PATHS}")),
+        }
     }
-    match request.uri().path() {
-        "/policy" => json(StatusCode::OK, &inspector.policy()),
-        "/limits" => json(StatusCode::OK, &inspector.limits()),
-        _ => json(StatusCode::NOT_FOUND, &json!({"error": "there are /policy and /limits"})),
+
+    /// Pages can be long: not on the thread that serves calls.
+    async fn show(self, look: fn(&Inspector) -> Value) -> Response<Full<Bytes>> {
+        let written = tokio::task::spawn_blocking(move || serde_json::to_vec_pretty(&look(&self.inspector)));
+        match written.await {
+            Ok(Ok(mut json)) => {
+                json.push(b'\n');
+                page(StatusCode::OK, "application/json", json)
+            }
+            Ok(Err(error)) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+            Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+        }
     }
 }
 
-fn json(status: StatusCode, value: &Value) -> Response<Full<Bytes>> {
-    let mut body = serde_json::to_vec_pretty(value).unwrap_or_default();
-    body.push(b'\n');
-    typed(status, "application/json", body.into())
-}
+#[cfg(test)]
+mod tests;

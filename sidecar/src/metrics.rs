@@ -54,6 +54,13 @@ pub struct LimitUsage {
     pub ratio: f64,
 }
 
+impl LimitUsage {
+    /// What tells it from others: the labels.
+    pub fn identity(&self) -> (&str, &str, &str) {
+        (&self.policy, &self.rule, &self.counter)
+    }
+}
+
 /// Tells how full the limits are; asked at each scrape.
 pub type LimitSource = Box<dyn Fn() -> Vec<LimitUsage> + Send + Sync>;
 

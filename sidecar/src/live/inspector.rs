@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use reeve_crds::v1alpha1::Mode;
+use reeve_crds::v1alpha1::{Mode, Scope};
 use reeve_policy::compile::LimitInfo;
 use reeve_policy::limit::{Limiter, Units};
 use reeve_policy::time::format_duration;
 use serde_json::{Value, json};
 
 use super::{Current, Route};
+use crate::audit::SessionTag;
 use crate::clock::Clock;
+use crate::inspect::secrets::{without_secret, without_secrets};
 use crate::metrics::LimitUsage;
 
 /// The most keys of one counter that `/limits` shows.
@@ -27,11 +29,11 @@ pub struct Inspector {
 }
 
 impl Inspector {
-    /// The effective configuration: each server with the policies that govern it. Credentials are files and only named.
+    /// The effective configuration: each server with the policies that govern it, and the document. Without secrets.
     pub fn policy(&self) -> Value {
         let Some(live) = self.live.load() else { return json!({"generation": 0, "servers": []}) };
         let servers: Vec<Value> = live.routes().iter().map(|route| server(route)).collect();
-        json!({"generation": live.number, "servers": servers})
+        json!({"generation": live.number, "servers": servers, "configuration": without_secrets(&live.config)})
     }
 
     /// Every limit and what its counter holds.
@@ -39,9 +41,12 @@ impl Inspector {
         let now = self.clock.now();
         let limits = self.each_limit(|route, limit| {
             let mut keys = self.limiter.usage(limit.handle, now);
-            keys.sort_by(|one, other| other.1.cmp(&one.1));
-            let shown: Vec<Value> =
-                keys.iter().take(SHOWN_KEYS).map(|(key, used)| json!({"key": key, "used": number(*used)})).collect();
+            keys.sort_by(|(key, used), (other, more)| more.cmp(used).then_with(|| key.cmp(other)));
+            let shown: Vec<Value> = keys
+                .iter()
+                .take(SHOWN_KEYS)
+                .map(|(key, used)| json!({"key": shown(limit.scope, key), "used": number(*used)}))
+                .collect();
             json!({
                 "server": &*route.name,
                 "rule": &**limit.pointer,
@@ -60,7 +65,7 @@ impl Inspector {
     /// How full the limits are that bind.
     pub fn usage(&self) -> Vec<LimitUsage> {
         let now = self.clock.now();
-        let mut usage = self.each_limit(|_, limit| {
+        let usage = self.each_limit(|_, limit| {
             (!limit.shadow).then(|| LimitUsage {
                 policy: limit.policy.to_string(),
                 rule: limit.rule.to_string(),
@@ -68,9 +73,11 @@ impl Inspector {
                 ratio: ratio(self.limiter.highest_usage(limit.handle, now), limit.max),
             })
         });
+        let mut usage: Vec<_> = usage.into_iter().flatten().collect();
         // A policy that governs several servers has one counter, which each of them shows.
-        usage.dedup();
-        usage.into_iter().flatten().collect()
+        usage.sort_by(|one, other| one.identity().cmp(&other.identity()));
+        usage.dedup_by(|one, other| one.identity() == other.identity());
+        usage
     }
 
     fn each_limit<T>(&self, tell: impl Fn(&Route, &LimitInfo<'_>) -> T) -> Vec<T> {
@@ -93,12 +100,18 @@ fn server(route: &Route) -> Value {
     json!({
         "name": &*route.name,
         "path": &*route.path,
-        "url": route.server.url,
+        "url": without_secret(&route.server.url),
         "grant": &*route.grant,
         "policies": policies.collect::<Vec<_>>(),
         "yielding": route.ruleset.yielding_policies().iter().map(|key| &**key).collect::<Vec<_>>(),
         "tools": route.tools.load().tools().count(),
     })
+}
+
+/// A key as it may be shown: whoever knows a session's id can act in it, so it is shown by its tag, as in the audit log. What
+/// counts calls without a session has a space, which no id can have.
+fn shown(scope: Scope, key: &str) -> String {
+    if scope == Scope::Session && !key.contains(' ') { SessionTag::of(key).to_string() } else { key.to_owned() }
 }
 
 /// Units as people write them.
