@@ -122,7 +122,7 @@ impl Log {
             Destination::Writer(writer) => Box::new(writer::Unseekable(writer)),
         };
         let queue = Arc::new(Queue::new(settings.queue_bytes.max(SMALLEST_QUEUE)));
-        writer::start(Arc::clone(&queue), sink);
+        writer::start(&queue, sink);
         let inner = Inner { queue, on_full: settings.on_full, run: text::random_hex() };
         Ok(Self { clock, inner: Some(Arc::new(inner)) })
     }

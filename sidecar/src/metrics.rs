@@ -75,7 +75,6 @@ pub struct Metrics {
     inflight: IntGaugeVec,
     upstream_errors: IntCounterVec,
     limit_usage: GaugeVec,
-    approvals_pending: IntGauge,
     config_generation: IntGauge,
     config_connected: IntGauge,
     config_updated: Gauge,
@@ -108,6 +107,8 @@ impl Metrics {
         let registry = Registry::new();
         let build = family::BUILD_INFO.gauges(&registry)?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        // Stays at zero: no call waits, as long as nobody can approve one.
+        family::APPROVALS_PENDING.gauge(&registry)?;
         Ok(Arc::new(Self {
             calls: family::CALLS.counters(&registry)?,
             call_duration: family::CALL_DURATION.histograms(&registry)?,
@@ -116,7 +117,6 @@ impl Metrics {
             inflight: family::INFLIGHT.gauges(&registry)?,
             upstream_errors: family::UPSTREAM_ERRORS.counters(&registry)?,
             limit_usage: family::LIMIT_USAGE.ratios(&registry)?,
-            approvals_pending: family::APPROVALS_PENDING.gauge(&registry)?,
             config_generation: family::CONFIG_GENERATION.gauge(&registry)?,
             config_connected: family::CONFIG_CONNECTED.gauge(&registry)?,
             config_updated: family::CONFIG_UPDATED.seconds(&registry)?,
@@ -171,11 +171,6 @@ impl Metrics {
     /// Whether what brings configurations is there: the operator, or the file.
     pub fn configuration_connected(&self, connected: bool) {
         self.config_connected.set(i64::from(connected));
-    }
-
-    /// How many calls wait for a person.
-    pub fn approvals_pending(&self, calls: usize) {
-        self.approvals_pending.set(i64::try_from(calls).unwrap_or(i64::MAX));
     }
 
     /// The log whose state each scrape shows.

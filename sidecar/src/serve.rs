@@ -246,9 +246,8 @@ impl Ports {
 
     /// The first address of each.
     fn addresses(&self) -> [SocketAddr; 3] {
-        [&self.agents, &self.admin, &self.inspect].map(|listeners| {
-            bound(listeners).first().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
-        })
+        [&self.agents, &self.admin, &self.inspect]
+            .map(|listeners| bound(listeners).first().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The program as its users and scripts meet it: what it prints, and the codes that it ends with.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -63,7 +65,11 @@ impl Serving {
         let log = folder.join("stderr");
         let child = program()
             .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--inspect", "127.0.0.1:0"])
-            .args(["--policy", &example("read-only.yaml")])
+            .args(if arguments.contains(&"--policy") {
+                vec![]
+            } else {
+                vec!["--policy".to_owned(), example("read-only.yaml")]
+            })
             .args(if arguments.contains(&"--upstream") { &[][..] } else { &["--upstream", "http://127.0.0.1:9/mcp"] })
             .args(arguments)
             .stdout(std::fs::File::create(folder.join("stdout")).unwrap())
@@ -430,4 +436,52 @@ fn a_second_signal_ends_it_at_once_with_1() {
     serving.eventually("it is ending", ending);
     serving.signal("-INT");
     assert_eq!(serving.code(), Some(1));
+}
+
+#[test]
+fn a_signal_before_the_start_is_over_ends_it_with_0() {
+    let folder = tempfile::tempdir().unwrap();
+    // Large enough to take a while.
+    let rules: String = (0..5_000)
+        .map(|n| {
+            format!(
+                "  - {{name: r{n}, tools: [t{n}], action: Allow, require: [{{expression: 'args.a + {n} < args.b'}}]}}\n"
+            )
+        })
+        .collect();
+    let head = "apiVersion: reeve.dev/v1alpha1\nkind: McpPolicy\nmetadata: {name: p}\nspec:\n  serverRefs: [{name: '*'}]\n  rules:\n";
+    let policy = file(folder.path(), "large.yaml", &(head.to_owned() + &rules));
+    let serving = Serving::start(folder.path(), &["--policy", &policy]);
+    serving.eventually("it is starting", |log| log.contains("every policy given governs"));
+    serving.signal("-TERM");
+    serving.eventually("it is ending", |log| log.contains("ending before the start was over"));
+    assert_eq!(serving.code(), Some(0));
+}
+
+#[test]
+fn what_limits_have_counted_survives_a_restart_and_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache").display().to_string();
+    let policy = file(
+        folder.path(),
+        "twice.json",
+        r#"{"version": "1", "default": "deny", "tools": {"get_datastore": {"limits": [{"counter": "c", "window": "day", "max": 2, "scope": "grant"}]}}}"#,
+    );
+    let decision = |end: &str| {
+        let (url, _taken, answer) = slow_server();
+        answer.send(()).unwrap();
+        let serving = Serving::start(folder.path(), &["--policy", &policy, "--upstream", &url, "--cache-dir", &cache]);
+        let mut text = String::new();
+        call(&serving).read_to_string(&mut text).unwrap();
+        if end == "-KILL" {
+            let snapshot = Path::new(&cache).join("limits");
+            serving.eventually("the count is on the disk", |_| snapshot.exists());
+        }
+        serving.signal(end);
+        serving.code();
+        if text.contains("LimitExceeded") { "limited" } else { "allow" }
+    };
+    assert_eq!(decision("-KILL"), "allow");
+    assert_eq!(decision("-TERM"), "allow");
+    assert_eq!(decision("-TERM"), "limited");
 }

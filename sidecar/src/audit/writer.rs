@@ -55,8 +55,8 @@ pub(super) fn stdout() -> Box<dyn Write + Send> {
 
 /// Starts the thread. It ends when the queue does, or with the process. Without a thread nothing could be recorded, which is
 /// the same as a destination that does not work.
-pub(super) fn start(queue: Arc<Queue>, sink: Box<dyn Sink>) {
-    let writer = Writer { queue: Arc::clone(&queue), sink, failing: false };
+pub(super) fn start(queue: &Arc<Queue>, sink: Box<dyn Sink>) {
+    let writer = Writer { queue: Arc::clone(queue), sink, failing: false };
     if let Err(error) = std::thread::Builder::new().name("audit".into()).spawn(move || writer.run()) {
         queue.set_failing(true);
         tracing::error!(%error, "the audit log's thread cannot be started");

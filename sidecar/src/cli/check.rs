@@ -1,7 +1,7 @@
 //! `reeve-sidecar check FILE…`: every mistake at once, each where editors and terminals find it.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use reeve_policy::catalogue::Catalogue;
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &CheckArgs) -> Exit {
             Err(error) => diagnostics.push(files::mistake(path, error)),
         }
     }
-    diagnostics.extend(arguments.config.iter().flat_map(check_configuration));
+    diagnostics.extend(arguments.config.iter().flat_map(|path| check_configuration(path)));
     report(&diagnostics);
     let checked = arguments.files.len() + usize::from(arguments.config.is_some());
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
@@ -54,8 +54,8 @@ pub(super) fn run(arguments: &CheckArgs) -> Exit {
     if errors == 0 { Exit::Success } else { Exit::Failure }
 }
 
-fn check_configuration(path: &PathBuf) -> Vec<Diagnostic> {
-    let inputs = Inputs { origin: Origin::File(path.clone()), grant: None, audit: None, audit_on_full: None };
+fn check_configuration(path: &Path) -> Vec<Diagnostic> {
+    let inputs = Inputs { origin: Origin::File(path.to_owned()), grant: None, audit: None, audit_on_full: None };
     match source::load(&inputs, &Environment::from_process()) {
         Ok(loaded) => loaded.warnings,
         Err(rejected) => rejected.diagnostics,

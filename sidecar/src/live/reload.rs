@@ -39,6 +39,7 @@ impl Reloader {
         let live = self.builder.build(loaded, self.current.load().as_deref());
         report(&loaded.warnings);
         self.metrics.configured(live.number);
+        self.metrics.configuration_connected(true);
         self.audit.note(&Note::Configured { generation: live.number });
         tracing::info!(
             generation = live.number,

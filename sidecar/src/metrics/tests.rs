@@ -36,7 +36,6 @@ fn exercised() -> Arc<Metrics> {
     metrics.rejected(rejection::Cause::Batch);
     metrics.configured(1);
     metrics.configuration_connected(true);
-    metrics.approvals_pending(0);
     metrics.opened();
     metrics.refused(Refusal::HeaderTimeout);
     metrics.observe_limits(Box::new(|| {
