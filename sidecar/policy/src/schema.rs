@@ -121,7 +121,7 @@ impl ArgumentSchema {
     /// # Errors
     /// The first violation, or one that says that validation took too long.
     pub fn validate(&self, arguments: Option<Value<'_>>, deadline: Duration) -> Result<(), Violation> {
-        let Compiled { validator, limits, .. } = &*self.compiled;
+        let Compiled { schema, validator, limits } = &*self.compiled;
         let deadline = Instant::now() + deadline;
         let budget = Budget::until(deadline, *limits);
         let valid = validator.is_valid(Node::new(arguments, &budget));
@@ -134,7 +134,7 @@ impl ArgumentSchema {
         let budget = Budget::until(deadline, *limits);
         let explained = limits.explained.then(|| validator.validate(Node::new(arguments, &budget)));
         match explained {
-            Some(Err(error)) if budget.exhausted().is_none() => Err(Violation::explain(&error)),
+            Some(Err(error)) if budget.exhausted().is_none() => Err(Violation::explain(&error, schema)),
             _ => Err(Violation::new("", "does not match the tool's input schema")),
         }
     }
@@ -169,7 +169,7 @@ fn build(schema: &serde_json::Value, patterns: HashMap<String, Arc<Pattern>>) ->
         options = options.with_keyword(annotation, |_, _, _| Ok(Box::new(Annotation)));
     }
     options.build(schema).map_err(|error| {
-        let Violation { pointer, message } = Violation::explain(&error);
+        let Violation { pointer, message } = Violation::explain(&error, &serde_json::Value::Null);
         SchemaError(format!("it is not a JSON Schema: `{pointer}` {message}"))
     })
 }

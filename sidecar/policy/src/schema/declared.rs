@@ -7,6 +7,11 @@ use super::reference::References;
 /// Schemas that one path is looked up in at most; a warning is not worth more.
 const SCHEMAS: usize = 256;
 
+/// Declared names that a misspelling is looked for among.
+const NAMES: usize = 1_024;
+/// The longest declared name that a misspelling is looked for of.
+const NAME: usize = 64;
+
 /// Whether arguments may have a value at this path, as [`super::ArgumentSchema::declares`] says.
 pub(super) fn declares(root: &Value, path: &[String]) -> Option<Result<(), Option<String>>> {
     let references = References::new(root).ok()?;
@@ -23,7 +28,8 @@ pub(super) fn declares(root: &Value, path: &[String]) -> Option<Result<(), Optio
         }
         let closed = |keyword| applied.iter().any(|schema| schema.get(keyword) == Some(&Value::Bool(false)));
         let closed = closed("additionalProperties") || closed("unevaluatedProperties");
-        let nearest = nearest(name, &applied).map(|name| {
+        let declared = applied.iter().filter_map(|schema| schema.get("properties")?.as_object()).flat_map(Map::keys);
+        let nearest = nearest(name, declared).map(|name| {
             let before = path[..depth].iter().map(String::as_str);
             before.chain([name]).collect::<Vec<_>>().join(".")
         });
@@ -59,9 +65,11 @@ fn applied<'s>(schemas: &[&'s Value], references: &References<'s>) -> Option<Vec
 }
 
 /// The declared name that this one is likely a misspelling of.
-fn nearest<'s>(name: &str, applied: &[&'s Map<String, Value>]) -> Option<&'s str> {
-    let declared = applied.iter().filter_map(|schema| schema.get("properties")?.as_object()).flat_map(Map::keys);
+pub(super) fn nearest<'s>(name: &str, declared: impl Iterator<Item = &'s String>) -> Option<&'s str> {
+    // Comparing takes the product of both lengths.
     let near = declared
+        .take(NAMES)
+        .filter(|declared| declared.len() <= NAME)
         .filter(|declared| declared.len().abs_diff(name.len()) <= 2)
         .map(|declared| (strsim::damerau_levenshtein(&name.to_lowercase(), &declared.to_lowercase()), declared));
     let (distance, nearest) = near.min()?;

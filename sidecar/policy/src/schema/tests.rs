@@ -98,8 +98,9 @@ fn a_violation_says_what_the_schema_asks_for_and_nothing_of_the_value() {
     assert_eq!(with(json!({"tags": ["a", ""]})), "the argument `/tags/1` must be at least 1 characters long");
     assert_eq!(
         with(json!({"dataStoreId": "secret"})),
-        r#"the arguments object does not take the property "dataStoreId""#
+        r#"the arguments object does not take the property "dataStoreId": did you mean "datastore_id"?"#
     );
+    assert_eq!(with(json!({"bucket": "secret"})), r#"the arguments object does not take the property "bucket""#);
 }
 
 #[test]

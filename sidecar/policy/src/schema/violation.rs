@@ -6,6 +6,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
+use super::declared::nearest;
 use super::{Violation, shortened, shortened_to};
 
 /// Values of the schema, or property names, that are named at most.
@@ -18,11 +19,19 @@ impl Violation {
         Self { pointer: pointer.into(), message: message.into() }
     }
 
-    /// The violation that an error of the evaluator is about.
-    pub(super) fn explain(error: &ValidationError<'_>) -> Self {
+    /// The violation that an error of this schema's evaluator is about.
+    pub(super) fn explain(error: &ValidationError<'_>, schema: &Value) -> Self {
         let error = telling(error);
         let pointer = shortened_to(error.instance_path().as_str(), POINTER);
         let message = match error.kind() {
+            Kind::AdditionalProperties { unexpected } if unexpected.len() == 1 => {
+                let place = error.schema_path().as_str().trim_end_matches("/additionalProperties");
+                let declared = schema.pointer(place).and_then(|schema| schema.get("properties")?.as_object());
+                match declared.and_then(|declared| nearest(&unexpected[0], declared.keys())) {
+                    Some(nearest) => format!("{}: did you mean {}?", describe(error.kind()), quoted(nearest)),
+                    None => describe(error.kind()),
+                }
+            }
             Kind::FalseSchema if error.schema_path().as_str().ends_with("Properties") => "takes no properties".into(),
             kind => describe(kind),
         };
