@@ -4,6 +4,8 @@
 //! and what a server says of a tool may raise its risk, never lower it ([`risk`]).
 
 pub mod risk;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::collections::HashMap;

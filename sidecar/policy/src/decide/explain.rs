@@ -34,6 +34,8 @@ pub struct Explanation {
     pub sentence: String,
     /// The policies that take part, by key.
     pub policies: Vec<PolicyExplained>,
+    /// Baselines that govern nothing here, because an enforcing McpPolicy does.
+    pub yielding: Vec<String>,
     /// The rules whose patterns match, in the order of pointers.
     pub rules: Vec<RuleExplained>,
     /// What the call must still take to pass.
@@ -121,6 +123,7 @@ impl Ruleset {
             reason: verdict.reason,
             sentence: verdict.sentence(&self.subject.server, call.target),
             policies: self.policies.iter().map(PolicyExplained::new).collect(),
+            yielding: self.yielding_policies().iter().map(ToString::to_string).collect(),
             rules,
             demands: verdict.demands.in_words(),
             pointer: verdict.pointer.map(|pointer| pointer.to_string()),

@@ -19,6 +19,9 @@ impl fmt::Display for Explanation {
             writeln!(f, "  {}  {}, {:?}, default {}", policy.policy, policy.part, policy.mode, policy.default)?;
             policy.errors.iter().try_for_each(|error| writeln!(f, "    error: {error}"))?;
         }
+        for policy in &self.yielding {
+            writeln!(f, "  {policy}  Baseline, governs nothing here because an enforcing McpPolicy does")?;
+        }
         if self.policies.is_empty() {
             writeln!(f, "  none governs")?;
         }

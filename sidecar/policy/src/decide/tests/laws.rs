@@ -64,6 +64,29 @@ fn strictness(verdict: &Verdict) -> u8 {
     }
 }
 
+const RESOURCES: [&str; 5] = ["file:///a/b", "file:///a/c/d", "file:///b", "test://x/1/data", "test://y"];
+const TEMPLATES: [&str; 5] =
+    ["file:///a/{name}", "file:///{+path}", "file:///a/c/{name}", "test://x/{id}/data", "test://{+rest}"];
+
+/// The same policy, with every rule about resources instead of tools.
+fn on_resources(mut policy: Policy) -> Policy {
+    for rule in rules_of(&mut policy) {
+        let pattern = |tools: &String| match tools.as_str() {
+            "get_datastore" => "file:///a/b",
+            "start_job" => "file:///a/*",
+            "unseen" => "test://x/*/data",
+            "get_*" => "file:///a/**",
+            "*_datastore" => "test://**",
+            _ => "**",
+        };
+        rule.resources = rule.tools.iter().map(|tools| pattern(tools).to_owned()).collect();
+        rule.tools.clear();
+        rule.risk = None;
+        rule.validate_arguments = false;
+    }
+    policy
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
@@ -154,6 +177,22 @@ proptest! {
         for call in &calls {
             if !world.ruleset.lists(Target::Tool(call.tool), &world.catalogue) {
                 prop_assert_eq!(decide(&world, call).outcome(), Outcome::Deny, "{:?}", call);
+            }
+        }
+    }
+
+    #[test]
+    fn a_hidden_resource_or_template_is_denied_whatever_the_call(policies in policies()) {
+        let world = world(&policies.into_iter().map(on_resources).collect::<Vec<_>>());
+        for uri in RESOURCES {
+            let denied = world.decide(Target::Resource(uri), "{}", None).outcome() == Outcome::Deny;
+            prop_assert!(denied || world.ruleset.lists(Target::Resource(uri), &world.catalogue), "{}", uri);
+            for template in TEMPLATES {
+                let prefix = template.split('{').next().unwrap();
+                prop_assert!(
+                    denied || !uri.starts_with(prefix) || world.ruleset.lists_template(template),
+                    "{} {}", template, uri
+                );
             }
         }
     }
