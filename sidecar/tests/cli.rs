@@ -174,6 +174,26 @@ fn check_of_good_files_ends_with_0() {
 }
 
 #[test]
+fn check_with_a_catalogue_warns_of_tools_that_the_server_does_not_have_and_ends_with_0() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy =
+        file(folder.path(), "policy.json", r#"{"version": "1", "default": "deny", "tools": {"get_datastor": {}}}"#);
+    let catalogue = file(
+        folder.path(),
+        "tools.json",
+        r#"{"tools": [{"name": "get_datastore", "inputSchema": {"type": "object"}}]}"#,
+    );
+    let output = run(&["check", "--catalogue", &catalogue, &policy]);
+    ends_with(&output, 0);
+    let text = stdout(&output);
+    assert!(text.contains(": warning: ") && text.contains("get_datastore"), "{text}");
+    assert_eq!(stderr(&output), "1 file: 0 errors, 1 warning\n");
+    let output = run(&["check", "--catalogue", &policy, &policy]);
+    ends_with(&output, 64);
+    assert!(stderr(&output).contains("tools/list"), "{}", stderr(&output));
+}
+
+#[test]
 fn check_reads_standard_input() {
     let mut child = program()
         .args(["check", "-"])

@@ -200,6 +200,8 @@ fn push_head(out: &mut Vec<u8>, event: &str, sequence: u64, run: &str, time: Wal
 }
 
 fn push_member(out: &mut Vec<u8>, name: &str, text: &str, limit: usize) {
-    push_formatted(out, format_args!(",\"{name}\":"));
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
     push_string(out, text, limit);
 }

@@ -11,6 +11,12 @@ use reeve_policy::time::WallTime;
 /// reverse the direction of text are written as escapes.
 pub(super) fn push_string(out: &mut Vec<u8>, text: &str, limit: usize) {
     const CUT: &str = "…";
+    if text.len() + 2 <= limit && text.bytes().all(is_plain) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     let end = out.len() + limit - 1;
     out.push(b'"');
     let mut safe = out.len();
@@ -51,6 +57,11 @@ fn push_character(out: &mut Vec<u8>, character: char) {
         _ if is_unsafe(character) => push_escape(out, character),
         _ => push_utf8(out, character),
     }
+}
+
+/// Whether a byte stands for itself: almost all names have no others.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
 fn is_unsafe(character: char) -> bool {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
 use reeve_crds::v1alpha1::Mode;
 use reeve_policy::compile::pointer::{Parts, split};
@@ -32,7 +33,7 @@ pub struct ServerMetrics {
     inflight: IntGauge,
     call_series: Arc<AtomicUsize>,
     other: Arc<ToolMetrics>,
-    tools: RwLock<HashMap<Arc<str>, Arc<ToolMetrics>>>,
+    tools: RwLock<HashMap<Arc<str>, Arc<ToolMetrics>, RandomState>>,
 }
 
 /// The metrics of one tool; what a call holds on to.
@@ -42,7 +43,7 @@ pub struct ToolMetrics {
     calls: IntCounterVec,
     duration: Histogram,
     call_series: Arc<AtomicUsize>,
-    decisions: RwLock<HashMap<DecisionKey, IntCounter>>,
+    decisions: RwLock<HashMap<DecisionKey, IntCounter, RandomState>>,
 }
 
 #[derive(PartialEq, Eq, Hash)]

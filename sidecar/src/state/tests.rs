@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proptest::prelude::*;
+use reeve_policy::limit::{Capacity, Charge, CounterName, Limiter, Units};
 use reeve_policy::time::{Instant, WallTime};
 
 use super::limits::{FILE, SYNCED_FILE};
@@ -90,6 +91,38 @@ fn an_orderly_end_writes_everything_and_forces_it_to_the_disk() {
     let mut lines = cache.session_lines();
     lines.dedup();
     assert_eq!(lines, ["one", "two"]);
+}
+
+/// What is used of the one counter, after taking over what the directory holds.
+fn restored(cache: &Cache, clock: &Clock) -> i64 {
+    let limiter = Limiter::new(Capacity::default());
+    cache.restore_limits(&limiter, clock);
+    limiter.highest_usage(&limiter.counter(counter(), Duration::from_secs(60)), clock.now()).0 / Units::ONE.0
+}
+
+fn counter() -> CounterName {
+    CounterName { policy: "p".into(), counter: "c".into(), shadow: false }
+}
+
+#[test]
+fn limits_go_on_counting_and_a_damaged_snapshot_is_replaced_by_the_one_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let (cache, kept, keeper) = start(directory.path());
+    let limiter = Limiter::new(Capacity::default());
+    let handle = limiter.counter(counter(), Duration::from_secs(60));
+    let charge = Charge { counter: &handle, key: "k", cost: Units::whole(3), max: Units::whole(10) };
+    let _taken = limiter.reserve(&[charge], clock().now()).unwrap();
+    *kept.limits.lock().unwrap() = limiter.snapshot(clock().now());
+    assert!(keeper.close(DEADLINE));
+
+    assert_eq!(restored(&cache, &clock()), 3);
+    let later = clock();
+    later.advance(Duration::from_secs(61));
+    assert_eq!(restored(&cache, &later), 0);
+    std::fs::write(directory.path().join(FILE), b"reeve-cache-1\nhalf of it").unwrap();
+    assert_eq!(restored(&cache, &clock()), 3);
+    std::fs::write(directory.path().join(SYNCED_FILE), b"").unwrap();
+    assert_eq!(restored(&cache, &clock()), 0);
 }
 
 #[test]
