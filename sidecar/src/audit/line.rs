@@ -59,9 +59,9 @@ pub struct Line {
     pub policy_generation: Option<i64>,
     /// `Audit` if only policies in Audit mode govern the call, else `Enforce`.
     pub mode: Option<String>,
-    /// Milliseconds from the request's last byte to the answer's, or to the refusal.
+    /// Milliseconds from the request's last byte to the decision. How long the server took is in the metrics.
     pub latency_ms: Option<f64>,
-    /// What rules in Audit mode would have done.
+    /// What policies and rules in Audit mode would have done.
     pub shadow: Option<Vec<ShadowLine>>,
     /// How many more of them had no room.
     pub shadow_omitted: Option<u64>,
@@ -75,11 +75,11 @@ pub struct Line {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShadowLine {
-    /// As in [`Line`].
+    /// What it would have decided, by itself.
     pub decision: String,
-    /// As in [`Line`].
+    /// Why.
     pub reason: String,
-    /// The rule.
+    /// The rule, or the policy.
     pub rule: String,
 }
 
