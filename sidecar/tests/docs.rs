@@ -2,12 +2,23 @@
 //!
 //! `REEVE_WRITE_DOCS=1 cargo test -p reeve-sidecar --test docs` writes the tables anew.
 
+#[path = "docs/commands.rs"]
+mod commands;
+#[path = "docs/expressions.rs"]
+mod expressions;
+#[path = "docs/fields.rs"]
+mod fields;
+#[path = "docs/policies.rs"]
+mod policies;
+#[path = "docs/refusals.rs"]
+mod refusals;
 #[path = "docs/tables.rs"]
 mod tables;
 
 use std::path::{Path, PathBuf};
 
 use reeve_policy::compile::{Severity, check};
+use reeve_policy::expr::{Expression, Purpose};
 use reeve_policy::load;
 use reeve_sidecar::config::SidecarConfig;
 
@@ -17,8 +28,15 @@ fn root() -> PathBuf {
 
 fn pages() -> Vec<(PathBuf, String)> {
     let folder = root().join("docs").read_dir().unwrap().map(|entry| entry.unwrap().path());
-    let pages = folder.chain([root().join("README.md")]).filter(|path| path.extension().is_some_and(|end| end == "md"));
-    pages.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
+    let pages = folder.filter(|path| path.extension().is_some_and(|end| end == "md"));
+    let others = ["README.md", "CHANGELOG.md", "examples/README.md"].map(|page| root().join(page));
+    pages.chain(others).map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+/// The fenced blocks of a page in this language.
+fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
+    let fence = format!("```{language}\n");
+    page.split(&fence).skip(1).map(|block| block.split("```").next().unwrap_or_default()).collect()
 }
 
 /// The page with each `<!-- generated: NAME -->` … `<!-- end -->` filled from the code.
@@ -59,28 +77,41 @@ fn every_table_in_the_documentation_is_what_the_code_says() {
 fn every_policy_and_configuration_in_the_documentation_loads() {
     let mut loaded = 0;
     for (path, page) in pages() {
-        for block in page.split("```yaml\n").skip(1) {
-            let text = block.split("```").next().unwrap_or_default();
+        let seed = |text: &&str| text.contains("\"tools\": {") || text.contains("\"tools\":{");
+        let yaml = blocks(&page, "yaml").into_iter().map(|text| ("yaml", text));
+        for (form, text) in yaml.chain(blocks(&page, "json").into_iter().filter(seed).map(|text| ("json", text))) {
             let place = format!("{}: {}", path.display(), text.lines().next().unwrap_or_default());
-            if text.contains("kind: ") {
-                let policies = load::policies("example.yaml", text.as_bytes())
-                    .unwrap_or_else(|found| panic!("{place}: {found:?}"));
-                for policy in policies {
-                    let problems = check(&policy.value, None);
-                    assert!(
-                        problems.iter().all(|problem| problem.severity != Severity::Error),
-                        "{place}: {problems:?}"
-                    );
-                    loaded += 1;
-                }
-            } else {
+            loaded += 1;
+            if form == "yaml" && !text.contains("kind: ") && !text.contains("tools:") {
                 load::document::<SidecarConfig>("config.yaml", text.as_bytes())
                     .unwrap_or_else(|found| panic!("{place}: {found:?}"));
-                loaded += 1;
+                continue;
+            }
+            let policies = load::policies(&format!("example.{form}"), text.as_bytes());
+            for policy in policies.unwrap_or_else(|found| panic!("{place}: {found:?}")) {
+                let problems = check(&policy.value, None);
+                assert!(problems.iter().all(|problem| problem.severity != Severity::Error), "{place}: {problems:?}");
             }
         }
     }
-    assert!(loaded > 5, "the documentation has examples: {loaded}");
+    assert!(loaded > 20, "the documentation has examples: {loaded}");
+}
+
+#[test]
+fn every_expression_in_the_documentation_compiles() {
+    let mut compiled = 0;
+    for (path, page) in pages() {
+        for block in blocks(&page, "cel") {
+            let lines = block.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
+            for line in lines {
+                let purposes = [Purpose::Condition, Purpose::Cost, Purpose::Key];
+                let results = purposes.map(|purpose| Expression::compile(line, purpose));
+                assert!(results.iter().any(Result::is_ok), "{}: {line}: {:?}", path.display(), results[0]);
+                compiled += 1;
+            }
+        }
+    }
+    assert!(compiled > 10, "the documentation has expressions: {compiled}");
 }
 
 #[test]

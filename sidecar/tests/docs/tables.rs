@@ -2,16 +2,18 @@
 
 use std::fmt::Write;
 
-use reeve_crds::v1alpha1::{ClusterMcpPolicySpec, McpPolicySpec};
+use reeve_crds::v1alpha1::{ClusterMcpPolicySpec, McpPolicySpec, Rule};
 use reeve_policy::expr;
 use reeve_policy::reason::Reason;
 use reeve_sidecar::config::SidecarConfig;
 use reeve_sidecar::mcp::{era, method, rejection};
 use reeve_sidecar::{audit, metrics, upstream};
-use serde_json::Value;
+
+use super::fields::fields;
+use super::{commands, expressions, policies, refusals};
 
 /// Every table.
-pub const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 22] = [
     "reasons",
     "rejections",
     "upstream-causes",
@@ -22,12 +24,22 @@ pub const NAMES: [&str; 12] = [
     "functions",
     "variables",
     "policy-fields",
+    "rule-fields",
     "cluster-policy-fields",
     "configuration-fields",
+    "risk",
+    "seed-example",
+    "refused-expressions",
+    "expression-results",
+    "refusal-policy",
+    "refusal-sentences",
+    "refusal-shapes",
+    "commands",
+    "flags",
 ];
 
-/// The table of this name, in Markdown.
-pub fn table(name: &str) -> Option<String> {
+/// The table (or other part) of this name, in Markdown.
+pub(crate) fn table(name: &str) -> Option<String> {
     Some(match name {
         "reasons" => reasons(),
         "rejections" => rejection::Cause::markdown(),
@@ -35,17 +47,30 @@ pub fn table(name: &str) -> Option<String> {
         "methods" => method::markdown(),
         "eras" => era::markdown(),
         "metrics" => families(),
-        "audit" => fields(&audit::schema()),
+        "audit" => fields(&audit::schema(), &[]),
         "functions" => functions(),
         "variables" => variables(),
-        "policy-fields" => fields(&schemars::schema_for!(McpPolicySpec).to_value()),
-        "cluster-policy-fields" => fields(&schemars::schema_for!(ClusterMcpPolicySpec).to_value()),
-        "configuration-fields" => fields(&schemars::schema_for!(SidecarConfig).to_value()),
+        "policy-fields" => fields(&schemars::schema_for!(McpPolicySpec).to_value(), &["Rule", "LabelSelector"]),
+        "rule-fields" => fields(&schemars::schema_for!(Rule).to_value(), &[]),
+        "cluster-policy-fields" => {
+            fields(&schemars::schema_for!(ClusterMcpPolicySpec).to_value(), &["Rule", "LabelSelector"])
+        }
+        "configuration-fields" => fields(&schemars::schema_for!(SidecarConfig).to_value(), &["Policy"]),
+        "risk" => policies::risk(),
+        "seed-example" => policies::seed(),
+        "refused-expressions" => expressions::refused(),
+        "expression-results" => expressions::results(),
+        "refusal-policy" => format!("```yaml\n{}```\n", refusals::POLICY),
+        "refusal-sentences" => refusals::sentences(),
+        "refusal-shapes" => refusals::shapes(),
+        "commands" => commands::commands(),
+        "flags" => commands::flags(),
         _ => return None,
     })
 }
 
-fn rows(head: &str, rows: impl IntoIterator<Item = Vec<String>>) -> String {
+/// A table of these rows, under a head whose cells are separated by `|`.
+pub(crate) fn rows(head: &str, rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let columns = head.split('|').count();
     let mut table = format!("| {head} |\n|{}\n", "---|".repeat(columns));
     for row in rows {
@@ -102,71 +127,4 @@ fn variables() -> String {
             vec![format!("`{}`", variable.name), format!("`{}`", variable.kind), variable.doc.to_owned()]
         }),
     )
-}
-
-/// The fields of a schema, depth first, each with its path, type and description.
-fn fields(schema: &Value) -> String {
-    let mut found = Vec::new();
-    walk(schema, schema, "", 0, &mut found);
-    rows("field | type | meaning", found)
-}
-
-fn walk(root: &Value, schema: &Value, path: &str, depth: usize, found: &mut Vec<Vec<String>>) {
-    let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
-    for (name, property) in properties {
-        let target = resolve(root, property);
-        let (inner, suffix) = match target.get("items") {
-            Some(items) => (resolve(root, items), "[]"),
-            None => (target, ""),
-        };
-        let path = if path.is_empty() { format!("{name}{suffix}") } else { format!("{path}.{name}{suffix}") };
-        let required = schema["required"].as_array().is_some_and(|names| names.iter().any(|required| required == name));
-        let description = property.get("description").or_else(|| target.get("description"));
-        let mut description = description.and_then(Value::as_str).unwrap_or_default().to_owned();
-        if required {
-            description += " **Required.**";
-        }
-        found.push(vec![format!("`{path}`"), kind(root, target), description]);
-        if depth < 6 {
-            walk(root, inner, &path, depth + 1, found);
-        }
-    }
-}
-
-fn resolve<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
-    let wrapped = ["allOf", "anyOf"].iter().find_map(|key| schema.get(*key)).and_then(Value::as_array);
-    let schema = wrapped.and_then(|schemas| schemas.iter().find(|schema| schema["type"] != "null")).unwrap_or(schema);
-    match schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#')) {
-        Some(pointer) => root.pointer(pointer).map_or(schema, |target| resolve(root, target)),
-        None => schema,
-    }
-}
-
-fn kind(root: &Value, schema: &Value) -> String {
-    if let Some(words) = words(schema) {
-        return words.join(", ");
-    }
-    match schema.get("type") {
-        Some(Value::String(kind)) if kind == "array" => format!("list of {}", kind_of_items(root, schema)),
-        Some(Value::String(kind)) => kind.clone(),
-        Some(Value::Array(kinds)) => {
-            let kind = kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or("any");
-            if kind == "array" { format!("list of {}", kind_of_items(root, schema)) } else { kind.to_owned() }
-        }
-        _ => "any".to_owned(),
-    }
-}
-
-fn kind_of_items(root: &Value, schema: &Value) -> String {
-    schema.get("items").map_or_else(|| "any".to_owned(), |items| kind(root, resolve(root, items)))
-}
-
-/// The words of an enumeration, if the schema is one.
-fn words(schema: &Value) -> Option<Vec<String>> {
-    let quote = |value: &Value| value.as_str().map(|word| format!("`{word}`"));
-    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
-        return values.iter().map(quote).collect();
-    }
-    let one = schema.get("oneOf").and_then(Value::as_array)?;
-    one.iter().map(|case| case.get("const").and_then(quote)).collect()
 }
