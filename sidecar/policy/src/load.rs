@@ -156,6 +156,9 @@ pub fn schema() -> serde_json::Value {
     manifest::schema()
 }
 
+/// The most mistakes that are told of one file, so that no file takes long to refuse.
+const MAX_MISTAKES: usize = 1_000;
+
 /// A mistake and where it is, within a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Finding {
@@ -179,9 +182,16 @@ fn locate(file: &str, findings: Vec<Finding>) -> Vec<Diagnostic> {
     findings.into_iter().map(|finding| finding.in_file(file)).collect()
 }
 
-/// As one reads the file.
+/// As one reads the file, as far as anyone will.
 fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     diagnostics.sort_by(|a, b| (a.line, a.column, &a.pointer).cmp(&(b.line, b.column, &b.pointer)));
+    if diagnostics.len() > MAX_MISTAKES {
+        diagnostics.truncate(MAX_MISTAKES + 1);
+        if let Some(last) = diagnostics.last_mut() {
+            last.pointer.clear();
+            last.message = format!("there are more than {MAX_MISTAKES} mistakes: mend these first");
+        }
+    }
     diagnostics
 }
 

@@ -13,9 +13,9 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
-use super::Finding;
 use super::node::{Data, Mark, Member, Node, Step, pointer, quoted};
 use super::suggest::{either, nearest};
+use super::{Finding, MAX_MISTAKES};
 
 /// The schema of a type.
 pub(super) struct Schema {
@@ -132,13 +132,18 @@ impl<'a> Checker<'a> {
     fn object(&mut self, node: &'a Node, mark: Mark, members: &'a [Member], schema: &'a Map<String, Value>) {
         let properties = schema.get("properties").and_then(Value::as_object);
         let others = schema.get("additionalProperties");
+        let known: Vec<&str> = properties.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        let absent: Vec<&str> = known.iter().copied().filter(|name| node.get(name).is_none()).collect();
         let mut meant = Vec::new();
         for member in members {
+            if self.is_full() {
+                return;
+            }
             let property = properties.and_then(|properties| properties.get(&member.key));
             self.path.push(Step::Key(&member.key));
             match (property, others) {
                 (Some(property), _) => self.value(&member.value, member.place(), property),
-                (None, Some(Value::Bool(false))) => meant.extend(self.unknown_field(node, member, properties)),
+                (None, Some(Value::Bool(false))) => meant.extend(self.unknown_field(member, &known, &absent)),
                 (None, Some(other)) => {
                     self.free_key(member);
                     self.value(&member.value, member.place(), other);
@@ -149,7 +154,7 @@ impl<'a> Checker<'a> {
         }
         let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
         for field in required.filter_map(Value::as_str) {
-            if node.get(field).is_none() && !meant.contains(&field) {
+            if absent.contains(&field) && !meant.contains(&field) {
                 let words = properties.and_then(|properties| words::of_field(self.root, properties.get(field)?));
                 let choice = words.map(|words| format!(": write {}", either(&words))).unwrap_or_default();
                 let message = format!("{} has no {}{choice}", self.name(), quoted(field));
@@ -159,17 +164,11 @@ impl<'a> Checker<'a> {
     }
 
     /// Reports a field that is not known, and returns the one that was probably meant.
-    fn unknown_field(
-        &mut self,
-        object: &Node,
-        member: &'a Member,
-        properties: Option<&'a Map<String, Value>>,
-    ) -> Option<&'a str> {
-        let known = || properties.into_iter().flatten().map(|(name, _)| name.as_str());
-        let meant = nearest(&member.key, known().filter(|name| object.get(name).is_none()));
+    fn unknown_field(&mut self, member: &'a Member, known: &[&'a str], absent: &[&'a str]) -> Option<&'a str> {
+        let meant = nearest(&member.key, absent.iter().copied());
         let advice = match meant {
             Some(name) => format!("; did you mean {}?", quoted(name)),
-            None => format!("; it has {}", either(&known().collect::<Vec<_>>()).replace(" or ", " and ")),
+            None => format!("; it has {}", either(known).replace(" or ", " and ")),
         };
         let place = words::name(&self.path[..self.path.len() - 1]);
         let message = format!("unknown field {} in {place}{advice}", quoted(&member.key));
@@ -206,11 +205,19 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Whether nobody will read more.
+    fn is_full(&self) -> bool {
+        self.findings.len() > MAX_MISTAKES
+    }
+
     fn name(&self) -> String {
         words::name(&self.path)
     }
 
     fn find(&mut self, mark: Mark, message: String) {
+        if self.is_full() {
+            return;
+        }
         let pointer = pointer(self.path.iter().copied());
         self.findings.push(Finding::new(mark, pointer, message));
     }

@@ -10,8 +10,8 @@ use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
 
-use super::Finding;
 use super::node::{Data, MAX_DEPTH, MAX_NODES, Mark, Member, Node, Step, Unquoted, pointer, quoted};
+use super::{Finding, MAX_MISTAKES};
 
 /// The most documents in a file.
 const MAX_DOCUMENTS: usize = 1_000;
@@ -133,8 +133,7 @@ impl Builder {
         }
         if repeated {
             let message = format!("{} stands twice in one object: remove one", quoted(text));
-            let finding = self.finding(mark, message);
-            self.yaml.findings.push(finding);
+            self.find(mark, message);
         }
         Ok(())
     }
@@ -217,7 +216,14 @@ impl Builder {
 
     fn refuse_tag(&mut self, mark: Mark, tag: Option<Cow<'_, Tag>>) {
         if let Some(tag) = tag {
-            let finding = self.finding(mark, format!("the tag {} is not read: remove it", quoted(&tag.to_string())));
+            self.find(mark, format!("the tag {} is not read: remove it", quoted(&tag.to_string())));
+        }
+    }
+
+    /// Reports a mistake after which reading goes on.
+    fn find(&mut self, mark: Mark, message: String) {
+        if self.yaml.findings.len() <= MAX_MISTAKES {
+            let finding = self.finding(mark, message);
             self.yaml.findings.push(finding);
         }
     }

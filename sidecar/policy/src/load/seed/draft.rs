@@ -6,6 +6,7 @@ use reeve_crds::v1alpha1::{Action, Approval, DefaultAction, Limit, Listing, Requ
 
 use super::format;
 use super::names::Unique;
+use crate::load::MAX_MISTAKES;
 
 /// What could not be mapped, and where it stands in the document.
 pub(super) struct Mistake {
@@ -127,7 +128,9 @@ impl<'d> Rules<'d> {
     }
 
     pub(super) fn refuse(&mut self, pointer: &str, message: impl Into<String>) {
-        self.mistakes.push(Mistake { pointer: pointer.to_owned(), message: message.into() });
+        if self.mistakes.len() <= MAX_MISTAKES {
+            self.mistakes.push(Mistake { pointer: pointer.to_owned(), message: message.into() });
+        }
     }
 
     /// The value, or nothing and a mistake at this place.

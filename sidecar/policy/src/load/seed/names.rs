@@ -1,6 +1,6 @@
 //! Names for what the format does not name, or names in words that a policy may not use.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The longest name of a rule or counter.
 const LONGEST: usize = 63;
@@ -33,6 +33,8 @@ impl PolicyNames {
 #[derive(Default)]
 pub(super) struct Unique {
     taken: HashSet<String>,
+    /// How often a name was wanted, so that the search for a free number goes on where it ended.
+    wanted: HashMap<String, u32>,
 }
 
 impl Unique {
@@ -43,14 +45,17 @@ impl Unique {
 
     /// The wanted name, or if it was given before, the same with a number.
     pub(super) fn take(&mut self, wanted: &str, separator: char) -> String {
-        let mut name = wanted.to_owned();
-        let mut count = 1_u32;
-        while self.taken.contains(&name) {
-            count += 1;
-            name = suffixed(wanted, &format!("{separator}{count}"));
+        let count = self.wanted.entry(wanted.to_owned()).or_default();
+        loop {
+            *count += 1;
+            let name = match *count {
+                1 => wanted.to_owned(),
+                count => suffixed(wanted, &format!("{separator}{count}")),
+            };
+            if self.taken.insert(name.clone()) {
+                return name;
+            }
         }
-        self.taken.insert(name.clone());
-        name
     }
 }
 

@@ -150,6 +150,19 @@ policy.yaml:11:1: /a/0: this is not YAML: while parsing a node, did not find exp
 }
 
 #[test]
+fn a_file_of_nothing_but_mistakes_is_refused_quickly() {
+    let wrong: String = (0..100_000).map(|index| format!("f{index}: &a{index} !t x\n")).collect();
+    let manifest = format!("apiVersion: a\nkind: McpPolicy\n{wrong}");
+    let tools: String = (0..50_000).map(|index| format!("  t{index}: {{rate_limit: x, f{index}: y}}\n")).collect();
+    for text in [manifest, format!("version: '1'\ntools:\n{tools}"), wrong] {
+        let started = Instant::now();
+        let mistakes = policies("p", text.as_bytes()).expect_err("the file must be refused");
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+        assert!(mistakes.len() <= 1_001, "{}", mistakes.len());
+    }
+}
+
+#[test]
 fn a_policy_that_stands_twice_is_refused() {
     let text = format!("{IMAGING}---\n{IMAGING}");
     let mistakes = mistakes(&text);
