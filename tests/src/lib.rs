@@ -9,6 +9,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a harness fails tests by panicking")]
 
 pub mod clients;
+pub mod conformance;
 pub mod eventually;
 pub mod http;
 pub mod process;

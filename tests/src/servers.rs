@@ -21,13 +21,11 @@ pub enum Kind {
     TypeScript,
     /// `rmcp`, both eras.
     Rust,
+    /// The TypeScript SDK 2 again, with all that the conformance suites ask of a server.
+    Conformance,
 }
 
 impl Kind {
-    /// Every server.
-    pub const ALL: [Self; 6] =
-        [Self::Everything, Self::HealthImaging, Self::HealthImagingBridged, Self::Fast, Self::TypeScript, Self::Rust];
-
     /// Whether it speaks this era.
     pub fn speaks(self, era: crate::clients::Era) -> bool {
         era == crate::clients::Era::Legacy || !matches!(self, Self::Everything | Self::HealthImagingBridged)
@@ -63,6 +61,11 @@ impl Kind {
             Self::TypeScript => {
                 let mut command = Command::new(node());
                 command.arg(peer("node/server.mjs")).arg(port);
+                command
+            }
+            Self::Conformance => {
+                let mut command = Command::new(node());
+                command.arg(peer("node/conformance.mjs")).arg(port);
                 command
             }
             Self::Rust => {

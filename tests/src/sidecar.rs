@@ -7,6 +7,16 @@ use crate::eventually::eventually;
 use crate::http;
 use crate::process::{Process, free_port, root};
 
+/// A policy that permits everything on every server.
+pub const ALLOW_ALL: &str = "
+apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: allow-all}
+spec:
+  serverRefs: [{name: '*'}]
+  default: Allow
+";
+
 /// A program of this workspace: the release build if there is one, else the debug build.
 ///
 /// # Panics

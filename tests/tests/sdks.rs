@@ -29,6 +29,11 @@ fn tools(kind: Kind) -> Tools {
             denied: ("delete_everything", json!({})),
             limited: ("add", json!({"a": 1, "b": 2})),
         },
+        Kind::Conformance => Tools {
+            permitted: ("test_simple_text", json!({})),
+            denied: ("test_image_content", json!({})),
+            limited: ("test_multiple_content_types", json!({})),
+        },
     }
 }
 
@@ -104,4 +109,9 @@ fn governed_calls_reach_every_sdk_through_the_typescript_sdk() {
 #[test]
 fn governed_calls_reach_every_sdk_through_the_rust_sdk() {
     governed_calls_reach_every_sdk(Kind::Rust);
+}
+
+#[test]
+fn governed_calls_reach_every_sdk_through_the_typescript_sdk_with_sessions() {
+    governed_calls_reach_every_sdk(Kind::Conformance);
 }
