@@ -1,13 +1,17 @@
-//! HTTP as plain as it gets, for what no SDK would send: one request on one connection.
+//! HTTP as plain as it gets, for what no SDK would send and for looking at answers as they come: one request on one
+//! connection.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-/// An answer.
+/// How long a part of an answer may take to come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A whole answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The status code.
+    /// The status code; 0 if what came is not HTTP.
     pub status: u16,
     /// The head, as it was written.
     pub head: String,
@@ -15,22 +19,107 @@ pub struct Answer {
     pub body: String,
 }
 
-/// Sends raw bytes to `address` and reads one answer. The request should say `Connection: close`.
-///
-/// # Errors
-/// If no connection can be made or it breaks before an answer came.
-pub fn exchange(address: &str, request: &[u8]) -> std::io::Result<Answer> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-    stream.write_all(request)?;
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-    let body = if chunked { unchunk(body) } else { body.to_owned() };
-    Ok(Answer { status, head: head.to_owned(), body })
+impl Answer {
+    /// The value of a header, if there is one.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.head, name)
+    }
+
+    /// The body as JSON: all of it, or the data of the last event of a stream.
+    ///
+    /// # Panics
+    /// If it is none; with the answer.
+    pub fn json(&self) -> serde_json::Value {
+        let data = self.body.lines().rev().find_map(|line| line.strip_prefix("data:"));
+        let text = data.unwrap_or(&self.body);
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// The value of a header in a head, if there is one.
+pub fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
+    let mut lines = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+}
+
+/// An answer on its way.
+#[derive(Debug)]
+pub struct Exchange {
+    stream: TcpStream,
+    /// What came and was not looked at yet.
+    buffer: Vec<u8>,
+}
+
+impl Exchange {
+    /// Sends raw bytes to an address.
+    ///
+    /// # Errors
+    /// If no connection can be made.
+    pub fn begin(address: &str, request: &[u8]) -> std::io::Result<Self> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(request)?;
+        Ok(Self { stream, buffer: Vec::new() })
+    }
+
+    /// Waits until this text has come, and gives everything up to its end that was not given before.
+    ///
+    /// # Panics
+    /// If the connection ends, or half a minute passes, before it comes; with what came.
+    pub fn until(&mut self, text: &str) -> String {
+        loop {
+            if let Some(at) = position(&self.buffer, text.as_bytes()) {
+                let rest = self.buffer.split_off(at + text.len());
+                return String::from_utf8_lossy(&std::mem::replace(&mut self.buffer, rest)).into_owned();
+            }
+            let came = self.more();
+            assert!(came, "{text:?} never came, but: {}", String::from_utf8_lossy(&self.buffer));
+        }
+    }
+
+    /// Reads to the end of the connection.
+    pub fn rest(mut self) -> Answer {
+        while self.more() {}
+        let text = String::from_utf8_lossy(&self.buffer).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+        let chunked = header(head, "transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
+        let body = if chunked { unchunk(body) } else { body.to_owned() };
+        Answer { status, head: head.to_owned(), body }
+    }
+
+    /// Sends another request on the same connection.
+    ///
+    /// # Panics
+    /// If the connection has ended.
+    pub fn send(&mut self, request: &[u8]) {
+        self.stream.write_all(request).expect("the connection is open");
+    }
+
+    /// Waits for the next answer on a connection that goes on; gives its body, whose length must be stated.
+    pub fn answer(&mut self) -> String {
+        let head = self.until("\r\n\r\n");
+        let length = header(&head, "content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        while self.buffer.len() < length && self.more() {}
+        let rest = self.buffer.split_off(length.min(self.buffer.len()));
+        String::from_utf8_lossy(&std::mem::replace(&mut self.buffer, rest)).into_owned()
+    }
+
+    /// Ends the connection, as an agent does that has lost interest.
+    pub fn hang_up(self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    fn more(&mut self) -> bool {
+        let mut bytes = [0; 16_384];
+        let read = self.stream.read(&mut bytes).unwrap_or(0);
+        self.buffer.extend_from_slice(&bytes[..read]);
+        read > 0
+    }
+}
+
+fn position(bytes: &[u8], text: &[u8]) -> Option<usize> {
+    bytes.windows(text.len()).position(|window| window == text)
 }
 
 fn unchunk(mut body: &str) -> String {
@@ -52,28 +141,29 @@ pub fn split(url: &str) -> (&str, &str) {
     rest.split_at(rest.find('/').unwrap_or(rest.len()))
 }
 
-/// Gets a URL.
-///
-/// # Errors
-/// If there is no answer.
-pub fn get(url: &str) -> std::io::Result<Answer> {
+/// The bytes of a request that ends its connection.
+pub fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     let (address, path) = split(url);
-    exchange(address, format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())
-}
-
-/// Posts JSON to a URL with more headers.
-///
-/// # Errors
-/// If there is no answer.
-pub fn post(url: &str, headers: &[(&str, &str)], body: &str) -> std::io::Result<Answer> {
-    let (address, path) = split(url);
-    let mut head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
-    head += "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n";
-    head += &format!("Content-Length: {}\r\n", body.len());
+    let path = if path.is_empty() { "/" } else { path };
+    let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        head += &format!("Host: {address}\r\n");
+    }
+    if !body.is_empty() {
+        head += &format!("Content-Length: {}\r\n", body.len());
+    }
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }
-    exchange(address, format!("{head}\r\n{body}").as_bytes())
+    format!("{head}\r\n{body}").into_bytes()
+}
+
+/// Gets a URL.
+///
+/// # Errors
+/// If no connection can be made.
+pub fn get(url: &str) -> std::io::Result<Answer> {
+    Ok(Exchange::begin(split(url).0, &request("GET", url, &[], ""))?.rest())
 }
 
 /// Whether something answers HTTP there.

@@ -8,6 +8,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a harness fails tests by panicking")]
 
+pub mod agent;
 pub mod clients;
 pub mod conformance;
 pub mod eventually;
@@ -15,3 +16,4 @@ pub mod http;
 pub mod process;
 pub mod servers;
 pub mod sidecar;
+pub mod upstream;

@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::eventually::eventually;
+
 /// The folder of the workspace.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -77,6 +79,11 @@ impl Process {
     /// Its exit code, if it has ended.
     pub fn exit_code(&mut self) -> Option<i32> {
         self.child.try_wait().ok().flatten().map(|status| status.code().unwrap_or(-1))
+    }
+
+    /// Waits for its end; gives its exit code.
+    pub fn ended(&mut self) -> i32 {
+        eventually("the process ends", || self.exit_code())
     }
 
     /// Sends it a signal, by name.

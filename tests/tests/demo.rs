@@ -1,0 +1,86 @@
+//! `reeve-sidecar demo`: what somebody sees who has installed nothing else.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use reeve_tests::eventually::eventually;
+use reeve_tests::process::Process;
+use reeve_tests::sidecar::program;
+use reeve_tests::{agent, http};
+use serde_json::{Value, json};
+
+fn lines_of(output: &str, title: &str) -> Vec<String> {
+    let (_, rest) = output.split_once(title).unwrap_or_else(|| panic!("{title:?} is missing: {output}"));
+    rest.lines().skip(1).take_while(|line| line.starts_with("  ")).map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn once_it_shows_tools_calls_records_and_metrics_in_plain_lines_and_ends() {
+    let shown = program(&["demo", "--once"]).output().unwrap();
+    let output = String::from_utf8(shown.stdout).unwrap();
+    assert_eq!(shown.status.code(), Some(0), "{output}{}", String::from_utf8_lossy(&shown.stderr));
+    assert!(!output.contains('\x1b'), "there are no colours where there is no terminal: {output}");
+
+    let tools = lines_of(&output, "The tools of the server");
+    let listed: Vec<&String> = tools.iter().filter(|line| line.ends_with("listed")).collect();
+    assert_eq!(listed.len(), 1, "{tools:?}");
+    assert!(listed[0].starts_with("start_dicom_export_job"), "{tools:?}");
+    for hidden in ["start_dicom_import_job", "get_datastore", "delete_datastore"] {
+        let is_hidden = |line: &String| line.starts_with(hidden) && line.contains("hidden");
+        assert!(tools.iter().any(is_hidden), "{hidden}: {tools:?}");
+    }
+
+    let calls = lines_of(&output, "12 calls of start_dicom_export_job");
+    let decision = |line: &String| line.split_whitespace().nth(1).map(str::to_owned);
+    let decisions: Vec<String> = calls.iter().skip(1).filter_map(decision).collect();
+    assert_eq!(decisions, [vec!["allow"; 10], vec!["limited"; 2]].concat(), "{calls:?}");
+    for line in &calls[11..] {
+        assert!(line.contains("start_dicom_export_job"), "it names the tool: {line}");
+        let seconds = line.split_whitespace().filter_map(|word| word.trim_end_matches(['s', '.']).parse::<u32>().ok());
+        assert!(seconds.skip(1).any(|seconds| (1..=60).contains(&seconds)), "it says when the next passes: {line}");
+    }
+
+    let audit = lines_of(&output, "What the audit log says");
+    let record: Value = serde_json::from_str(&audit[0]).unwrap_or_else(|error| panic!("{error}: {audit:?}"));
+    assert_eq!((&record["decision"], &record["reason"]), (&json!("limited"), &json!("LimitExceeded")), "{record}");
+    assert!(!audit[0].contains("clinic-exports"), "it holds no value of an argument: {audit:?}");
+
+    let metrics = lines_of(&output, "What Prometheus reads");
+    for (decision, count) in [("allow", "10"), ("limited", "2")] {
+        let counts = |line: &String| {
+            line.starts_with("reeve_calls_total{")
+                && line.contains(&format!("decision=\"{decision}\""))
+                && line.ends_with(&format!("}} {count}"))
+        };
+        assert!(metrics.iter().any(counts), "{decision} {count}: {metrics:?}");
+    }
+}
+
+#[test]
+fn it_stays_up_to_be_tried_by_hand_until_it_is_asked_to_end() {
+    let mut demo = Process::start(&mut program(&["demo"]));
+    let url = eventually("it prints its URL", || {
+        assert!(demo.exit_code().is_none(), "it ended: {}{}", demo.output(), demo.log());
+        let output = demo.output();
+        output.contains("Ctrl-C ends it").then_some(())?;
+        let (_, rest) = output.split_once("\"url\": \"")?;
+        Some(rest.split('"').next()?.to_owned())
+    });
+    let output = demo.output();
+    assert!(output.contains("\"mcpServers\"") && output.matches("curl -s ").count() == 2, "{output}");
+    // Its two lines for a shell, as somebody would paste them.
+    let curls: Vec<&str> = output.lines().filter(|line| line.trim_start().starts_with("curl")).collect();
+    let pasted = |line: &str| -> Value {
+        let mut shell = std::process::Command::new("sh").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        shell.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
+        serde_json::from_slice(&shell.wait_with_output().unwrap().stdout).unwrap()
+    };
+    for line in &curls {
+        assert_eq!(pasted(line)["result"]["isError"], true, "the limit is used up, the other tool denied: {line}");
+    }
+    let denied = agent::Agent::modern(&url).call("delete_datastore", json!({"datastore_id": "ds-1"}));
+    assert_eq!(agent::told(&denied).0, "isError");
+    assert_eq!(http::get(&url.replace("/mcp", "/other")).unwrap().status, 404);
+    demo.signal("INT");
+    assert_eq!(demo.ended(), 0);
+}

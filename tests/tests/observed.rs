@@ -1,0 +1,209 @@
+//! What a sidecar shows of itself: metrics, the audit log, its own log, the policy and the limits in force.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use reeve_tests::agent::Agent;
+use reeve_tests::http::{self, Exchange};
+use reeve_tests::process::root;
+use reeve_tests::servers::{Kind, Server};
+use reeve_tests::sidecar::{Setup, Sidecar};
+use serde_json::{Value, json};
+
+/// Permits `echo` three times an hour, and asks more of `add`.
+const POLICY: &str = "
+apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: seen}
+spec:
+  serverRefs: [{name: '*'}]
+  rules:
+  - name: echo
+    tools: [echo]
+    action: Allow
+    limits: [{counter: echoes, window: 1h, max: 3}]
+  - name: small
+    tools: [add]
+    action: Allow
+    require: [{expression: 'args.a < 10', message: only small numbers}]
+  - {name: watched, tools: [echo], action: Deny, mode: Audit}
+";
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const SECRET: &str = "patient-0815";
+
+/// Some of everything: permitted, limited, denied, malformed.
+fn traffic(url: &str) {
+    let agent = Agent::modern(url).with("traceparent", &format!("00-{TRACE}-00f067aa0ba902b7-01"));
+    for _ in 0..4 {
+        agent.call("echo", json!({"message": SECRET}));
+    }
+    agent.call("add", json!({"a": 100, "b": 1, SECRET: 1}));
+    agent.call("delete_everything", json!({"why": SECRET}));
+    agent.ask("tools/list", json!({}));
+    agent.ask("resources/read", json!({"uri": "docs://a"}));
+    agent.post("[]");
+}
+
+#[test]
+fn the_metrics_pass_promtool_and_say_what_happened() {
+    let server = Server::start(Kind::TypeScript);
+    let sidecar = Sidecar::start(POLICY, &server.url);
+    traffic(&sidecar.url);
+    let metrics = sidecar.metrics();
+    let promtool = root().join("target/tools/promtool");
+    assert!(promtool.exists(), "promtool is missing: run `tests/install promtool`");
+    let mut check = Command::new(promtool)
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    check.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
+    let found = check.wait_with_output().unwrap();
+    let remarks = format!("{}{}", String::from_utf8_lossy(&found.stdout), String::from_utf8_lossy(&found.stderr));
+    assert!(found.status.success() && remarks.is_empty(), "{remarks}");
+    for (labels, count) in [
+        (["tool=\"echo\"", "decision=\"allow\"", "mode=\"Enforce\""], 3),
+        (["tool=\"echo\"", "decision=\"limited\"", "reason=\"LimitExceeded\""], 1),
+        (["tool=\"add\"", "decision=\"deny\"", "rule=\"small\""], 1),
+        (["tool=\"echo\"", "decision=\"deny\"", "mode=\"Audit\""], 4),
+    ] {
+        let counts = |line: &&str| line.starts_with("reeve_calls_total{") && labels.iter().all(|label| line.contains(label));
+        let line = metrics.lines().find(counts).unwrap_or_else(|| panic!("{labels:?}: {metrics}"));
+        assert!(line.ends_with(&format!(" {count}")), "{line}");
+    }
+    assert_eq!(sidecar.metric("reeve_rejected_requests_total{cause=\"batch\"}"), 1.0);
+    assert!(!metrics.contains(SECRET), "no value of an argument is a label");
+}
+
+/// The series of a scrape: names and labels, without values.
+fn series(metrics: &str) -> BTreeSet<&str> {
+    metrics.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' ')).map(|(s, _)| s).collect()
+}
+
+#[test]
+fn ten_thousand_calls_of_names_that_nobody_knows_add_no_series() {
+    let sidecar = Sidecar::start(POLICY, "http://127.0.0.1:1/mcp");
+    let agent = Agent::modern(&sidecar.url);
+    for tool in ["unknown", "unknown too"] {
+        agent.call(tool, json!({}));
+    }
+    sidecar.metrics();
+    let before = sidecar.metrics();
+    let address = http::split(&sidecar.url).0;
+    let mut connection = Exchange::begin(address, b"").unwrap();
+    for number in 0..10_000_u64 {
+        // Spread over all names of this length, without a generator of random numbers.
+        let name = format!("{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let body = agent.body("tools/call", json!({"name": name, "arguments": {}}));
+        let request = format!(
+            "POST /mcp HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+             MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: {name}\r\n\r\n{body}",
+            body.len()
+        );
+        connection.send(request.as_bytes());
+        assert!(connection.answer().contains("\"isError\":true"), "{name} is refused");
+    }
+    let after = sidecar.metrics();
+    assert_eq!(series(&before), series(&after));
+    let refused = |line: &&str| line.starts_with("reeve_calls_total{") && line.contains("tool=\"other\"");
+    let line = after.lines().find(refused).unwrap_or_default();
+    assert!(line.ends_with(" 10002"), "they are counted all the same: {line}");
+}
+
+#[test]
+fn the_audit_log_records_each_decision_and_no_value_of_an_argument() {
+    let server = Server::start(Kind::TypeScript);
+    let sidecar = Sidecar::start(POLICY, &server.url);
+    traffic(&sidecar.url);
+    // Four echoes, one sum, one deletion, one resource.
+    let decisions = sidecar.decisions(7);
+    let output = sidecar.process.output();
+    assert!(!output.contains(&format!("\"{SECRET}\"]")) || output.contains("argumentKeys"), "{output}");
+    let values = decisions.iter().filter(|line| line.to_string().replace(&format!("\"{SECRET}\""), "").contains(SECRET));
+    assert_eq!(values.count(), 0, "{decisions:?}");
+
+    let numbers: Vec<u64> = output
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .map(|line| line["seq"].as_u64().unwrap_or_else(|| panic!("a number for each line: {line}")))
+        .collect();
+    let distinct: BTreeSet<u64> = numbers.iter().copied().collect();
+    assert_eq!(distinct.len(), numbers.len(), "{numbers:?}");
+    assert_eq!(distinct.last().copied(), Some(numbers.len() as u64), "without a gap: {numbers:?}");
+
+    let of = |tool: &str| decisions.iter().filter(|line| line["tool"] == tool).cloned().collect::<Vec<Value>>();
+    let echoes: Vec<Value> = of("echo").iter().map(|line| line["decision"].clone()).collect();
+    assert_eq!(echoes, ["allow", "allow", "allow", "limited"]);
+    let limited = &of("echo")[3];
+    for (field, value) in [
+        ("event", json!("call")),
+        ("method", json!("tools/call")),
+        ("server", json!("upstream")),
+        ("grant", json!("default/default")),
+        ("reason", json!("LimitExceeded")),
+        ("rule", json!("default/seen#echo/limits/echoes")),
+        ("mode", json!("Enforce")),
+        ("argumentKeys", json!(["message"])),
+        ("traceId", json!(TRACE)),
+    ] {
+        assert_eq!(limited[field], value, "{field}: {limited}");
+    }
+    assert_eq!(limited["argumentsSha256"].as_str().map(str::len), Some(64), "{limited}");
+    assert_eq!(of("echo")[0]["argumentsSha256"], limited["argumentsSha256"], "equal arguments have equal hashes");
+    assert!(limited["latencyMs"].is_number() && limited["time"].as_str().is_some_and(|time| time.ends_with('Z')));
+    assert_eq!(limited["shadow"][0]["rule"], "default/seen#watched", "what the Audit rule would have done: {limited}");
+    assert_eq!(of("add")[0]["reason"], "RequirementFailed");
+    assert_eq!(of("delete_everything")[0]["reason"], "NoRule");
+}
+
+#[test]
+fn the_audit_log_goes_where_it_is_sent() {
+    let calls = |setup: &Setup| {
+        let sidecar = setup.start();
+        Agent::modern(&sidecar.url).call("other", json!({}));
+        sidecar
+    };
+    let setup = Setup::policy(POLICY, "http://127.0.0.1:1/mcp");
+    let file = setup.file("audit.jsonl");
+    let setup = setup.flags(&["--audit", &file.display().to_string()]);
+    let sidecar = calls(&setup);
+    reeve_tests::eventually::eventually("the file has the record", || {
+        std::fs::read_to_string(&file).ok()?.contains("\"decision\":\"deny\"").then_some(())
+    });
+    assert_eq!(sidecar.process.output(), "");
+    let mut sidecar = calls(&Setup::policy(POLICY, "http://127.0.0.1:1/mcp").flags(&["--audit", "off"]));
+    sidecar.process.signal("TERM");
+    sidecar.process.ended();
+    assert_eq!(sidecar.process.output(), "");
+}
+
+#[test]
+fn the_log_can_be_read_by_programs() {
+    let setup = Setup::policy(POLICY, "http://127.0.0.1:1/mcp").flags(&["--log-format", "json", "--log-level", "debug"]);
+    let sidecar = setup.start();
+    Agent::modern(&sidecar.url).call("echo", json!({"message": SECRET}));
+    let log = sidecar.process.log();
+    for line in log.lines() {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(line["timestamp"].is_string() && line["level"].is_string() && line["message"].is_string(), "{line}");
+    }
+    assert!(!log.contains(SECRET), "no value of an argument is in it: {log}");
+}
+
+#[test]
+fn policy_and_limits_in_force_can_be_looked_at() {
+    let server = Server::start(Kind::TypeScript);
+    let sidecar = Sidecar::start(POLICY, &server.url);
+    let get = |path: &str| http::get(&format!("{}{path}", sidecar.inspect)).unwrap().json();
+    Agent::modern(&sidecar.url).call("echo", json!({"message": "1"}));
+    let limit = &get("/limits")["limits"][0];
+    assert_eq!((&limit["counter"], &limit["max"], &limit["window"]), (&json!("echoes"), &json!(3), &json!("1h")));
+    assert_eq!(limit["keys"][0]["used"], 1, "{limit}");
+    let policy = get("/policy");
+    assert_eq!(policy["servers"][0]["policies"][0]["name"], "default/seen", "{policy}");
+    assert_eq!(policy["servers"][0]["url"], json!(server.url), "{policy}");
+}

@@ -1,0 +1,133 @@
+//! What an agent is told when the server or the network fails, and what that costs it.
+
+use std::net::TcpListener;
+
+use reeve_tests::agent::{Agent, told};
+use reeve_tests::http::Answer;
+use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
+use reeve_tests::upstream::{Request, Upstream};
+use serde_json::json;
+
+use super::{ECHO_ONLY, ONE_ECHO};
+
+/// Asserts that this is a JSON-RPC error with this code, that names the server and in no word a policy.
+fn is_the_servers_fault(answer: &Answer, code: &str, sentence: &str) {
+    assert_eq!(answer.status, 200, "the client reads the error in it: {answer:?}");
+    let (found, text) = told(answer);
+    assert_eq!(found, code, "{answer:?}");
+    assert!(text.contains("\"upstream\"") && text.contains(sentence), "it names server and cause: {text}");
+    for word in ["policy", "rule", "denied", "limit", "permit"] {
+        assert!(!answer.body.to_lowercase().contains(word), "it is no matter of policy ({word}): {}", answer.body);
+    }
+}
+
+#[test]
+fn a_call_of_which_nothing_was_sent_costs_no_quota() {
+    // A port that was just free, so that the connection is refused.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let sidecar = Sidecar::start(ONE_ECHO, &format!("http://{address}/mcp"));
+    for agent in [Agent::modern(&sidecar.url), Agent::legacy(&sidecar.url)] {
+        is_the_servers_fault(&agent.call("echo", json!({})), "502", "could not be reached");
+    }
+    assert!(sidecar.metric("reeve_upstream_errors_total{cause=\"connect\",server=\"upstream\"}") >= 2.0);
+
+    let upstream = Upstream::on(TcpListener::bind(address).unwrap());
+    let agent = Agent::modern(&sidecar.url);
+    let exchange = agent.begin_call("echo");
+    upstream.next().text("hello");
+    assert_eq!(told(&exchange.rest()), ("result".into(), "hello".into()), "the one call was still there");
+    assert_eq!(told(&agent.call("echo", json!({}))).0, "isError", "and now is not");
+}
+
+#[test]
+fn a_call_that_reached_the_server_keeps_its_quota_whatever_became_of_it() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ONE_ECHO, &upstream.url);
+    let agent = Agent::modern(&sidecar.url);
+    let exchange = agent.begin_call("echo");
+    upstream.next().end();
+    is_the_servers_fault(&exchange.rest(), "502", "ended the connection before its answer was complete");
+    assert_eq!(told(&agent.call("echo", json!({}))).0, "isError");
+    upstream.saw_nothing();
+}
+
+#[test]
+fn a_refused_call_is_not_told_as_a_fault_of_the_server() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let sidecar = Sidecar::start(ECHO_ONLY, &format!("http://{address}/mcp"));
+    let (kind, text) = told(&Agent::modern(&sidecar.url).call("delete_everything", json!({})));
+    assert_eq!(kind, "isError", "policy comes before the server: {text}");
+}
+
+/// What a server answers, with which code and words the agent is told of it.
+type Fault = (fn(Request), &'static str, &'static str);
+
+#[test]
+fn answers_that_are_none_are_told_as_faults_of_the_server() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    let faults: [Fault; 5] = [
+        (|mut request| request.write("SSH-2.0-OpenSSH_9.6\r\n"), "502", "not valid HTTP"),
+        (|mut request| request.write("HTTP/1.1 200 OK\r\nContent-"), "502", "ended the connection"),
+        (
+            |request| request.answer("307 Temporary Redirect", &["Location: http://127.0.0.1:1/elsewhere"], ""),
+            "502",
+            "redirect",
+        ),
+        (
+            |request| {
+                let headers = ["Content-Type: application/json", "Content-Encoding: gzip"];
+                request.answer("200 OK", &headers, "\x1f\u{8b}");
+            },
+            "502",
+            "not valid HTTP",
+        ),
+        (
+            |mut request| {
+                let large = "x".repeat(1 << 20);
+                request.write(format!("HTTP/1.1 200 OK\r\nX-Large: {large}\r\n\r\n"));
+            },
+            "502",
+            "larger than permitted",
+        ),
+    ];
+    for (fail, code, sentence) in faults {
+        for agent in [Agent::modern(&sidecar.url), Agent::legacy(&sidecar.url)] {
+            let exchange = agent.begin_call("echo");
+            fail(upstream.next());
+            let answer = exchange.rest();
+            is_the_servers_fault(&answer, code, sentence);
+            assert_eq!(answer.header("Location"), None, "nothing leads around the sidecar");
+            upstream.saw_nothing();
+        }
+    }
+}
+
+#[test]
+fn a_server_that_does_not_answer_in_time_is_told_as_such() {
+    let upstream = Upstream::start();
+    let config = format!(
+        "servers:\n- {{name: upstream, url: '{}', path: /mcp, limits: {{responseTimeout: 1s}}}}\npolicyFiles: [policy.yaml]",
+        upstream.url
+    );
+    let setup = Setup::config(&config);
+    setup.write("policy.yaml", ALLOW_ALL);
+    let sidecar = setup.start();
+    let exchange = Agent::modern(&format!("{}/mcp", sidecar.agents)).begin_call("echo");
+    let request = upstream.next();
+    is_the_servers_fault(&exchange.rest(), "504", "did not begin its answer in time");
+    request.closed();
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_not_taken_for_the_whole() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    let mut exchange = Agent::modern(&sidecar.url).begin_call("echo");
+    let mut request = upstream.next();
+    request.write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"jsonrpc\"");
+    exchange.until("{\"jsonrpc\"");
+    request.end();
+    let rest = exchange.rest();
+    assert!(!rest.head.contains("0\r\n\r\n") && !rest.body.contains("0\r\n\r\n"), "no last chunk ends it: {rest:?}");
+}

@@ -1,0 +1,139 @@
+//! Start, end, and what survives between.
+
+use std::time::{Duration, Instant};
+
+use reeve_tests::agent::{Agent, told};
+use reeve_tests::eventually::eventually;
+use reeve_tests::http;
+use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
+use reeve_tests::upstream::Upstream;
+use serde_json::json;
+
+use super::ONE_ECHO;
+
+#[test]
+fn a_call_in_flight_ends_before_the_process_does() {
+    let upstream = Upstream::start();
+    let mut sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    let agent = Agent::modern(&sidecar.url);
+    let exchange = agent.begin_call("echo");
+    let request = upstream.next();
+    sidecar.process.signal("TERM");
+    eventually("nobody new is served", || std::net::TcpStream::connect(http::split(&sidecar.agents).0).is_err().then_some(()));
+    assert!(sidecar.process.exit_code().is_none(), "a call is in flight");
+    request.text("in time");
+    assert_eq!(told(&exchange.rest()).1, "in time");
+    assert_eq!(sidecar.process.ended(), 0);
+    let decision = &sidecar.decisions(1)[0];
+    assert_eq!(decision["decision"], "allow", "its record is written: {decision}");
+}
+
+#[test]
+fn streams_that_never_end_do_not_hold_up_the_end() {
+    let upstream = Upstream::start();
+    let mut sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    let mut stream = Agent::legacy(&sidecar.url).stream();
+    let mut request = upstream.next();
+    request.begin_events();
+    request.write(": open\n\n");
+    stream.until(": open");
+    let listening = Agent::modern(&sidecar.url).begin("subscriptions/listen", json!({"notifications": {}}));
+    let mut listened = upstream.next();
+    listened.begin_events();
+    listened.write(": open\n\n");
+    let begun = Instant::now();
+    sidecar.process.signal("TERM");
+    assert_eq!(sidecar.process.ended(), 0);
+    assert!(begun.elapsed() < Duration::from_secs(5), "no grace is needed for them: {:?}", begun.elapsed());
+    request.closed();
+    listened.closed();
+    drop((stream, listening));
+}
+
+#[test]
+fn a_call_that_outlasts_the_grace_period_is_cut_off() {
+    let upstream = Upstream::start();
+    let setup = Setup::policy(ALLOW_ALL, &upstream.url).flags(&["--grace-period", "1s"]);
+    let mut sidecar = setup.start();
+    let exchange = Agent::modern(&sidecar.url).begin_call("echo");
+    let request = upstream.next();
+    sidecar.process.signal("TERM");
+    assert_eq!(sidecar.process.ended(), 0);
+    assert_eq!(exchange.rest().status, 0, "the agent has no answer");
+    request.closed();
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let upstream = Upstream::start();
+    let mut sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    let exchange = Agent::modern(&sidecar.url).begin_call("echo");
+    let request = upstream.next();
+    sidecar.process.signal("TERM");
+    eventually("it is ending", || sidecar.process.log().contains("calls in flight may finish").then_some(()));
+    sidecar.process.signal("TERM");
+    assert_eq!(sidecar.process.ended(), 1);
+    drop((exchange, request));
+}
+
+#[test]
+fn it_is_ready_soon_after_its_start() {
+    let setup = Setup::policy(ALLOW_ALL, "http://127.0.0.1:1/mcp");
+    let fastest = (0..5).map(|_| {
+        let begun = Instant::now();
+        setup.start();
+        begun.elapsed()
+    });
+    // Measured from outside, process and polling included, on a machine that tests keep busy.
+    let fastest = fastest.min().unwrap();
+    println!("from start to ready: {fastest:?}");
+    assert!(fastest < Duration::from_millis(500), "{fastest:?}");
+}
+
+#[test]
+fn it_is_ready_whether_or_not_its_server_is_there() {
+    let sidecar = Sidecar::start(ALLOW_ALL, "http://127.0.0.1:1/mcp");
+    for probe in ["started", "live", "ready"] {
+        assert_eq!(http::get(&format!("{}/{probe}", sidecar.admin)).unwrap().status, 200, "{probe}");
+    }
+}
+
+/// Uses up the one call of `ONE_ECHO`.
+fn use_up(sidecar: &Sidecar, upstream: &Upstream) {
+    let exchange = Agent::modern(&sidecar.url).begin_call("echo");
+    upstream.next().text("hello");
+    assert_eq!(told(&exchange.rest()).1, "hello");
+}
+
+#[test]
+fn a_killed_process_goes_on_counting_where_it_was() {
+    let upstream = Upstream::start();
+    let setup = Setup::policy(ONE_ECHO, &upstream.url);
+    let cache = setup.file("cache");
+    let setup = setup.flags(&["--cache-dir", &cache.display().to_string()]);
+    let sidecar = setup.start();
+    use_up(&sidecar, &upstream);
+    eventually("the count is written", || {
+        let names = |entry: std::io::Result<std::fs::DirEntry>| entry.ok()?.file_name().into_string().ok();
+        let mut files = cache.read_dir().ok()?.filter_map(names);
+        files.any(|name| name.starts_with("limits")).then_some(())
+    });
+    sidecar.process.signal("KILL");
+    drop(sidecar);
+    let sidecar = setup.start();
+    let (kind, text) = told(&Agent::modern(&sidecar.url).call("echo", json!({})));
+    assert_eq!(kind, "isError", "{text}");
+    assert!(text.contains("one-echo"), "{text}");
+    upstream.saw_nothing();
+}
+
+#[test]
+fn without_a_cache_directory_nothing_survives_and_the_log_says_so() {
+    let upstream = Upstream::start();
+    let setup = Setup::policy(ONE_ECHO, &upstream.url);
+    let sidecar = setup.start();
+    assert!(sidecar.process.log().contains("no --cache-dir"), "{}", sidecar.process.log());
+    use_up(&sidecar, &upstream);
+    drop(sidecar);
+    use_up(&setup.start(), &upstream);
+}

@@ -1,0 +1,46 @@
+//! What happens on the wire: an agent and a server made of sockets, and the sidecar as a process between them.
+//!
+//! The server shows every byte that reached it and answers when the test says, so that these tests can tell what was sent,
+//! when, and what was never sent.
+
+mod failures;
+mod lifecycle;
+mod lists;
+mod reload;
+mod requests;
+mod servers;
+mod sessions;
+mod streams;
+
+use serde_json::{Value, json};
+
+/// A policy that permits the tool `echo` and denies every other.
+const ECHO_ONLY: &str = "
+apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: echo-only}
+spec:
+  serverRefs: [{name: '*'}]
+  rules:
+  - {name: echo, tools: [echo], action: Allow}
+";
+
+/// A policy that permits one call of `echo` an hour.
+const ONE_ECHO: &str = "
+apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: one-echo}
+spec:
+  serverRefs: [{name: '*'}]
+  rules:
+  - name: echo
+    tools: [echo]
+    action: Allow
+    limits: [{counter: echoes, window: 1h, max: 1}]
+";
+
+/// The result of a `tools/list`: `echo` and a tool that `ECHO_ONLY` denies.
+fn two_tools() -> Value {
+    let tool = |name: &str| json!({"name": name, "inputSchema": {"type": "object"}});
+    json!({"tools": [tool("echo"), tool("delete_everything")]})
+}

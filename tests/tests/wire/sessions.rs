@@ -1,0 +1,150 @@
+//! Sessions of the legacy era, and what servers ask of agents in them.
+
+use reeve_tests::agent::{Agent, told};
+use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
+use reeve_tests::upstream::Upstream;
+use serde_json::json;
+
+/// Begins a session: the server mints this id.
+fn begin(upstream: &Upstream, url: &str, session: &str) -> Agent {
+    let agent = Agent::legacy(url);
+    let exchange = agent.begin("initialize", json!({"protocolVersion": "2025-11-25", "capabilities": {}}));
+    let header = format!("Mcp-Session-Id: {session}");
+    let body = json!({"jsonrpc": "2.0", "id": 1, "result": {"protocolVersion": "2025-11-25", "capabilities": {}}});
+    upstream.next().answer("200 OK", &["Content-Type: application/json", &header], &body.to_string());
+    assert_eq!(exchange.rest().header("Mcp-Session-Id"), Some(session), "the agent is given its session");
+    agent.in_session(session)
+}
+
+fn passes(upstream: &Upstream, agent: &Agent) {
+    let exchange = agent.begin_call("echo");
+    upstream.next().text("hello");
+    assert_eq!(told(&exchange.rest()).1, "hello");
+}
+
+#[test]
+fn a_session_that_the_server_did_not_give_is_unknown() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    let agent = Agent::legacy(&sidecar.url).in_session("guessed");
+    assert_eq!(agent.call("echo", json!({})).status, 404, "so that a client begins another");
+    assert_eq!(agent.stream().rest().status, 404);
+    assert_eq!(agent.end_session().status, 404);
+    upstream.saw_nothing();
+    passes(&upstream, &begin(&upstream, &sidecar.url, "given"));
+}
+
+#[test]
+fn a_session_that_the_agent_has_ended_is_unknown_from_then_on() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    let agent = begin(&upstream, &sidecar.url, "one");
+    let ending = std::thread::scope(|scope| {
+        let ending = scope.spawn(|| agent.end_session());
+        let request = upstream.next();
+        assert!(request.head.starts_with("DELETE /mcp "), "{}", request.head);
+        assert_eq!(request.header("Mcp-Session-Id"), Some("one"));
+        request.answer("204 No Content", &[], "");
+        ending.join().unwrap()
+    });
+    assert_eq!(ending.status, 204);
+    assert_eq!(agent.call("echo", json!({})).status, 404);
+    upstream.saw_nothing();
+}
+
+#[test]
+fn a_session_that_the_server_has_forgotten_is_unknown_here_too() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    let agent = begin(&upstream, &sidecar.url, "one");
+    let exchange = agent.begin_call("echo");
+    upstream.next().answer("404 Not Found", &[], "");
+    assert_eq!(exchange.rest().status, 404);
+    assert_eq!(agent.call("echo", json!({})).status, 404);
+    upstream.saw_nothing();
+}
+
+#[test]
+fn a_session_of_one_server_is_none_of_another() {
+    let (one, two) = (Upstream::start(), Upstream::start());
+    let servers = format!("servers:\n- {{name: one, url: '{}'}}\n- {{name: two, url: '{}'}}\n", one.url, two.url);
+    let setup = Setup::config(&format!("{servers}policyFiles: [policy.yaml]"));
+    setup.write("policy.yaml", ALLOW_ALL);
+    let sidecar = setup.start();
+    let agent = begin(&one, &format!("{}/one", sidecar.agents), "shared");
+    passes(&one, &agent);
+    let stolen = Agent::legacy(&format!("{}/two", sidecar.agents)).in_session("shared");
+    assert_eq!(stolen.call("echo", json!({})).status, 404);
+    two.saw_nothing();
+}
+
+#[test]
+fn a_session_survives_a_restart_with_a_cache_directory() {
+    let upstream = Upstream::start();
+    let setup = Setup::policy(ALLOW_ALL, &upstream.url);
+    let cache = setup.file("cache").display().to_string();
+    let setup = setup.flags(&["--cache-dir", &cache]);
+    let mut sidecar = setup.start();
+    begin(&upstream, &sidecar.url, "kept");
+    sidecar.process.signal("TERM");
+    assert_eq!(sidecar.process.ended(), 0);
+    let sidecar = setup.start();
+    passes(&upstream, &Agent::legacy(&sidecar.url).in_session("kept"));
+}
+
+/// Permits every call, and of what servers ask of agents only elicitation.
+const ELICITATION_ONLY: &str = "
+apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: asks}
+spec:
+  serverRefs: [{name: '*'}]
+  default: Allow
+  serverRequests: {sampling: Deny, elicitation: Allow}
+";
+
+#[test]
+fn what_a_server_may_not_ask_is_answered_in_the_agents_stead() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ELICITATION_ONLY, &upstream.url);
+    let agent = begin(&upstream, &sidecar.url, "one");
+    let mut exchange = agent.begin_call("echo");
+    let mut request = upstream.next();
+    request.begin_events();
+    let ask = json!({"jsonrpc": "2.0", "id": "s-1", "method": "sampling/createMessage", "params": {"messages": []}});
+    request.write(format!("data: {ask}\n\n"));
+    let answer = upstream.next();
+    assert_eq!(answer.header("Mcp-Session-Id"), Some("one"));
+    let refusal = answer.json();
+    assert_eq!((&refusal["id"], refusal["error"].is_object()), (&json!("s-1"), true), "{refusal}");
+    answer.answer("202 Accepted", &[], "");
+    request.write(": after\n\n");
+    let seen = exchange.until(": after");
+    assert!(!seen.contains("sampling"), "the agent never sees it: {seen}");
+}
+
+#[test]
+fn what_a_server_may_ask_reaches_the_agent_and_only_its_answer_goes_back() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ELICITATION_ONLY, &upstream.url);
+    let agent = begin(&upstream, &sidecar.url, "one");
+    let answer = |id: &str| json!({"jsonrpc": "2.0", "id": id, "result": {"action": "decline"}}).to_string();
+
+    let unasked = agent.begin_raw("", None, &answer("e-1")).rest();
+    assert_eq!(unasked.status, 400, "an answer to nothing: {unasked:?}");
+    upstream.saw_nothing();
+
+    let mut exchange = agent.begin_call("echo");
+    let mut request = upstream.next();
+    request.begin_events();
+    let ask = json!({"jsonrpc": "2.0", "id": "e-1", "method": "elicitation/create", "params": {"message": "?"}});
+    request.write(format!("data: {ask}\n\n"));
+    exchange.until("elicitation/create");
+    let posted = agent.begin_raw("", None, &answer("e-1"));
+    let seen = upstream.next();
+    assert_eq!(String::from_utf8_lossy(&seen.body), answer("e-1"));
+    seen.answer("202 Accepted", &[], "");
+    assert_eq!(posted.rest().status, 202);
+    assert_eq!(agent.begin_raw("", None, &answer("e-1")).rest().status, 400, "it is answered once");
+    upstream.saw_nothing();
+}
