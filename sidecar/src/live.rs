@@ -96,6 +96,11 @@ impl Catalogues {
         Arc::clone(self.lock().entry(server.to_owned()).or_default())
     }
 
+    /// Every catalogue, by [`catalogue_key`].
+    pub fn all(&self) -> Vec<(String, Arc<Catalogue>)> {
+        self.lock().iter().map(|(server, tools)| (server.clone(), tools.load_full())).collect()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<ArcSwap<Catalogue>>>> {
         // A panic while the map was held cannot have left it half changed: every use is one call of its own.
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reeve_policy::catalogue::Catalogue;
 use reeve_policy::limit::{Capacity, Limiter};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -202,7 +201,7 @@ impl Ground {
         let audit = Log::open(Destination::parse(&wanted.to), settings, clock.clone())?;
         audit.note(&audit::Note::Started { version: env!("CARGO_PKG_VERSION") });
         metrics.observe_audit(audit.clone());
-        let keeper = keep(&cache, &limiter, &sessions, &clock)?;
+        let keeper = keep(&cache, &limiter, &sessions, &catalogues, &clock)?;
         Ok(Self { clock, limiter, sessions, catalogues, metrics, audit, keeper })
     }
 
@@ -287,15 +286,17 @@ fn keep(
     cache: &Cache,
     limiter: &Arc<Limiter>,
     sessions: &Arc<Mutex<Sessions>>,
+    catalogues: &Arc<Catalogues>,
     clock: &Clock,
 ) -> Result<Keeper, ServeError> {
-    let (limiter, sessions) = (Arc::clone(limiter), Arc::clone(sessions));
+    let (limiter, sessions, catalogues) = (Arc::clone(limiter), Arc::clone(sessions), Arc::clone(catalogues));
     let sources = state::Sources {
         limits: Box::new(move |now| limiter.snapshot(now)),
         sessions: Box::new(move || {
             let sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
             sessions.snapshot().map(|change| change.write()).collect()
         }),
+        catalogues: Box::new(move || catalogues.all()),
     };
     Keeper::start(cache, sources, clock.clone()).map_err(|error| ServeError::System(error.to_string()))
 }
@@ -312,8 +313,8 @@ fn earlier_catalogues(cache: &Cache, loaded: &Loaded) -> Catalogues {
     let catalogues = Catalogues::default();
     for server in &loaded.config.servers {
         let key = catalogue_key(server);
-        if let Some(bytes) = cache.catalogue(&key) {
-            catalogues.of(&key).store(Arc::new(Catalogue::read(&bytes)));
+        if let Some(tools) = cache.catalogue(&key) {
+            catalogues.of(&key).store(Arc::new(tools));
         }
     }
     catalogues

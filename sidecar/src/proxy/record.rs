@@ -16,7 +16,7 @@ use super::examine::{Decided, Kind, session};
 use super::take::Taken;
 use super::{Listing, Shared, WORKER_BYTES};
 use crate::audit::{Decision, Entry, Event, SessionTag};
-use crate::live::{Route, catalogue_key};
+use crate::live::Route;
 use crate::mcp::envelope::Envelope;
 use crate::mcp::version::Era;
 use crate::metrics::{InFlight, ServerMetrics, ToolMetrics};
@@ -173,7 +173,7 @@ impl Shared {
     fn keep(&self, route: &Route, learned: &Arc<Catalogue>) {
         let known = route.tools.swap(Arc::clone(learned));
         if !known.is_same(learned) {
-            self.keeper.catalogue(&catalogue_key(&route.server), learned.write());
+            self.keeper.changed();
         }
     }
 }

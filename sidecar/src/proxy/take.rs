@@ -94,7 +94,7 @@ impl Shared {
             (Ok(_), Err(_)) => Err(Verdict::refusal(Reason::AuditUnavailable)),
             (Ok(mut held), Ok(_)) => match call.verdict.demands.reserve(&self.limiter, now, &mut held) {
                 Ok(()) => {
-                    self.keeper.counted();
+                    self.keeper.changed();
                     Ok(held)
                 }
                 Err(verdict) => Err(verdict),
