@@ -10,7 +10,7 @@ mod words;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use foldhash::fast::RandomState;
@@ -42,8 +42,7 @@ pub struct Tool {
     pub name: Arc<str>,
     /// The definition as the server wrote it.
     pub definition: Document,
-    /// Its compiled `inputSchema`, or why it cannot be used.
-    pub schema: Result<ArgumentSchema, SchemaError>,
+    schema: OnceLock<Result<ArgumentSchema, SchemaError>>,
     /// What harm it can do.
     pub risk: Risk,
 }
@@ -54,12 +53,18 @@ impl Tool {
         let name = definition.get("name")?.as_str().filter(|name| name.len() <= LONGEST_NAME)?;
         let bytes = Bytes::copy_from_slice(definition.raw());
         let document = Document::parse(bytes, Limits::default()).ok()?;
-        let schema = match definition.get("inputSchema") {
+        let risk = Risk::assess(&name, definition);
+        Some(Self { name: name.as_ref().into(), definition: document, schema: OnceLock::new(), risk })
+    }
+
+    /// Its compiled `inputSchema`, or why it cannot be used. Compiled when first asked for: a list may show thousands of
+    /// tools, of which rules that validate arguments need a few.
+    pub fn schema(&self) -> Result<&ArgumentSchema, &SchemaError> {
+        let compiled = self.schema.get_or_init(|| match self.definition.root().get("inputSchema") {
             Some(schema) => ArgumentSchema::compile(schema),
             None => Err(SchemaError("the tool has no inputSchema".into())),
-        };
-        let risk = Risk::assess(&name, definition);
-        Some(Self { name: name.as_ref().into(), definition: document, schema, risk })
+        });
+        compiled.as_ref()
     }
 
     fn len(&self) -> usize {

@@ -8,13 +8,13 @@ use reeve_crds::v1alpha1::Mode;
 use reeve_policy::catalogue::{Catalogue, Extent};
 use reeve_policy::compile::pointer;
 use reeve_policy::decide::{Shadow, Verdict};
-use reeve_policy::json::{Document, Limits, Value};
+use reeve_policy::json::Value;
 use reeve_policy::reason::{Outcome, Reason};
 use reeve_policy::time::Instant;
 
 use super::examine::{Decided, Kind, session};
 use super::take::Taken;
-use super::{Listing, Shared, WORKER_BYTES};
+use super::{Listing, Shared};
 use crate::audit::{Decision, Entry, Event, SessionTag};
 use crate::live::Route;
 use crate::mcp::envelope::Envelope;
@@ -143,38 +143,23 @@ impl Shared {
         if verdict.outcome() == Outcome::Allow { Ok(()) } else { Err(verdict) }
     }
 
-    /// Takes note of the tools that a list shows, and gives all that are known. A large list is learned from on a worker, and
-    /// counts from then on.
+    /// Takes note of the tools that a list shows, and gives all that are known.
     pub(super) fn learn(
-        self: &Arc<Self>,
-        route: &Arc<Route>,
+        &self,
+        route: &Route,
         result: Value<'_>,
         envelope: &Envelope<'_>,
         listing: Listing,
     ) -> Arc<Catalogue> {
         let last = envelope.result().is_none_or(|result| result.get("nextCursor").is_none());
         let extent = if listing.whole && last { Extent::Whole } else { Extent::Part };
-        if result.raw().len() <= WORKER_BYTES {
-            let learned = Arc::new(route.tools.load().with_listed(result, extent));
-            self.keep(route, &learned);
-            return learned;
-        }
-        let bytes = bytes::Bytes::copy_from_slice(result.raw());
-        let (this, route) = (Arc::clone(self), Arc::clone(route));
-        let known = route.tools.load_full();
-        tokio::task::spawn_blocking(move || {
-            if let Ok(document) = Document::parse(bytes, Limits { depth: 128, tokens: 4 << 20 }) {
-                this.keep(&route, &Arc::new(route.tools.load().with_listed(document.root(), extent)));
-            }
-        });
-        known
-    }
-
-    fn keep(&self, route: &Route, learned: &Arc<Catalogue>) {
-        let known = route.tools.swap(Arc::clone(learned));
-        if !known.is_same(learned) {
+        // Lists of other agents, and other pages, may be learned from at the same time.
+        let known = route.tools.rcu(|known| known.with_listed(result, extent));
+        let learned = route.tools.load_full();
+        if !known.is_same(&learned) {
             self.keeper.changed();
         }
+        learned
     }
 }
 

@@ -53,7 +53,7 @@ fn unknown_tool(text: &str, catalogue: &Catalogue) -> Option<String> {
 /// What the schema of an exactly named tool says of a path that it does not declare.
 fn undeclared(tools: &[String], path: &[String], catalogue: &Catalogue) -> Option<String> {
     tools.iter().filter_map(|name| catalogue.tool(name)).find_map(|tool| {
-        let nearest = tool.schema.as_ref().ok()?.declares(path)?.err()?;
+        let nearest = tool.schema().ok()?.declares(path)?.err()?;
         let path = path.join(".");
         Some(match nearest {
             Some(nearest) => format!("`{}` takes no argument `{path}`: did you mean `{nearest}`?", tool.name),

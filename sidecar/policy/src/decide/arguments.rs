@@ -98,10 +98,8 @@ impl Examined<'_> {
         let Some(tool) = self.call.tool else {
             return Err(unknown("the tool's input schema is not known yet: list the tools, then call again".into()));
         };
-        let schema = tool
-            .schema
-            .as_ref()
-            .map_err(|error| unknown(format!("the tool's input schema cannot be used: {error}")))?;
+        let schema =
+            tool.schema().map_err(|error| unknown(format!("the tool's input schema cannot be used: {error}")))?;
         schema
             .validate(self.call.arguments, VALIDATION_DEADLINE)
             .map_err(|violation| Refusal::new(Reason::ArgumentsInvalid, pointer, Some(violation.to_string().into())))

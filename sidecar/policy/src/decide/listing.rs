@@ -149,7 +149,7 @@ impl Rule {
 
     /// Whether the rule, where it applies, refuses each call whatever its arguments.
     fn refuses_always(&self, target: Target<'_>, variables: &Variables<'_>) -> bool {
-        let unusable = variables.tool.is_some_and(|tool| tool.schema.is_err());
+        let unusable = variables.tool.is_some_and(|tool| tool.schema().is_err());
         let by_schema = self.validate_arguments.is_some() && unusable && matches!(target, Target::Tool(_));
         let constant = |located: &&Located| located.expression.is_constant_for_a_tool();
         let mut requirements = self.require.iter().map(|requirement| &requirement.condition).filter(constant);
