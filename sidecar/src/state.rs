@@ -17,6 +17,7 @@
 //! A file that cannot be read is set aside as `NAME.unreadable`, and the sidecar starts without what it held: the log says so. Each
 //! file but `sessions` carries a checksum, so that half a file is never taken for a whole one.
 
+mod catalogues;
 mod directory;
 mod keeper;
 mod limits;

@@ -6,10 +6,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use reeve_policy::catalogue::Catalogue;
 use reeve_policy::limit::Limiter;
-use sha2::{Digest, Sha256};
 
-use super::{limits, sealed};
+use super::{catalogues, limits, sealed};
 use crate::clock::Clock;
 
 /// The cache directory cannot be used.
@@ -76,11 +76,11 @@ impl Cache {
         }
     }
 
-    /// The tools last seen of a server, as [`super::Keeper::catalogue`] was given them. `server` is whatever tells servers
-    /// apart: name and URL.
-    pub fn catalogue(&self, server: &str) -> Option<Vec<u8>> {
-        let path = self.file(&catalogue_file(server))?;
-        sealed::read_or_set_aside(&path, "the server's tools are unknown until they are listed again")
+    /// The tools last seen of a server. `server` is whatever tells servers apart, as in [`super::Sources::catalogues`].
+    pub fn catalogue(&self, server: &str) -> Option<Catalogue> {
+        let path = self.file(&catalogues::file(server))?;
+        let content = sealed::read_or_set_aside(&path, "the server's tools are unknown until they are listed again")?;
+        Some(Catalogue::read(&content))
     }
 
     /// The lines of the session log, in order.
@@ -99,10 +99,4 @@ impl Cache {
     pub(super) fn file(&self, name: &str) -> Option<PathBuf> {
         self.0.as_ref().map(|directory| directory.path.join(name))
     }
-}
-
-/// The name of a server's file: no character of the server's own name, which may be any.
-pub(super) fn catalogue_file(server: &str) -> String {
-    let digest = Sha256::digest(server.as_bytes());
-    digest[..12].iter().fold(String::from("catalogue-"), |name, byte| format!("{name}{byte:02x}"))
 }

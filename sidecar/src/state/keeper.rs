@@ -1,17 +1,19 @@
 //! Writes the cache directory, on a thread of its own that sleeps while nothing changes.
 
-use std::collections::HashMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
+use reeve_policy::catalogue::Catalogue;
 use reeve_policy::time;
 
-use super::directory::{Cache, catalogue_file};
+use super::catalogues::Catalogues;
+use super::directory::Cache;
 use super::limits::{self, Stamp};
-use super::sealed::{self, Outlives};
+use super::sealed::Outlives;
 use super::sessions::{self, SessionLog};
 use crate::clock::Clock;
 
@@ -30,6 +32,8 @@ pub struct Sources {
     pub limits: Box<dyn Fn(time::Instant) -> Vec<u8> + Send>,
     /// The session log as it would be if it were written now: the lines of `Sessions::snapshot`.
     pub sessions: Box<dyn Fn() -> String + Send>,
+    /// The tools last seen of each server, by whatever tells servers apart: name and URL.
+    pub catalogues: Box<dyn Fn() -> Vec<(String, Arc<Catalogue>)> + Send>,
 }
 
 /// Takes what is to be kept. Never blocks. Cheap to clone.
@@ -39,13 +43,12 @@ pub struct Keeper(Option<Handle>);
 #[derive(Clone, Debug)]
 struct Handle {
     orders: SyncSender<Order>,
-    counted: Arc<AtomicBool>,
+    changed: Arc<AtomicBool>,
 }
 
 enum Order {
-    Counted,
+    Changed,
     Session(String),
-    Catalogue { server: String, content: Vec<u8> },
     Close(SyncSender<()>),
 }
 
@@ -61,40 +64,38 @@ impl Keeper {
             return Ok(Self(None));
         };
         let (orders, receiver) = sync_channel(ORDERS);
-        let counted = Arc::new(AtomicBool::new(false));
+        let changed = Arc::new(AtomicBool::new(false));
         let worker = Worker {
-            cache: cache.clone(),
             sources,
             clock,
-            counted: Arc::clone(&counted),
+            changed: Arc::clone(&changed),
             limits: Snapshots { file: limits, synced, synced_at: Instant::now() },
             sessions: SessionLog::new(sessions),
-            catalogues: HashMap::new(),
+            catalogues: Catalogues::new(cache.clone()),
             due: None,
             failing: false,
         };
         std::thread::Builder::new().name("state".into()).spawn(move || worker.run(&receiver))?;
-        Ok(Self(Some(Handle { orders, counted })))
+        Ok(Self(Some(Handle { orders, changed })))
     }
 
-    /// A limit has counted something. Cheap enough for every call.
-    pub fn counted(&self) {
+    /// Limits have counted something, or tools were seen. Cheap enough for every request.
+    pub fn changed(&self) {
         if let Some(handle) = &self.0
-            && !handle.counted.swap(true, Ordering::Relaxed)
+            && !handle.changed.swap(true, Ordering::Relaxed)
         {
             // If there is no room, the thread is awake and looks at the flag when it comes around.
-            let _ = handle.orders.try_send(Order::Counted);
+            let _ = handle.orders.try_send(Order::Changed);
         }
     }
 
-    /// Appends a line, its line feed included, to the session log.
+    /// Appends a line, its line feed included, to the session log. The change that it tells must have been applied to what
+    /// [`Sources::sessions`] gives.
     pub fn session(&self, line: String) {
-        self.order(Order::Session(line), "a session will not survive a restart");
-    }
-
-    /// Keeps what is known of a server's tools.
-    pub fn catalogue(&self, server: &str, content: Vec<u8>) {
-        self.order(Order::Catalogue { server: server.into(), content }, "a server's tools will not survive a restart");
+        let Some(handle) = &self.0 else { return };
+        if let Err(TrySendError::Full(_)) = handle.orders.try_send(Order::Session(line)) {
+            tracing::warn!("the cache directory is too slow: a session will not survive a restart");
+        }
     }
 
     /// Writes everything, forces it to the disk, and ends. Blocks. False: it was not done before the deadline.
@@ -103,24 +104,15 @@ impl Keeper {
         let (done, wait) = sync_channel(1);
         handle.orders.send(Order::Close(done)).is_ok() && wait.recv_timeout(deadline).is_ok()
     }
-
-    fn order(&self, order: Order, lost: &str) {
-        let Some(handle) = &self.0 else { return };
-        if let Err(TrySendError::Full(_)) = handle.orders.try_send(order) {
-            tracing::warn!("the cache directory is too slow: {lost}");
-        }
-    }
 }
 
 struct Worker {
-    cache: Cache,
     sources: Sources,
     clock: Clock,
-    counted: Arc<AtomicBool>,
+    changed: Arc<AtomicBool>,
     limits: Snapshots,
     sessions: SessionLog,
-    /// Catalogues that are not written yet, by file; only the newest of each matters.
-    catalogues: HashMap<String, Vec<u8>>,
+    catalogues: Catalogues,
     /// When what has gathered is written.
     due: Option<Instant>,
     failing: bool,
@@ -130,13 +122,10 @@ impl Worker {
     fn run(mut self, orders: &Receiver<Order>) {
         loop {
             match self.next(orders) {
-                Some(Order::Counted) => {}
+                Some(Order::Changed) => {}
                 Some(Order::Session(line)) => {
                     let written = self.sessions.append(&line, || (self.sources.sessions)());
                     self.report(written);
-                }
-                Some(Order::Catalogue { server, content }) => {
-                    self.catalogues.insert(catalogue_file(&server), content);
                 }
                 Some(Order::Close(done)) => {
                     self.flush(Outlives::Machine);
@@ -146,7 +135,7 @@ impl Worker {
                 None if self.due.is_some() => self.flush(Outlives::Process),
                 None => return,
             }
-            if self.due.is_none() && (self.counted.load(Ordering::Relaxed) || !self.catalogues.is_empty()) {
+            if self.due.is_none() && self.changed.load(Ordering::Relaxed) {
                 self.due = Some(Instant::now() + GATHER);
             }
         }
@@ -168,19 +157,13 @@ impl Worker {
 
     fn flush(&mut self, outlives: Outlives) {
         self.due = None;
-        let mut result = Ok(());
-        if self.counted.swap(false, Ordering::Relaxed) || outlives == Outlives::Machine {
-            let now = self.clock.now();
-            let snapshot = (self.sources.limits)(now);
-            result = self.limits.write(&Stamp::now(&self.clock), &snapshot, outlives);
-            if result.is_err() {
-                self.counted.store(true, Ordering::Relaxed);
-            }
-        }
-        for (name, content) in self.catalogues.drain() {
-            let Some(path) = self.cache.file(&name) else { continue };
-            result = result.and(sealed::write(&path, &content, Outlives::Process));
-        }
+        self.changed.store(false, Ordering::Relaxed);
+        let snapshot = (self.sources.limits)(self.clock.now());
+        let counts = self.limits.write(&Stamp::now(&self.clock), &snapshot, outlives);
+        let tools = self.catalogues.write((self.sources.catalogues)());
+        let result = counts.and(tools);
+        // What could not be written is tried again without waiting for another change.
+        self.changed.fetch_or(result.is_err(), Ordering::Relaxed);
         self.report(result);
     }
 
@@ -201,8 +184,8 @@ impl Worker {
 }
 
 struct Snapshots {
-    file: std::path::PathBuf,
-    synced: std::path::PathBuf,
+    file: PathBuf,
+    synced: PathBuf,
     synced_at: Instant,
 }
 

@@ -3,6 +3,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proptest::prelude::*;
+use reeve_policy::catalogue::{Catalogue, Extent};
+use reeve_policy::json::{Document, Limits};
 use reeve_policy::limit::{Capacity, Charge, CounterName, Limiter, Units};
 use reeve_policy::time::{Instant, WallTime};
 
@@ -12,20 +14,29 @@ use super::*;
 use crate::clock::Clock;
 
 const DEADLINE: Duration = Duration::from_secs(10);
+const SERVER: &str = "imaging https://x/mcp";
+
+fn catalogue(tool: &str) -> Arc<Catalogue> {
+    let list = format!(r#"{{"tools":[{{"name":"{tool}","inputSchema":{{"type":"object"}}}}]}}"#);
+    let document = Document::parse(list.into(), Limits::default()).unwrap();
+    Arc::new(Catalogue::default().with_listed(document.root(), Extent::Whole))
+}
 
 /// What the parts of a sidecar would give to be kept.
 #[derive(Clone, Default)]
 struct Kept {
     limits: Arc<Mutex<Vec<u8>>>,
     sessions: Arc<Mutex<String>>,
+    tools: Arc<Mutex<Arc<Catalogue>>>,
 }
 
 impl Kept {
     fn sources(&self) -> Sources {
-        let (limits, sessions) = (Arc::clone(&self.limits), Arc::clone(&self.sessions));
+        let (limits, sessions, tools) = (Arc::clone(&self.limits), Arc::clone(&self.sessions), Arc::clone(&self.tools));
         Sources {
             limits: Box::new(move |_| limits.lock().unwrap().clone()),
             sessions: Box::new(move || sessions.lock().unwrap().clone()),
+            catalogues: Box::new(move || vec![(SERVER.into(), Arc::clone(&tools.lock().unwrap()))]),
         }
     }
 
@@ -65,11 +76,11 @@ fn what_was_counted_is_on_the_disk_within_a_second_or_so() {
     let directory = tempfile::tempdir().unwrap();
     let (_cache, kept, keeper) = start(directory.path());
     *kept.limits.lock().unwrap() = b"seven".to_vec();
-    keeper.counted();
+    keeper.changed();
     let file = directory.path().join(FILE);
     eventually("the snapshot is written", || snapshot_in(&file) == Some(b"seven".to_vec()));
     *kept.limits.lock().unwrap() = b"eight".to_vec();
-    keeper.counted();
+    keeper.changed();
     eventually("the next one is written", || snapshot_in(&file) == Some(b"eight".to_vec()));
 }
 
@@ -78,15 +89,15 @@ fn an_orderly_end_writes_everything_and_forces_it_to_the_disk() {
     let directory = tempfile::tempdir().unwrap();
     let (cache, kept, keeper) = start(directory.path());
     *kept.limits.lock().unwrap() = b"nine".to_vec();
-    keeper.catalogue("imaging https://x/mcp", b"[1]".to_vec());
+    *kept.tools.lock().unwrap() = catalogue("get_datastore");
     kept.begin(&keeper, "one\n");
     kept.begin(&keeper, "two\n");
     assert!(keeper.close(DEADLINE));
     for name in [FILE, SYNCED_FILE] {
         assert_eq!(snapshot_in(&directory.path().join(name)), Some(b"nine".to_vec()), "{name}");
     }
-    assert_eq!(cache.catalogue("imaging https://x/mcp"), Some(b"[1]".to_vec()));
-    assert_eq!(cache.catalogue("imaging https://y/mcp"), None);
+    assert!(cache.catalogue(SERVER).unwrap().tool("get_datastore").is_some());
+    assert!(cache.catalogue("imaging https://y/mcp").is_none());
     // A line that waits while the log is begun afresh may be in it twice: it says nothing else the second time.
     let mut lines = cache.session_lines();
     lines.dedup();
@@ -129,10 +140,10 @@ fn limits_go_on_counting_and_a_damaged_snapshot_is_replaced_by_the_one_before() 
 fn without_a_directory_nothing_is_kept_and_nothing_fails() {
     let cache = Cache::none();
     let keeper = Keeper::start(&cache, Kept::default().sources(), clock()).unwrap();
-    keeper.counted();
+    keeper.changed();
     keeper.session("one\n".into());
     assert!(keeper.close(DEADLINE));
-    assert_eq!((cache.session_lines().len(), cache.catalogue("s")), (0, None));
+    assert!(cache.session_lines().is_empty() && cache.catalogue(SERVER).is_none());
 }
 
 #[test]
@@ -154,12 +165,10 @@ fn a_directory_that_cannot_be_made_is_named() {
 #[test]
 fn a_damaged_file_is_set_aside_and_the_start_goes_on_without_it() {
     let directory = tempfile::tempdir().unwrap();
-    let (cache, _kept, keeper) = start(directory.path());
-    keeper.catalogue("s", b"[1]".to_vec());
-    assert!(keeper.close(DEADLINE));
-    let file = directory.path().join(super::directory::catalogue_file("s"));
+    let cache = Cache::open(directory.path()).unwrap();
+    let file = directory.path().join(super::catalogues::file(SERVER));
     std::fs::write(&file, b"reeve-cache-1\nhalf of it").unwrap();
-    assert_eq!(cache.catalogue("s"), None);
+    assert!(cache.catalogue(SERVER).is_none());
     assert!(!file.exists() && file.with_extension("unreadable").exists());
 }
 
