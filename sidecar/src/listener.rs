@@ -201,6 +201,7 @@ impl<S: Service> Acceptor<S> {
     async fn run(self, listener: TcpListener) {
         let drain = self.drain.clone();
         let mut draining = std::pin::pin!(drain.draining());
+        let mut exhausted = false;
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -208,9 +209,15 @@ impl<S: Service> Acceptor<S> {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, remote)) => self.admit(stream, remote),
+                Ok((stream, remote)) => {
+                    exhausted = false;
+                    self.admit(stream, remote);
+                }
                 Err(error) if is_exhausted(&error) => {
-                    tracing::warn!(%error, "a connection could not be accepted: trying again shortly");
+                    if !exhausted {
+                        tracing::warn!(%error, "connections cannot be accepted: trying until they can");
+                    }
+                    exhausted = true;
                     tokio::time::sleep(EXHAUSTED_PAUSE).await;
                 }
                 // The connection was gone before it was accepted.

@@ -134,7 +134,8 @@ fn call_arguments(text: Option<&str>) -> Result<Option<Document>, String> {
 
 /// The explanation as text: the decision first, then who said what.
 fn in_words(explanation: &Explanation) -> String {
-    let Explanation { kind, name, decision, reason, pointer, sentence, policies, rules, demands, shadow } = explanation;
+    let Explanation { kind, name, decision, reason, pointer, sentence, policies, yielding, rules, demands, shadow } =
+        explanation;
     let mut lines = vec![format!("{kind} {name}: {decision} ({reason})")];
     lines.extend(pointer.iter().map(|pointer| format!("  decided by {pointer}")));
     if !sentence.is_empty() {
@@ -161,6 +162,11 @@ fn in_words(explanation: &Explanation) -> String {
             let heading = format!("{} ({}, {:?}, default {})", policy.policy, policy.part, policy.mode, policy.default);
             std::iter::once(heading).chain(policy.errors.iter().map(|error| format!("  {error}"))).collect()
         }),
+    );
+    section(
+        &mut lines,
+        "Baselines that yield to a policy of the namespace",
+        yielding.iter().map(|policy| vec![policy.clone()]),
     );
     lines.join("\n") + "\n"
 }

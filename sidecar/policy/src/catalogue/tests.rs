@@ -59,7 +59,7 @@ fn what_is_no_tool_is_left_out() {
 #[test]
 fn a_tool_without_a_usable_schema_is_known_all_the_same() {
     let catalogue = listed(&Catalogue::default(), r#"{"tools": [{"name": "a"}]}"#, Extent::Whole);
-    assert!(catalogue.tool("a").unwrap().schema.is_err());
+    assert!(catalogue.tool("a").unwrap().schema().is_err());
 }
 
 #[test]

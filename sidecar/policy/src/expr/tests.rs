@@ -15,7 +15,6 @@ use reeve_crds::v1alpha1::{RiskCategory, Severity};
 use super::*;
 use crate::catalogue::Risk;
 use crate::json::{Document, Limits};
-use crate::schema::SchemaError;
 
 /// 2026-01-01T00:00:00Z, a Thursday.
 const NOW: WallTime = WallTime(1_767_225_600_000_000_000);
@@ -25,15 +24,10 @@ fn document(json: &str) -> Document {
 }
 
 fn tool() -> Tool {
-    Tool {
-        name: "delete_bucket".into(),
-        definition: document(r#"{"name":"delete_bucket","annotations":{"destructiveHint":true}}"#),
-        schema: Err(SchemaError("unused".to_owned())),
-        risk: Risk {
-            categories: [RiskCategory::Write, RiskCategory::Destructive].into(),
-            severity: Severity::Critical,
-        },
-    }
+    let definition = document(r#"{"name":"delete_bucket","annotations":{"destructiveHint":true}}"#);
+    let risk =
+        Risk { categories: [RiskCategory::Write, RiskCategory::Destructive].into(), severity: Severity::Critical };
+    Tool { risk, ..Tool::read(definition.root()).expect("a definition") }
 }
 
 /// Compiles an expression and hands it over with the variables of a call that has these arguments.

@@ -22,7 +22,7 @@ impl Agent {
         let loaded = policies(name, text.as_bytes()).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
         let sources: Vec<Source> = loaded.into_iter().map(|loaded| Source::Readable(Arc::new(loaded.value))).collect();
         let limiter = Limiter::new(Capacity::default());
-        let ruleset = compile(&sources, Subject::default(), &limiter);
+        let ruleset = compile(&sources, &Subject::default(), &limiter);
         let invalid: Vec<_> = ruleset.invalid_policies().collect();
         assert!(invalid.is_empty(), "{invalid:?}");
         Self { ruleset, limiter }

@@ -1,6 +1,5 @@
 //! What conditions mean: the expressions they become, run on arguments.
 
-use super::*;
 use crate::load::tests::agent::Agent;
 use crate::reason::Reason;
 
