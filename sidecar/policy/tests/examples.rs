@@ -1,5 +1,7 @@
 //! What each file of `examples/` allows and refuses, from the file to the limiter.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
