@@ -172,7 +172,7 @@ impl Demands {
         let gates = self
             .gates()
             .iter()
-            .map(|Entry { bound, .. }| format!("{}: at most {} calls in flight", bound.pointer, bound.max));
+            .map(|Entry { bound, .. }| format!("{}: at most {} in flight", bound.pointer, counted(bound.max, "call")));
         let limits = self.charges.iter().flat_map(|taking| {
             let limits = std::iter::once(&taking.first).chain(&taking.others);
             limits.map(|limit| format!("{}: {}, of which it takes {}", limit.pointer, limit.terms(), taking.cost))
@@ -199,7 +199,7 @@ impl Demands {
 fn full(bound: &Concurrency) -> Verdict {
     let message = match &bound.message {
         Some(own) => Arc::clone(own),
-        None => format!("at most {} calls may be in flight at once", bound.max).into(),
+        None => format!("at most {} may be in flight at once", counted(bound.max, "call")).into(),
     };
     Refusal::new(Reason::ConcurrencyExceeded, &bound.pointer, Some(message)).into()
 }
@@ -228,9 +228,16 @@ impl Limit {
             Scope::Policy => "in all",
             Scope::Key => "for each key",
         };
-        let what = if self.cost.is_some() { "units" } else { "calls" };
-        format!("at most {} {what} in any {} {scope}", self.max.0 / Units::ONE.0, format_duration(self.window))
+        let what = if self.cost.is_some() { "unit" } else { "call" };
+        let most = counted(self.max.0 / Units::ONE.0, what);
+        format!("at most {most} in any {} {scope}", format_duration(self.window))
     }
+}
+
+/// `1 call`, `2 calls`.
+fn counted(number: impl Into<i64>, what: &str) -> String {
+    let number = number.into();
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 impl Ruleset {
