@@ -27,7 +27,9 @@ fn tool() -> Tool {
     let definition = document(r#"{"name":"delete_bucket","annotations":{"destructiveHint":true}}"#);
     let risk =
         Risk { categories: [RiskCategory::Write, RiskCategory::Destructive].into(), severity: Severity::Critical };
-    Tool { risk, ..Tool::read(definition.root()).expect("a definition") }
+    let mut tool = Tool::read(definition.root()).expect("a definition");
+    tool.risk = risk;
+    tool
 }
 
 /// Compiles an expression and hands it over with the variables of a call that has these arguments.
