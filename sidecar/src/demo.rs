@@ -70,7 +70,7 @@ pub async fn run(stay: Stay) -> Result<(), DemoError> {
     screen.tools(&direct, &client.tools().await?);
     screen.title(&format!("{CALLS} calls of {TOOL} through the sidecar"));
     screen.calls(&call(&client).await?);
-    screen.title("What the audit log says of the last call");
+    screen.title("The audit log, one line for each decision");
     screen.audit(&folder.audit_lines(CALLS).await?);
     screen.title("What Prometheus reads");
     let metrics = client.page(&format!("http://{}/metrics", sidecar.admin())).await?;

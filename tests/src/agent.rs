@@ -67,8 +67,7 @@ impl Agent {
     /// # Panics
     /// If no connection can be made.
     pub fn begin_raw(&self, method: &str, name: Option<&str>, body: &str) -> Exchange {
-        let mut headers =
-            vec![("Content-Type", "application/json"), ("Accept", "application/json, text/event-stream")];
+        let mut headers = vec![("Content-Type", "application/json"), ("Accept", "application/json, text/event-stream")];
         match self.era {
             Era::Legacy => headers.push(("MCP-Protocol-Version", LEGACY)),
             Era::Modern => headers.extend([("MCP-Protocol-Version", MODERN), ("Mcp-Method", method)]),

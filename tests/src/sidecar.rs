@@ -116,7 +116,14 @@ impl Setup {
         eventually("the sidecar is ready", || {
             http::get(&format!("{admin}/ready")).is_ok_and(|answer| answer.status == 200).then_some(())
         });
-        Sidecar { url: format!("{agents}{}", self.path), agents, admin, inspect, process, _folder: Arc::clone(&self.folder) }
+        Sidecar {
+            url: format!("{agents}{}", self.path),
+            agents,
+            admin,
+            inspect,
+            process,
+            _folder: Arc::clone(&self.folder),
+        }
     }
 }
 
@@ -163,7 +170,8 @@ impl Sidecar {
             let output = self.process.output();
             let (whole, _) = output.rsplit_once('\n')?;
             let lines = whole.lines().map(|line| serde_json::from_str(line).expect("a line of JSON"));
-            let decisions: Vec<serde_json::Value> = lines.filter(|line: &serde_json::Value| line["decision"].is_string()).collect();
+            let decisions: Vec<serde_json::Value> =
+                lines.filter(|line: &serde_json::Value| line["decision"].is_string()).collect();
             (decisions.len() >= count).then_some(decisions)
         })
     }

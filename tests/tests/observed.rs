@@ -71,7 +71,8 @@ fn the_metrics_pass_promtool_and_say_what_happened() {
         (["tool=\"add\"", "decision=\"deny\"", "rule=\"small\""], 1),
         (["tool=\"echo\"", "decision=\"deny\"", "mode=\"Audit\""], 4),
     ] {
-        let counts = |line: &&str| line.starts_with("reeve_calls_total{") && labels.iter().all(|label| line.contains(label));
+        let counts =
+            |line: &&str| line.starts_with("reeve_calls_total{") && labels.iter().all(|label| line.contains(label));
         let line = metrics.lines().find(counts).unwrap_or_else(|| panic!("{labels:?}: {metrics}"));
         assert!(line.ends_with(&format!(" {count}")), "{line}");
     }
@@ -81,7 +82,12 @@ fn the_metrics_pass_promtool_and_say_what_happened() {
 
 /// The series of a scrape: names and labels, without values.
 fn series(metrics: &str) -> BTreeSet<&str> {
-    metrics.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' ')).map(|(s, _)| s).collect()
+    metrics
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.rsplit_once(' '))
+        .map(|(s, _)| s)
+        .collect()
 }
 
 #[test]
@@ -123,7 +129,8 @@ fn the_audit_log_records_each_decision_and_no_value_of_an_argument() {
     let decisions = sidecar.decisions(7);
     let output = sidecar.process.output();
     assert!(!output.contains(&format!("\"{SECRET}\"]")) || output.contains("argumentKeys"), "{output}");
-    let values = decisions.iter().filter(|line| line.to_string().replace(&format!("\"{SECRET}\""), "").contains(SECRET));
+    let values =
+        decisions.iter().filter(|line| line.to_string().replace(&format!("\"{SECRET}\""), "").contains(SECRET));
     assert_eq!(values.count(), 0, "{decisions:?}");
 
     let numbers: Vec<u64> = output
@@ -183,7 +190,8 @@ fn the_audit_log_goes_where_it_is_sent() {
 
 #[test]
 fn the_log_can_be_read_by_programs() {
-    let setup = Setup::policy(POLICY, "http://127.0.0.1:1/mcp").flags(&["--log-format", "json", "--log-level", "debug"]);
+    let setup =
+        Setup::policy(POLICY, "http://127.0.0.1:1/mcp").flags(&["--log-format", "json", "--log-level", "debug"]);
     let sidecar = setup.start();
     Agent::modern(&sidecar.url).call("echo", json!({"message": SECRET}));
     let log = sidecar.process.log();

@@ -28,7 +28,7 @@ use std::time::Duration;
 use crate::catalogue::Tool;
 use crate::compile::Ruleset;
 use crate::glob::is_canonical_uri;
-use crate::json::{Kind, Value};
+use crate::json::Value;
 use crate::reason::{Outcome, Reason};
 use crate::time::WallTime;
 
@@ -128,6 +128,10 @@ pub struct Verdict {
 impl Verdict {
     /// A refusal that no policy made, such as `NoConfiguration`.
     pub fn refusal(reason: Reason) -> Self {
+        Self::bare(reason)
+    }
+
+    fn bare(reason: Reason) -> Self {
         Refusal { reason, pointer: None, message: None }.into()
     }
 
@@ -189,9 +193,6 @@ impl Ruleset {
         {
             return self.uri_not_canonical();
         }
-        // `null` is how some clients write that there are none.
-        let arguments = call.arguments.filter(|arguments| arguments.kind() != Kind::Null);
-        let call = &Call { arguments, ..*call };
         let plan = self.plan(call.target, call.tool.map(|tool| &tool.risk));
         let examined = self.examine(call, &plan);
         let mut verdict = match self.judge(&plan.enforced, self.authority(), &examined, approvals) {
@@ -220,10 +221,10 @@ impl Ruleset {
     fn uri_not_canonical(&self) -> Verdict {
         let reason = Reason::UriNotCanonical;
         let first = self.roles.deciders.iter().chain(&self.roles.boundaries).min();
-        let mut verdict = match first {
+        let mut verdict: Verdict = match first {
             Some(&policy) => Refusal::new(reason, &self.policies[policy as usize].key, None).into(),
-            None if self.roles.observed => Verdict { reason: Reason::AuditOnly, ..Verdict::refusal(Reason::AuditOnly) },
-            None => Verdict::refusal(Reason::NoPolicy),
+            None if self.roles.observed => Verdict::bare(Reason::AuditOnly),
+            None => Verdict::bare(Reason::NoPolicy),
         };
         let audits = self.roles.audits.iter().map(|&policy| Arc::clone(&self.policies[policy as usize].key));
         verdict.shadow = audits.map(|pointer| Shadow { reason, pointer }).collect();

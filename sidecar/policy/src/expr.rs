@@ -60,7 +60,7 @@ pub const SOURCE: usize = 1_024;
 const STACK: usize = 64 * 1024 * 1024;
 
 /// What an expression is for; fixes the type it must have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// `when`, `require`: true or false.
     Condition,

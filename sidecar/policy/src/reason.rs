@@ -137,10 +137,6 @@ mod tests {
         words.sort_unstable();
         words.dedup();
         assert_eq!(words.len(), Reason::ALL.len());
-        assert!(
-            Reason::ALL
-                .iter()
-                .all(|reason| reason.meaning().ends_with('.'))
-        );
+        assert!(Reason::ALL.iter().all(|reason| reason.meaning().ends_with('.')));
     }
 }

@@ -32,11 +32,7 @@ fn nanos(duration: Duration) -> u64 {
 /// # Errors
 /// A sentence that says what is accepted.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || {
-        format!(
-            "`{text}` is not a duration: write whole numbers with s, m, h or d, such as 90s or 1h30m"
-        )
-    };
+    let wrong = || format!("`{text}` is not a duration: write whole numbers with s, m, h or d, such as 90s or 1h30m");
     let mut total: u64 = 0;
     let mut rest = text;
     while !rest.is_empty() {
@@ -49,17 +45,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             b'd' => 86_400,
             _ => return Err(wrong()),
         };
-        total = number
-            .checked_mul(unit)
-            .and_then(|part| total.checked_add(part))
-            .ok_or_else(wrong)?;
+        total = number.checked_mul(unit).and_then(|part| total.checked_add(part)).ok_or_else(wrong)?;
         rest = &rest[digits + 1..];
     }
-    if text.is_empty() {
-        Err(wrong())
-    } else {
-        Ok(Duration::from_secs(total))
-    }
+    if text.is_empty() { Err(wrong()) } else { Ok(Duration::from_secs(total)) }
 }
 
 /// Writes a duration in the form that [`parse_duration`] reads, with the largest units that lose nothing. Parts of a
@@ -83,37 +72,15 @@ mod tests {
 
     #[test]
     fn durations_are_read_in_every_unit() {
-        for (text, seconds) in [
-            ("1s", 1),
-            ("90s", 90),
-            ("10m", 600),
-            ("1h30m", 5_400),
-            ("31d", 2_678_400),
-        ] {
-            assert_eq!(
-                parse_duration(text),
-                Ok(Duration::from_secs(seconds)),
-                "{text}"
-            );
+        for (text, seconds) in [("1s", 1), ("90s", 90), ("10m", 600), ("1h30m", 5_400), ("31d", 2_678_400)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
     }
 
     #[test]
     fn what_is_not_a_duration_is_refused_with_what_would_be() {
-        for text in [
-            "",
-            "10",
-            "m",
-            "1.5h",
-            "-1m",
-            "1w",
-            "99999999999999999999d",
-            "1 m",
-        ] {
-            assert!(
-                parse_duration(text).is_err_and(|error| error.contains("such as 90s")),
-                "{text}"
-            );
+        for text in ["", "10", "m", "1.5h", "-1m", "1w", "99999999999999999999d", "1 m"] {
+            assert!(parse_duration(text).is_err_and(|error| error.contains("such as 90s")), "{text}");
         }
     }
 

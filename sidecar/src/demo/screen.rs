@@ -54,10 +54,9 @@ impl Screen {
     }
 
     pub(super) fn audit(&mut self, lines: &[String]) {
-        if let Some(last) = lines.last() {
-            println!("  {last}");
+        for line in lines {
+            println!("  {line}");
         }
-        println!("  {}", self.paint(Colour::Dim, &format!("({} lines, one for each decision)", lines.len())));
     }
 
     /// The samples that came of the calls.

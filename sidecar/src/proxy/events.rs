@@ -234,7 +234,7 @@ impl Events {
                 List::Tools => route.ruleset.lists(Target::Tool(name), &tools),
                 List::Prompts => route.ruleset.lists(Target::Prompt(name), &tools),
                 List::Resources => route.ruleset.lists(Target::Resource(name), &tools),
-                List::ResourceTemplates => route.ruleset.lists(Target::Resource(&expand(name)), &tools),
+                List::ResourceTemplates => route.ruleset.lists_template(name),
             }
         };
         let filtered = lists::filter(document, envelope, listing.list, self.sending.era, &mut keep);
@@ -311,42 +311,5 @@ impl Events {
     }
 }
 
-/// One URI that a template (RFC 6570) stands for, with `x` for each expression: what a template is judged by. A glob that
-/// permits a value there permits this one too; a rule that names a single expansion does not list its template.
-fn expand(template: &str) -> String {
-    let mut uri = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        uri.push_str(before);
-        let (expression, after) = after.split_once('}').unwrap_or((after, ""));
-        // Operators say what the value begins with; reserved expansion (`+`) and the simple one begin with nothing.
-        match expression.chars().next() {
-            Some(operator @ ('/' | '.' | ';' | '?' | '&' | '#')) => uri.extend([operator, 'x']),
-            _ => uri.push('x'),
-        }
-        rest = after;
-    }
-    uri.push_str(rest);
-    uri
-}
-
 /// Answers of servers may be larger than requests, and have as many values as fit.
 const LIMITS: Limits = Limits { depth: 128, tokens: 4 << 20 };
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_template_is_judged_by_one_of_its_uris() {
-        for (template, uri) in [
-            ("test://template/{id}/data", "test://template/x/data"),
-            ("file:///{+path}", "file:///x"),
-            ("demo://search{?q,page}", "demo://search?x"),
-            ("demo://plain", "demo://plain"),
-            ("demo://broken/{id", "demo://broken/x"),
-        ] {
-            assert_eq!(expand(template), uri);
-        }
-    }
-}

@@ -19,7 +19,9 @@ fn a_call_in_flight_ends_before_the_process_does() {
     let exchange = agent.begin_call("echo");
     let request = upstream.next();
     sidecar.process.signal("TERM");
-    eventually("nobody new is served", || std::net::TcpStream::connect(http::split(&sidecar.agents).0).is_err().then_some(()));
+    eventually("nobody new is served", || {
+        std::net::TcpStream::connect(http::split(&sidecar.agents).0).is_err().then_some(())
+    });
     assert!(sidecar.process.exit_code().is_none(), "a call is in flight");
     request.text("in time");
     assert_eq!(told(&exchange.rest()).1, "in time");

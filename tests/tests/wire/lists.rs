@@ -80,7 +80,8 @@ fn in_session(upstream: &Upstream, sidecar: &Sidecar, session: &str) -> Agent {
     let exchange = agent.begin("initialize", json!({"protocolVersion": "2025-11-25", "capabilities": {}}));
     let header = format!("Mcp-Session-Id: {session}");
     let request = upstream.next();
-    let result = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {"name": "s", "version": "1"}});
+    let result =
+        json!({"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {"name": "s", "version": "1"}});
     let body = message(&request, &result).to_string();
     request.answer("200 OK", &["Content-Type: application/json", &header], &body);
     assert_eq!(exchange.rest().header("Mcp-Session-Id"), Some(session));
@@ -186,7 +187,12 @@ spec:
     let sidecar = Setup::policy(policy, &upstream.url).start();
     let agent = Agent::legacy(&sidecar.url);
     for (method, key, shown, hidden) in [
-        ("resources/list", "resources", json!({"name": "a", "uri": "docs://open/a"}), json!({"name": "b", "uri": "docs://secret/b"})),
+        (
+            "resources/list",
+            "resources",
+            json!({"name": "a", "uri": "docs://open/a"}),
+            json!({"name": "b", "uri": "docs://secret/b"}),
+        ),
         (
             "resources/templates/list",
             "resourceTemplates",

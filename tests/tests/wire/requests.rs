@@ -114,7 +114,10 @@ fn a_foreign_host_or_origin_is_refused() {
     ] {
         let answer = agent.clone().with(name, value).call("echo", json!({}));
         assert_eq!(answer.status, 403, "{name}: {value}: {answer:?}");
-        assert!(sidecar.metric(&format!("reeve_rejected_requests_total{{cause=\"{cause}\"}}")) > 0.0, "{name}: {value}");
+        assert!(
+            sidecar.metric(&format!("reeve_rejected_requests_total{{cause=\"{cause}\"}}")) > 0.0,
+            "{name}: {value}"
+        );
         upstream.saw_nothing();
     }
     let port = sidecar.agents.rsplit(':').next().unwrap();

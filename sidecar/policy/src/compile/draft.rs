@@ -65,12 +65,12 @@ pub(super) struct DraftCounter {
 /// Compiled expressions by source, so that one that occurs in a thousand rules is compiled and held once.
 #[derive(Debug, Default)]
 pub(super) struct Expressions {
-    known: HashMap<(String, u8), Result<Expression, CompileError>>,
+    known: HashMap<(String, Purpose), Result<Expression, CompileError>>,
 }
 
 impl Expressions {
     pub(super) fn compile(&mut self, source: &str, purpose: Purpose) -> Result<Expression, CompileError> {
-        let compiled = self.known.entry((source.to_owned(), purpose as u8));
+        let compiled = self.known.entry((source.to_owned(), purpose));
         compiled.or_insert_with(|| Expression::compile(source, purpose)).clone()
     }
 }

@@ -21,7 +21,7 @@ const HELD_AT_MOST: Duration = Duration::from_secs(3_600);
 const EXPIRES_AFTER: Duration = Duration::from_secs(900);
 /// The most calls in flight that a rule may permit.
 const MAX_CONCURRENCY: i64 = 100_000;
-/// The longest of the durations that are not windows.
+/// The longest duration that a rule may name.
 const LONGEST: Duration = Duration::from_secs(31 * 86_400);
 
 /// Checks and compiles one rule. What is wrong is noted and left out: nothing enforces a policy that has an error.

@@ -271,8 +271,8 @@ fn a_ruleset_tells_what_it_was_made_of() {
     let sources = sources.map(|policy| Source::Readable(Arc::new(policy)));
     let ruleset = compile(&sources, &Subject::default(), &Limiter::new(crate::limit::Capacity::default()));
     assert_eq!(ruleset.policies().map(|policy| policy.key.to_string()).collect::<Vec<_>>(), ["clinic/p", "p"]);
-    assert_eq!(ruleset.named_tools().map(|name| name.to_string()).collect::<Vec<_>>(), ["x"]);
-    assert_eq!(ruleset.audited_arguments().iter().map(|name| name.to_string()).collect::<Vec<_>>(), ["bucket"]);
+    assert_eq!(ruleset.named_tools().map(ToString::to_string).collect::<Vec<_>>(), ["x"]);
+    assert_eq!(ruleset.audited_arguments().iter().map(ToString::to_string).collect::<Vec<_>>(), ["bucket"]);
     assert_eq!(
         ruleset.max_config_age().map(|(age, key)| (age.as_secs(), key.to_string())),
         Some((43_200, "p".to_owned()))

@@ -34,15 +34,17 @@ enum Doubt {
 impl Ruleset {
     /// Makes a call ready for the expressions of its plan.
     pub(super) fn examine<'c>(&'c self, call: &'c Call<'c>, plan: &Plan) -> Examined<'c> {
+        // `null` is how some clients write that there are none.
+        let args = call.arguments.filter(|arguments| !arguments.is_null());
         let variables = Variables {
-            args: call.arguments,
+            args,
             name: call.target.name(),
             tool: call.tool.map(AsRef::as_ref),
             subject: &self.subject,
             session: call.session,
             now: call.now,
         };
-        let doubt = call.arguments.and_then(|arguments| {
+        let doubt = args.and_then(|arguments| {
             if arguments.kind() != Kind::Object {
                 return Some(Doubt::Shape);
             }
@@ -72,7 +74,7 @@ impl Examined<'_> {
 
     /// Refuses arguments that a server may read otherwise than this expression does.
     fn trust(&self, located: &Located) -> Result<(), Refusal> {
-        match (self.doubt, self.call.arguments) {
+        match (self.doubt, self.variables.args) {
             (Some(Doubt::Shape), _) => {
                 let message = "the arguments must be an object";
                 Err(Refusal::new(Reason::ArgumentsInvalid, &located.pointer, Some(message.into())))
@@ -101,7 +103,7 @@ impl Examined<'_> {
         let schema =
             tool.schema().map_err(|error| unknown(format!("the tool's input schema cannot be used: {error}")))?;
         schema
-            .validate(self.call.arguments, VALIDATION_DEADLINE)
+            .validate(self.variables.args, VALIDATION_DEADLINE)
             .map_err(|violation| Refusal::new(Reason::ArgumentsInvalid, pointer, Some(violation.to_string().into())))
     }
 

@@ -71,11 +71,7 @@ impl Ruleset {
         authority: Authority<'_>,
         examined: &Examined<'_>,
     ) -> Result<Combined<'p>, Refusal> {
-        let applied = self.applied(selected, examined);
-        let (applied, fault) = match applied {
-            Ok(applied) => (applied, None),
-            Err((applied, fault)) => (Cow::Owned(applied), Some(fault)),
-        };
+        let (applied, fault) = self.applied(selected, examined);
         let rule = |selected: &Selected| &self.rules[selected.rule as usize];
         if let Some(deny) = applied.iter().map(rule).find(|rule| rule.action == Action::Deny) {
             return Err(Refusal::new(Reason::DeniedByRule, &deny.pointer, deny.message.clone()));
@@ -92,15 +88,11 @@ impl Ruleset {
         Ok(Combined { reason, pointer, applied })
     }
 
-    /// The rules that apply; or those, and the first whose condition could not be evaluated.
-    fn applied<'p>(
-        &self,
-        selected: &'p [Selected],
-        examined: &Examined<'_>,
-    ) -> Result<Cow<'p, [Selected]>, (Vec<Selected>, Refusal)> {
+    /// The rules that apply, and the refusal by the first whose condition cannot be evaluated.
+    fn applied<'p>(&self, selected: &'p [Selected], examined: &Examined<'_>) -> (Cow<'p, [Selected]>, Option<Refusal>) {
         let conditional = |selected: &Selected| self.rules[selected.rule as usize].when.is_some();
         if !selected.iter().any(conditional) {
-            return Ok(Cow::Borrowed(selected));
+            return (Cow::Borrowed(selected), None);
         }
         let mut applied = Vec::with_capacity(selected.len());
         let mut fault = None;
@@ -113,10 +105,7 @@ impl Ruleset {
                 }
             }
         }
-        match fault {
-            None => Ok(Cow::Owned(applied)),
-            Some(fault) => Err((applied, fault)),
-        }
+        (Cow::Owned(applied), fault)
     }
 
     /// Step 4: who grants.

@@ -181,9 +181,17 @@ impl Demands {
     }
 
     fn exceeded(&self, exceeded: &Exceeded, limiter: &Limiter, now: Instant) -> Verdict {
-        let reason = if exceeded.table_full { Reason::CounterTableFull } else { Reason::LimitExceeded };
-        let refused = exceeded.charges.iter().filter_map(|&index| self.charges.get(index));
-        let limits = refused.flat_map(|taking| taking.exceeded(limiter, now));
+        let mut refused: Vec<_> = exceeded.charges.iter().filter_map(|&index| self.charges.get(index)).collect();
+        let mut reason = Reason::LimitExceeded;
+        if exceeded.table_full {
+            // A full table is the reason only if no limit is.
+            let over = |taking: &Taking| taking.wanted(limiter, now) > taking.max;
+            match refused.iter().any(|taking| over(taking)) {
+                true => refused.retain(|taking| over(taking)),
+                false => reason = Reason::CounterTableFull,
+            }
+        }
+        let limits = refused.into_iter().flat_map(|taking| taking.exceeded(limiter, now));
         let Some(limit) = limits.min_by_key(|limit| pointer::split(&limit.pointer)) else {
             return Verdict::refusal(reason);
         };
@@ -209,10 +217,14 @@ impl Taking {
         Charge { counter: &self.counter, key: &self.key, cost: self.cost, max: self.max }
     }
 
+    /// What the counter would have to hold with this call.
+    fn wanted(&self, limiter: &Limiter, now: Instant) -> Units {
+        Units(limiter.used(&self.counter, &self.key, now).0.saturating_add(self.cost.0))
+    }
+
     /// Those of the limits on this counter under which the call does not fit.
     fn exceeded(&self, limiter: &Limiter, now: Instant) -> impl Iterator<Item = &Arc<Limit>> {
-        let used = if self.others.is_empty() { Units(0) } else { limiter.used(&self.counter, &self.key, now) };
-        let wanted = Units(used.0.saturating_add(self.cost.0));
+        let wanted = if self.others.is_empty() { self.cost } else { self.wanted(limiter, now) };
         let limits = std::iter::once(&self.first).chain(&self.others);
         limits.filter(move |limit| limit.max == self.max || wanted > limit.max)
     }

@@ -31,8 +31,6 @@ pub(crate) struct Plan {
     pub(crate) enforced: Vec<Selected>,
     /// Those in Audit, or of a policy in Audit.
     pub(crate) audited: Vec<Selected>,
-    /// Whether a rule that binds has a condition.
-    pub(crate) conditional: bool,
     /// The paths into the arguments that any of them reads, each once.
     pub(crate) paths: Vec<Path>,
 }
@@ -89,7 +87,6 @@ impl Ruleset {
             if rule.mode == Mode::Audit {
                 plan.audited.push(selected);
             } else {
-                plan.conditional |= rule.when.is_some();
                 plan.enforced.push(selected);
             }
             plan.paths

@@ -3,7 +3,6 @@ use reeve_crds::v1alpha1::{Action, DefaultAction, McpPolicySpec, Scope};
 use super::*;
 
 pub(super) mod agent;
-mod examples;
 mod files;
 mod manifests;
 

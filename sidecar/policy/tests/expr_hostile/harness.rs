@@ -26,7 +26,7 @@ const EVALUATE_KIB: u64 = 10 * 1024;
 const ASKED: &str = "REEVE_HOSTILE_CASE";
 
 /// How a case must end.
-pub enum End {
+pub(crate) enum End {
     /// At load, with a message that has this in it.
     Refused(&'static str),
     /// At evaluation, with these words.
@@ -35,19 +35,19 @@ pub enum End {
     Gives(bool),
 }
 
-pub struct Case {
+pub(crate) struct Case {
     name: &'static str,
     source: String,
     arguments: String,
     end: End,
 }
 
-pub fn case(name: &'static str, source: impl Into<String>, arguments: impl Into<String>, end: End) -> Case {
+pub(crate) fn case(name: &'static str, source: impl Into<String>, arguments: impl Into<String>, end: End) -> Case {
     Case { name, source: source.into(), arguments: arguments.into(), end }
 }
 
 /// Runs each case in a process of its own and checks how it ends and what it costs.
-pub fn check_all(cases: &[Case]) {
+pub(crate) fn check_all(cases: &[Case]) {
     for case in cases {
         let Case { name, end, .. } = case;
         let mut command = Command::new(env::current_exe().expect("the test binary"));
@@ -71,7 +71,7 @@ pub fn check_all(cases: &[Case]) {
 }
 
 /// In the process that [`check_all`] started: runs the case it was asked for.
-pub fn run_if_asked(cases: impl FnOnce() -> Vec<Case>) {
+pub(crate) fn run_if_asked(cases: impl FnOnce() -> Vec<Case>) {
     let Ok(name) = env::var(ASKED) else { return };
     let case = cases().into_iter().find(|case| case.name == name).expect("a case of this name");
     let thread = thread::Builder::new().stack_size(STACK).spawn(move || run(&case)).expect("a thread");
