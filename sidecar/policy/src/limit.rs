@@ -6,12 +6,13 @@
 //! Permits ── one lock ──► gate (a rule) ──► permits of calls in flight
 //! ```
 //!
-//! A [`Limiter`] outlives configurations: a [`crate::compile::Ruleset`] names its counters by policy and name, so that a
-//! reload goes on counting. Everything is decided under one short lock, all or none; time comes from the caller.
-//! Windows slide: never more than `max` in any interval of their length, exact while at most 1,024 entries are taken, and
-//! beyond that a unit counts up to 1/128 of the window longer, never shorter.
+//! A [`Limiter`] outlives configurations: a [`crate::compile::Ruleset`] names its counters by policy and name, so that
+//! a reload goes on counting. Everything is decided under one short lock, all or none; time comes from the caller.
+//! Windows slide: never more than `max` in any interval of their length, exact while at most 1,024 entries are taken,
+//! and beyond that a unit counts up to 1/128 of the window longer, never shorter.
 //!
-//! Memory is bounded by [`Capacity`], whatever keys an agent chooses. A key longer than 256 bytes is kept as its SHA-256.
+//! Memory is bounded by [`Capacity`], whatever keys an agent chooses. A key longer than 256 bytes is kept as its
+//! SHA-256.
 
 pub mod concurrency;
 mod snapshot;
@@ -106,7 +107,8 @@ pub struct Charge<'a> {
 pub struct Exceeded {
     /// Indices of the charges that did not fit, or whose counter's table is full.
     pub charges: Vec<usize>,
-    /// Whether any of them was refused because the table of keys is full (then that is the reason, unless another limit was exceeded).
+    /// Whether any of them was refused because the table of keys is full (then that is the reason, unless another limit
+    /// was exceeded).
     pub table_full: bool,
     /// The earliest time at which all charges fit, as things stand; none if they never can.
     pub retry_at: Option<Instant>,
@@ -136,8 +138,9 @@ pub struct Capacity {
     pub keys_per_counter: usize,
     /// The most keys over all counters. The first eight keys of a counter always find room.
     pub keys: usize,
-    /// The most entries in one counter: distinct times at which something was taken, over all of its keys. From half of it
-    /// on, units share entries as if every key had 1,024; what would need another entry when all are in use is refused.
+    /// The most entries in one counter: distinct times at which something was taken, over all of its keys. From half of
+    /// it on, units share entries as if every key had 1,024; what would need another entry when all are in use is
+    /// refused.
     pub entries_per_counter: usize,
 }
 
@@ -173,8 +176,8 @@ impl Limiter {
         self.permits.gate(rule)
     }
 
-    /// The counter of this name, made if need be, with this window from now on. What it has counted stays: with a longer window
-    /// it counts for longer, as far as it is still remembered, with a shorter one for less.
+    /// The counter of this name, made if need be, with this window from now on. What it has counted stays: with a
+    /// longer window it counts for longer, as far as it is still remembered, with a shorter one for less.
     pub fn counter(&self, name: CounterName, window: Duration) -> Counter {
         Counter { named: self.lock().counter(name, nanos(window)) }
     }
@@ -192,8 +195,8 @@ impl Limiter {
         Ok(Reservation { limiter: self.id, taken })
     }
 
-    /// Returns quota of a call that certainly never reached the server: exactly what was taken, as far as it still counts. A
-    /// reservation of another limiter returns nothing.
+    /// Returns quota of a call that certainly never reached the server: exactly what was taken, as far as it still
+    /// counts. A reservation of another limiter returns nothing.
     #[allow(clippy::needless_pass_by_value, reason = "quota is returned once")]
     pub fn give_back(&self, reservation: Reservation) {
         if reservation.limiter == self.id && !reservation.taken.is_empty() {
@@ -201,7 +204,8 @@ impl Limiter {
         }
     }
 
-    /// What a counter has in its window, for each key, in no order: for `/limits`. Keys longer than 256 bytes are shown as their SHA-256.
+    /// What a counter has in its window, for each key, in no order: for `/limits`. Keys longer than 256 bytes are shown
+    /// as their SHA-256.
     pub fn usage(&self, counter: &Counter, now: Instant) -> Vec<(String, Units)> {
         self.lock().usage(counter, ticks(now)).map(|(key, used)| (key.to_owned(), Units(used))).collect()
     }
@@ -216,8 +220,8 @@ impl Limiter {
         Units(self.lock().usage(counter, ticks(now)).map(|(_, used)| used).max().unwrap_or(0))
     }
 
-    /// Everything counted, to survive a restart of the container. Locks counter by counter, so that no call waits for long: a call
-    /// that is charged to two meanwhile may be in it with one.
+    /// Everything counted, to survive a restart of the container. Locks counter by counter, so that no call waits for
+    /// long: a call that is charged to two meanwhile may be in it with one.
     pub fn snapshot(&self, now: Instant) -> Vec<u8> {
         let now = ticks(now);
         let indices = self.lock().indices();
@@ -233,8 +237,8 @@ impl Limiter {
         writer.finish()
     }
 
-    /// Takes over a snapshot, before the first call is counted; counters may be named before or after. `elapsed` is how much later
-    /// than the snapshot `now` is (zero if the clock cannot tell, which counts units longer, never shorter).
+    /// Takes over a snapshot, before the first call is counted; counters may be named before or after. `elapsed` is how
+    /// much later than the snapshot `now` is (zero if the clock cannot tell, which counts units longer, never shorter).
     ///
     /// # Errors
     /// A sentence if the bytes are not a snapshot or something has been counted already; nothing is taken over then.
@@ -260,8 +264,8 @@ impl Limiter {
         Ok(())
     }
 
-    /// A panic while the lock was held leaves at worst a key with nothing taken, which is the first to be cleared away: what is taken
-    /// is only changed once every charge has been found to fit. So the table is used on.
+    /// A panic while the lock was held leaves at worst a key with nothing taken, which is the first to be cleared away:
+    /// what is taken is only changed once every charge has been found to fit. So the table is used on.
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }

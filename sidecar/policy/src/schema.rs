@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The schema comes from a server and the arguments from an agent: neither is trusted to be cheap. No `$ref` leaves the
-//! document, patterns run on a linear engine, the schema's expansion is bounded at load and an evaluation has a deadline.
-//! `format`, `contentEncoding`, `contentMediaType` and `contentSchema` are annotations: they assert nothing.
+//! document, patterns run on a linear engine, the schema's expansion is bounded at load and an evaluation has a
+//! deadline. `format`, `contentEncoding`, `contentMediaType` and `contentSchema` are annotations: they assert nothing.
 
 mod analysis;
 mod budget;
@@ -35,7 +35,8 @@ use tape::{Node, Tape};
 /// The most bytes of a schema.
 pub const LARGEST: usize = 256 * 1_024;
 
-/// The most subschemas that one value may meet for its violation to be explained by the evaluator, which collects the errors of every branch.
+/// The most subschemas that one value may meet for its violation to be explained by the evaluator, which collects the
+/// errors of every branch.
 const EXPLAINED: u64 = 256;
 
 /// How many subschemas may be open at once, one within the other: what fits a stack of 2 MiB.
@@ -139,11 +140,11 @@ impl ArgumentSchema {
         }
     }
 
-    /// Whether the schema lets arguments have a value at this path: `None` if it does not tell, else whether and, if not,
-    /// the nearest path it does have, with dots. For warnings about expressions.
+    /// Whether the schema lets arguments have a value at this path: `None` if it does not tell, else whether and, if
+    /// not, the nearest path it does have, with dots. For warnings about expressions.
     ///
-    /// A path is declared if any subschema that may apply declares it. A name that none declares is an error where a subschema
-    /// forbids other properties, and where it is likely a misspelling of one that is declared.
+    /// A path is declared if any subschema that may apply declares it. A name that none declares is an error where a
+    /// subschema forbids other properties, and where it is likely a misspelling of one that is declared.
     pub fn declares(&self, path: &[String]) -> Option<Result<(), Option<String>>> {
         declared::declares(&self.compiled.schema, path)
     }

@@ -1,8 +1,9 @@
 //! Concurrency: how many calls of one rule are in flight.
 //!
-//! A [`Gate`] belongs to a rule pointer and is resolved when a policy is compiled, as a [`Counter`](super::Counter) is: a reload finds
-//! the same gate again with the permits that calls still hold, and a gate that neither a ruleset nor a call holds is gone. A
-//! [`Permit`] counts until it is dropped, at most until the time its rule allows for. There is no time to retry at: a call may end at any moment.
+//! A [`Gate`] belongs to a rule pointer and is resolved when a policy is compiled, as a [`Counter`](super::Counter) is:
+//! a reload finds the same gate again with the permits that calls still hold, and a gate that neither a ruleset nor a
+//! call holds is gone. A [`Permit`] counts until it is dropped, at most until the time its rule allows for. There is no
+//! time to retry at: a call may end at any moment.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -26,8 +27,8 @@ struct Names {
     sweep_at: usize,
 }
 
-/// For each gate, until when each of its permits counts at most. One lock for all gates, so that a call passes all of its
-/// gates at one moment.
+/// For each gate, until when each of its permits counts at most. One lock for all gates, so that a call passes all of
+/// its gates at one moment.
 #[derive(Debug, Default)]
 struct Held {
     gates: Slab<BTreeSet<(Instant, u64)>>,

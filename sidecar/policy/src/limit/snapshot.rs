@@ -7,10 +7,10 @@
 //! entry:         first (after the last of the entry before; of the first entry: before the snapshot)  span  units
 //! ```
 //!
-//! Numbers are LEB128 (signed ones zigzag), nanoseconds and millionths of a unit; text has its length before it. Times are
-//! relative, so that no two processes need a clock of one origin. The checksum is there to tell a file that a crash or a full disk has
-//! cut off from a whole one, not to keep anyone out: whoever can write the file can forge it.
-//! Size: at most about 280 bytes a key and 20 an entry, and in practice 30 and 8.
+//! Numbers are LEB128 (signed ones zigzag), nanoseconds and millionths of a unit; text has its length before it. Times
+//! are relative, so that no two processes need a clock of one origin. The checksum is there to tell a file that a crash
+//! or a full disk has cut off from a whole one, not to keep anyone out: whoever can write the file can forge it. Size:
+//! at most about 280 bytes a key and 20 an entry, and in practice 30 and 8.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -24,8 +24,8 @@ pub(super) struct Table {
     keys: Slab<Key>,
     /// All keys, by when they are empty.
     pool: BTreeSet<(i64, usize)>,
-    /// The latest time seen. Callers read the clock before they wait for the lock; what is taken counts from no earlier than
-    /// what was taken before, so that order of time is order of the lock.
+    /// The latest time seen. Callers read the clock before they wait for the lock; what is taken counts from no earlier
+    /// than what was taken before, so that order of time is order of the lock.
     latest: i64,
     next_serial: u64,
     /// The number of counters at which those without a policy are looked for.
@@ -211,7 +211,8 @@ impl Table {
         })
     }
 
-    /// The key that a charge would be taken from, made if need be, if the charge fits beside what was `promised` before it.
+    /// The key that a charge would be taken from, made if need be, if the charge fits beside what was `promised` before
+    /// it.
     fn fit(&mut self, charge: &Charge<'_>, promised: &[Taken], now: i64) -> Result<usize, Refusal> {
         let (cost, max) = (charge.cost.0, charge.max.0);
         let text = super::key_text(charge.key);

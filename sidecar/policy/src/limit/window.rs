@@ -1,10 +1,10 @@
 //! One sliding window: what one key of one counter has taken, and until when.
 //!
 //! Pure arithmetic on signed nanoseconds (a unit taken over from a snapshot may be older than the clock's origin).
-//! A unit taken at `t` counts in `t <= now < t + length`. Each unit is kept apart, by its time, for as long as there are at
-//! most [`EXACT`] of them; beyond that, units within 1/128 of the window share an entry that counts as taken at the
-//! latest of them, so that a unit counts up to 1/128 of the window longer and never shorter. A window therefore holds at
-//! most `EXACT + 129` entries.
+//! A unit taken at `t` counts in `t <= now < t + length`. Each unit is kept apart, by its time, for as long as there
+//! are at most [`EXACT`] of them; beyond that, units within 1/128 of the window share an entry that counts as taken at
+//! the latest of them, so that a unit counts up to 1/128 of the window longer and never shorter. A window therefore
+//! holds at most `EXACT + 129` entries.
 
 use std::collections::VecDeque;
 
@@ -73,7 +73,8 @@ impl Window {
             self.used -= entry.units;
             self.entries.pop_front();
         }
-        // A burst must not go on holding its memory: a table of windows is bounded by entries, not by what they once had.
+        // A burst must not go on holding its memory: a table of windows is bounded by entries, not by what they once
+        // had.
         if self.entries.capacity() > 64 && self.entries.len() < self.entries.capacity() / 4 {
             self.entries.shrink_to(self.entries.len() * 2);
         }

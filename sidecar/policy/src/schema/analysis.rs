@@ -1,9 +1,10 @@
 //! What is known of a schema before it is compiled: where its references lead, and how much one value can set off.
 //!
-//! A schema may apply many others to the same value (`allOf`, `anyOf`, `$ref` …), and those again many: a chain of a dozen references
-//! can double that often. So the subschemas that one value meets are counted here, through all references, and too many are
-//! refused. What remains is going from a value to those in it, which the [`Budget`](super::budget::Budget) counts when it happens;
-//! recursive schemas are fine for that reason, unless one refers to itself for the same value.
+//! A schema may apply many others to the same value (`allOf`, `anyOf`, `$ref` …), and those again many: a chain of a
+//! dozen references can double that often. So the subschemas that one value meets are counted here, through all
+//! references, and too many are refused. What remains is going from a value to those in it, which the
+//! [`Budget`](super::budget::Budget) counts when it happens; recursive schemas are fine for that reason, unless one
+//! refers to itself for the same value.
 //!
 //! Only references within the schema are followed, and only `$schema`s whose keywords are counted here are accepted.
 
@@ -18,7 +19,8 @@ use super::reference::References;
 
 /// The most subschemas that one value may meet.
 const EXPANSION: u64 = 4_096;
-/// The most that all of its subschemas meet, added up: compiling a choice looks through what each of its branches applies.
+/// The most that all of its subschemas meet, added up: compiling a choice looks through what each of its branches
+/// applies.
 const EXPANSIONS: u64 = 131_072;
 /// The most of them in a chain: each takes some of the stack, for every level of the arguments.
 const CHAIN: usize = 32;

@@ -1,16 +1,16 @@
 //! How long an evaluation may go on.
 //!
 //! The evaluator has no limit of its own, but everything it learns of the arguments it asks of a
-//! [`Node`](super::tape::Node). So that is where the time is counted: once it is spent, a node says that it holds nothing, and
-//! an evaluation that has nothing left to look into is soon over. What it then concludes means nothing.
+//! [`Node`](super::tape::Node). So that is where the time is counted: once it is spent, a node says that it holds
+//! nothing, and an evaluation that has nothing left to look into is soon over. What it then concludes means nothing.
 
 use std::cell::Cell;
 use std::time::Instant;
 
 use super::Limits;
 
-/// How many steps there are between two looks at the clock. Between two steps the evaluator applies at most the subschemas
-/// that [`analysis`](super::analysis) lets one value meet.
+/// How many steps there are between two looks at the clock. Between two steps the evaluator applies at most the
+/// subschemas that [`analysis`](super::analysis) lets one value meet.
 const STEPS: usize = 32;
 
 /// The most errors that one explanation may collect before it is given up.

@@ -74,8 +74,8 @@ impl Pattern {
         self.size
     }
 
-    /// Whether a part of the text matches; none if that could not be found out in the time there is. `go_on` takes steps and says
-    /// whether there are any left.
+    /// Whether a part of the text matches; none if that could not be found out in the time there is. `go_on` takes
+    /// steps and says whether there are any left.
     pub(super) fn is_match(&self, text: &str, go_on: impl FnMut(usize) -> bool) -> Option<bool> {
         let kept = self.states.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut states = kept.unwrap_or_else(|| self.automaton.create_cache());

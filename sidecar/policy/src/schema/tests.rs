@@ -1,5 +1,5 @@
-//! What schemas promise, claim by claim; what hostile ones cannot do is in [`hostile`], and that the tape reads as any other
-//! JSON does in [`agreement`].
+//! What schemas promise, claim by claim; what hostile ones cannot do is in [`hostile`], and that the tape reads as any
+//! other JSON does in [`agreement`].
 
 mod agreement;
 mod hostile;

@@ -1,7 +1,7 @@
 //! `uniqueItems` over the tape.
 //!
-//! Elements are told apart by a keyed hash and only compared when it is the same, so that no choice of elements makes it
-//! quadratic.
+//! Elements are told apart by a keyed hash and only compared when it is the same, so that no choice of elements makes
+//! it quadratic.
 
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
@@ -13,7 +13,8 @@ use crate::json::{Kind, Number, Value};
 /// Takes steps; false if there are none left.
 type Spend<'s> = &'s dyn Fn(usize) -> bool;
 
-/// Whether no element of an array equals another, numbers by their value. When the steps run out the answer means nothing.
+/// Whether no element of an array equals another, numbers by their value. When the steps run out the answer means
+/// nothing.
 pub(super) fn is_unique(array: Value<'_>, spend: Spend<'_>) -> bool {
     if array.len() < 2 {
         return true;

@@ -39,8 +39,8 @@ impl Violation {
     }
 }
 
-/// Of a choice in which nothing matches, the error of the one branch that is of the value's own type, if there is one: an
-/// optional object is `anyOf` it and null, and what is wrong is inside it.
+/// Of a choice in which nothing matches, the error of the one branch that is of the value's own type, if there is one:
+/// an optional object is `anyOf` it and null, and what is wrong is inside it.
 fn telling<'e, 'i>(error: &'e ValidationError<'i>) -> &'e ValidationError<'i>
 where
     'i: 'e,

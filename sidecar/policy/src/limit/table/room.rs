@@ -1,14 +1,16 @@
 //! Who makes room for whom: expired keys first, then counters that no policy names.
 //!
-//! Every key is listed twice by the time at which it will have nothing taken any more: among its counter's keys and in the pool
-//! of all keys. What is listed may be too early (the key was used since), never too late, and is put right when it is read; so
-//! using a key costs nothing here, finding an expired one is amortised O(log n), and no call scans the keys.
+//! Every key is listed twice by the time at which it will have nothing taken any more: among its counter's keys and in
+//! the pool of all keys. What is listed may be too early (the key was used since), never too late, and is put right
+//! when it is read; so using a key costs nothing here, finding an expired one is amortised O(log n), and no call scans
+//! the keys.
 
 use std::sync::Arc;
 
 use super::{CounterState, Table};
 
-/// Keys of a counter that need no room in the pool: flooding one limit never leaves another without its grant's or pod's key.
+/// Keys of a counter that need no room in the pool: flooding one limit never leaves another without its grant's or
+/// pod's key.
 const OWN_KEYS: usize = 8;
 
 /// Counters named by no policy any more that are remembered, in case their name returns.
@@ -130,8 +132,8 @@ impl Table {
         }
     }
 
-    /// Drops the counters that no policy names and that have nothing taken, and of the others that no policy names the soonest
-    /// to expire if there are many.
+    /// Drops the counters that no policy names and that have nothing taken, and of the others that no policy names the
+    /// soonest to expire if there are many.
     pub(super) fn retire(&mut self) {
         let counters: Vec<usize> = self.counters.iter().map(|(index, _)| index).collect();
         for index in counters {
@@ -141,7 +143,8 @@ impl Table {
         self.retire_at = (self.counters.len() * 2).max(64);
     }
 
-    /// Clears a counter's expired keys away, and drops the counter if then nothing needs it. Says whether it is still there.
+    /// Clears a counter's expired keys away, and drops the counter if then nothing needs it. Says whether it is still
+    /// there.
     pub(in crate::limit) fn settle(&mut self, index: usize, now: i64) -> bool {
         if !self.counters.contains(index) {
             return false;

@@ -1,5 +1,5 @@
-//! The limiter against a brute-force model that remembers everything: the same decisions where windows are exact, and within one
-//! hundredth of the window where units share entries.
+//! The limiter against a brute-force model that remembers everything: the same decisions where windows are exact, and
+//! within one hundredth of the window where units share entries.
 
 use proptest::prelude::*;
 
@@ -189,7 +189,8 @@ proptest! {
     }
 }
 
-/// One key, more units than are kept apart: follows the limiter's decisions and holds each against what has really been taken.
+/// One key, more units than are kept apart: follows the limiter's decisions and holds each against what has really been
+/// taken.
 fn run_crowded(calls: &[(i64, i64)], max: i64, window: i64, restart_every: usize, give_back_every: usize) {
     let mut limiter = Limiter::new(Capacity::default());
     let intern = |limiter: &Limiter| limiter.counter(named("c"), Duration::from_nanos(window.unsigned_abs()));

@@ -225,7 +225,8 @@ fn a_schema_of_more_than_256_kib_is_refused() {
     assert_eq!(error.0, "it is larger than 256 KiB");
 }
 
-/// On a stack as small as a worker's: the deepest schema and arguments there can be, in the build that takes the most stack.
+/// On a stack as small as a worker's: the deepest schema and arguments there can be, in the build that takes the most
+/// stack.
 #[test]
 fn the_deepest_evaluation_fits_the_stack_of_a_worker() {
     let on_small_stack = |work: fn()| {
