@@ -107,8 +107,9 @@ impl Setup {
             eventually(&format!("the sidecar listens for {purpose}"), || {
                 assert!(process.exit_code().is_none(), "the sidecar ended: {}", process.log());
                 let log = process.log();
-                let (_, line) = log.split_once(&format!("listening for {purpose} on "))?;
-                Some(format!("http://{}", line.lines().next()?.trim()))
+                let line = log.lines().find(|line| line.contains(&format!("listening for {purpose}")))?;
+                let (_, address) = line.split_once("address=").or_else(|| line.split_once("\"address\":\""))?;
+                Some(format!("http://{}", address.split(['"', ' ']).next()?.trim()))
             })
         };
         let agents = listens("agents");

@@ -40,7 +40,8 @@ fn the_seed_policy_lets_ten_exports_a_minute_through_and_nothing_else_by_every_s
 #[test]
 fn after_its_window_a_limit_lets_calls_through_again() {
     let server = Server::start(Kind::HealthImaging);
-    let seconds = example("start-dicom-export-job.json").replace("\"minute\"", "\"second\"");
+    let seconds =
+        example("start-dicom-export-job.json").replace("\"minute\"", "\"second\"").replace("\"max\":10", "\"max\":1");
     for era in [Era::Legacy, Era::Modern] {
         let sidecar = Sidecar::start(&seconds, &server.url);
         let client = Client { sdk: Sdk::Rust, era };

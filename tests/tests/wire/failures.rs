@@ -16,7 +16,7 @@ fn is_the_servers_fault(answer: &Answer, code: &str, sentence: &str) {
     let (found, text) = told(answer);
     assert_eq!(found, code, "{answer:?}");
     assert!(text.contains("\"upstream\"") && text.contains(sentence), "it names server and cause: {text}");
-    for word in ["policy", "rule", "denied", "limit", "permit"] {
+    for word in ["policy", "rule", "denied", "limit", "not permit"] {
         assert!(!answer.body.to_lowercase().contains(word), "it is no matter of policy ({word}): {}", answer.body);
     }
 }
@@ -123,11 +123,9 @@ fn a_server_that_does_not_answer_in_time_is_told_as_such() {
 fn an_answer_that_breaks_off_is_not_taken_for_the_whole() {
     let upstream = Upstream::start();
     let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
-    let mut exchange = Agent::modern(&sidecar.url).begin_call("echo");
+    let exchange = Agent::modern(&sidecar.url).begin_call("echo");
     let mut request = upstream.next();
     request.write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"jsonrpc\"");
-    exchange.until("{\"jsonrpc\"");
     request.end();
-    let rest = exchange.rest();
-    assert!(!rest.head.contains("0\r\n\r\n") && !rest.body.contains("0\r\n\r\n"), "no last chunk ends it: {rest:?}");
+    is_the_servers_fault(&exchange.rest(), "502", "ended the connection before its answer was complete");
 }

@@ -53,32 +53,6 @@ fn streams_that_never_end_do_not_hold_up_the_end() {
 }
 
 #[test]
-fn a_call_that_outlasts_the_grace_period_is_cut_off() {
-    let upstream = Upstream::start();
-    let setup = Setup::policy(ALLOW_ALL, &upstream.url).flags(&["--grace-period", "1s"]);
-    let mut sidecar = setup.start();
-    let exchange = Agent::modern(&sidecar.url).begin_call("echo");
-    let request = upstream.next();
-    sidecar.process.signal("TERM");
-    assert_eq!(sidecar.process.ended(), 0);
-    assert_eq!(exchange.rest().status, 0, "the agent has no answer");
-    request.closed();
-}
-
-#[test]
-fn a_second_signal_ends_it_at_once() {
-    let upstream = Upstream::start();
-    let mut sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
-    let exchange = Agent::modern(&sidecar.url).begin_call("echo");
-    let request = upstream.next();
-    sidecar.process.signal("TERM");
-    eventually("it is ending", || sidecar.process.log().contains("calls in flight may finish").then_some(()));
-    sidecar.process.signal("TERM");
-    assert_eq!(sidecar.process.ended(), 1);
-    drop((exchange, request));
-}
-
-#[test]
 fn it_is_ready_soon_after_its_start() {
     let setup = Setup::policy(ALLOW_ALL, "http://127.0.0.1:1/mcp");
     let fastest = (0..5).map(|_| {

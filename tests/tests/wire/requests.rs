@@ -142,7 +142,8 @@ fn methods_that_the_sidecar_does_not_know_are_denied() {
     let upstream = Upstream::start();
     let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
     for method in ["admin/reset", "Tools/Call", "tools/call ", "tools/execute", "sampling/createMessage"] {
-        let modern = Agent::modern(&sidecar.url).ask(method.trim_end(), json!({"name": "echo"}));
+        let agent = Agent::modern(&sidecar.url);
+        let modern = agent.begin_raw(method, None, &agent.body(method, json!({"name": "echo"}))).rest();
         assert!((400..500).contains(&modern.status), "{method}: {modern:?}");
         let legacy = Agent::legacy(&sidecar.url).ask(method, json!({"name": "echo"}));
         assert_eq!(legacy.json()["error"]["code"], -32601, "{method}: {legacy:?}");

@@ -153,10 +153,9 @@ fn an_agent_that_hangs_up_ends_its_call_at_the_server_at_once() {
     exchange.hang_up();
     request.closed();
     // In the middle of a plain answer.
-    let mut exchange = Agent::modern(&sidecar.url).begin_call("echo");
+    let exchange = Agent::modern(&sidecar.url).begin_call("echo");
     let mut request = upstream.next();
     request.write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{\"jsonrpc\"");
-    exchange.until("{\"jsonrpc\"");
     exchange.hang_up();
     request.closed();
 }
