@@ -1,9 +1,8 @@
 //! What a server asks of the agent in the middle of a call: the `inputRequests` of a result (specification 2026-07-28,
 //! "Multi Round-Trip Requests"). They take the place of the requests that servers of the legacy era send.
 
+use reeve_policy::decide::ServerRequest;
 use reeve_policy::json::{Kind, Value};
-
-use super::method::ServerRequest;
 
 /// Why it cannot be told what a result asks for. The texts go on after "the server".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

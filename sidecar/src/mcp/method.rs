@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use reeve_policy::decide::ServerRequest;
+
 use super::envelope::Sender;
 use super::version::Era;
 
@@ -61,42 +63,6 @@ pub enum List {
     Prompts,
 }
 
-/// What servers ask of agents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ServerRequest {
-    /// A completion by the agent's model.
-    Sampling,
-    /// Input of the agent's user.
-    Elicitation,
-    /// The directories that the agent works in.
-    Roots,
-}
-
-impl ServerRequest {
-    /// The kind that this method asks for; how the entries of `inputRequests` name theirs too.
-    pub fn of(method: &str) -> Option<Self> {
-        [Self::Sampling, Self::Elicitation, Self::Roots].into_iter().find(|kind| kind.method() == method)
-    }
-
-    /// The method that asks for it.
-    pub fn method(self) -> &'static str {
-        match self {
-            Self::Sampling => "sampling/createMessage",
-            Self::Elicitation => "elicitation/create",
-            Self::Roots => "roots/list",
-        }
-    }
-
-    /// The word used in policies and the audit log.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sampling => "sampling",
-            Self::Elicitation => "elicitation",
-            Self::Roots => "roots",
-        }
-    }
-}
-
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
@@ -137,7 +103,7 @@ pub const TABLE: &[Row] = {
     use List::{Prompts, ResourceTemplates, Resources, Tools};
     use Named::{Prompt, Reference, Resource, Tool};
     use Sender::{Agent, Server};
-    use self::ServerRequest::{Elicitation, Roots, Sampling};
+    use reeve_policy::decide::ServerRequest::{Elicitation, Roots, Sampling};
     &[
         //  sender  form          method                                     legacy                        modern
         row(Agent,  Request,      "tools/call",                              Decide(Tool),                 Decide(Tool)),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Method;
-use reeve_policy::decide::{self, Target, Verdict};
+use reeve_policy::decide::{ServerRequest, Target, Verdict};
 use reeve_policy::json::{self, Document, Limits, Value};
 use reeve_policy::reason::Reason;
 
@@ -18,7 +18,7 @@ use crate::mcp::answer::{self, Failure, Refusal};
 use crate::mcp::envelope::{Answer, Envelope, Id, Message, Sender};
 use crate::mcp::inputs;
 use crate::mcp::lists::{self, Item};
-use crate::mcp::method::{Form, Handling, List, ServerRequest, handling};
+use crate::mcp::method::{Form, Handling, List, handling};
 use crate::mcp::sse::{Event, SseError, replace_data};
 use crate::mcp::version::Era;
 use crate::upstream::{Cause, UpstreamError};
@@ -251,15 +251,10 @@ impl Events {
     /// Decides and records a request of the server to the agent. A server that is no longer configured has no policy that
     /// could permit one.
     fn permit(&self, kind: ServerRequest) -> Result<(), Verdict> {
-        let decided = match kind {
-            ServerRequest::Sampling => decide::ServerRequest::Sampling,
-            ServerRequest::Elicitation => decide::ServerRequest::Elicitation,
-            ServerRequest::Roots => decide::ServerRequest::Roots,
-        };
         let live = self.shared.live.load();
         let route = live.as_deref().and_then(|live| live.of(&self.sending.route.name));
         let Some(route) = route else { return Err(Verdict::refusal(Reason::NoPolicy)) };
-        let verdict = route.ruleset.server_request(decided);
+        let verdict = route.ruleset.server_request(kind);
         self.shared.record_server_request(route, self.sending.session.as_deref(), kind.method(), verdict)
     }
 

@@ -27,7 +27,7 @@ impl ServerRequest {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Sampling, Self::Elicitation, Self::Roots];
 
-    /// Its field of `serverRequests`.
+    /// Its field of `serverRequests`, and its word for people.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sampling => "sampling",
@@ -36,7 +36,21 @@ impl ServerRequest {
         }
     }
 
-    fn of(self, requests: &ServerRequests) -> Option<Permission> {
+    /// The method that asks for it; how the entries of `inputRequests` name theirs too.
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Sampling => "sampling/createMessage",
+            Self::Elicitation => "elicitation/create",
+            Self::Roots => "roots/list",
+        }
+    }
+
+    /// The request that this method is.
+    pub fn of(method: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|request| request.method() == method)
+    }
+
+    fn permission(self, requests: &ServerRequests) -> Option<Permission> {
         match self {
             Self::Sampling => requests.sampling,
             Self::Elicitation => requests.elicitation,
@@ -82,7 +96,8 @@ fn answer(request: ServerRequest, policies: &[CompiledPolicy], roles: &Roles) ->
     let mut enforcing: Vec<_> = roles.deciders.iter().chain(&roles.boundaries).copied().collect();
     enforcing.sort_unstable();
     let mut enforcing = enforcing.into_iter().map(|number| &policies[number as usize]);
-    let says = |permission| move |policy: &&CompiledPolicy| request.of(&policy.server_requests) == Some(permission);
+    let says =
+        |permission| move |policy: &&CompiledPolicy| request.permission(&policy.server_requests) == Some(permission);
 
     let key = |policy: &CompiledPolicy| Some(Arc::clone(&policy.key));
     let (reason, pointer) = if let Some(policy) = enforcing.find(says(Permission::Deny)) {
@@ -105,7 +120,7 @@ fn answer(request: ServerRequest, policies: &[CompiledPolicy], roles: &Roles) ->
 
 /// What an Audit policy says by itself; nothing for a Boundary that does not deny.
 fn alone(request: ServerRequest, policy: &CompiledPolicy) -> Option<Shadow> {
-    let reason = match (request.of(&policy.server_requests), policy.fallback) {
+    let reason = match (request.permission(&policy.server_requests), policy.fallback) {
         (Some(Permission::Deny), _) => Reason::ServerRequestDenied,
         _ if !policy.role.decides() => return None,
         (Some(Permission::Allow), _) => Reason::AllowedByRule,

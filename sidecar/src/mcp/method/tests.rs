@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use reeve_policy::decide::ServerRequest;
+
 use super::*;
 
 use Era::{Legacy, Modern};
@@ -121,7 +123,7 @@ fn the_markdown_has_a_row_for_each_method() {
 
 #[test]
 fn what_an_input_request_asks_for_is_known_by_its_method() {
-    for kind in [ServerRequest::Sampling, ServerRequest::Elicitation, ServerRequest::Roots] {
+    for kind in ServerRequest::ALL {
         let rows = TABLE.iter().filter(|row| row.legacy == Handling::ServerRequest(kind));
         assert_eq!(rows.map(|row| ServerRequest::of(row.method)).collect::<Vec<_>>(), [Some(kind)]);
     }
