@@ -12,7 +12,7 @@ use reeve_policy::json::{self, Document, Limits, Value};
 use reeve_policy::reason::Reason;
 
 use super::examine::Kind;
-use super::forward::{Expected, Sending};
+use super::forward::{Awaited, Expected, Sending};
 use super::{Listing, Shared, request};
 use crate::mcp::answer::{self, Failure, Refusal};
 use crate::mcp::envelope::{Answer, Envelope, Id, Message, Sender};
@@ -28,9 +28,8 @@ use crate::upstream::{Cause, UpstreamError};
 pub(super) struct Events {
     shared: Arc<Shared>,
     sending: Sending,
-    /// The request that the stream answers; none of a stream of its own.
-    id: Option<Box<[u8]>>,
-    expected: Expected,
+    /// What the stream answers.
+    awaited: Awaited,
     answered: bool,
 }
 
@@ -45,9 +44,8 @@ enum Fate {
 }
 
 impl Events {
-    pub(super) fn new(shared: &Arc<Shared>, sending: &Sending, id: Option<&[u8]>, expected: Expected) -> Self {
-        let (shared, sending) = (Arc::clone(shared), sending.clone());
-        Self { shared, sending, id: id.map(Into::into), expected, answered: false }
+    pub(super) fn new(shared: &Arc<Shared>, sending: &Sending, awaited: &Awaited) -> Self {
+        Self { shared: Arc::clone(shared), sending: sending.clone(), awaited: awaited.clone(), answered: false }
     }
 
     pub(super) fn max_event_bytes(&self) -> usize {
@@ -82,8 +80,8 @@ impl Events {
 
     /// The event that tells an error, if the agent waits for an answer that cannot come any more.
     pub(super) fn fail(&mut self, message: &str) -> Option<Bytes> {
-        let waits = !self.answered && self.sending.era == Era::Modern && self.expected != Expected::Stream;
-        let id = self.id.as_deref().filter(|_| waits)?;
+        let waits = !self.answered && self.sending.era == Era::Modern && self.awaited.expected != Expected::Stream;
+        let id = self.awaited.id.as_deref().filter(|_| waits)?;
         self.answered = true;
         Some(replace_data(b"\n", &answer::failed(Some(id), Failure::Unreachable, message)))
     }
@@ -127,7 +125,7 @@ impl Events {
         }
         let message =
             format!("The MCP server {:?} failed, and gave no reason that can be relayed.", self.sending.route.name);
-        answer::failed(self.id.as_deref(), Failure::Unreachable, &message)
+        answer::failed(self.awaited.id.as_deref(), Failure::Unreachable, &message)
     }
 
     fn message(&mut self, data: &Bytes) -> Fate {
@@ -182,7 +180,7 @@ impl Events {
             kind.as_str()
         );
         let refusal = Refusal { verdict: &verdict, text: &text };
-        Some(match self.expected {
+        Some(match self.awaited.expected {
             Expected::Call(Kind::Tool) if self.is_own(Some(id)) => {
                 answer::refused_call(id.raw(), self.sending.era, &refusal)
             }
@@ -196,7 +194,7 @@ impl Events {
     }
 
     fn is_own(&self, id: Option<&Id<'_>>) -> bool {
-        let own = request::with_id(self.id.as_deref(), |own| id == Some(own));
+        let own = request::with_id(self.awaited.id.as_deref(), |own| id == Some(own));
         own.unwrap_or(false)
     }
 
@@ -205,7 +203,7 @@ impl Events {
     fn listing_of(&self, envelope: &Envelope<'_>) -> Option<Listing> {
         let id = envelope.id();
         if self.is_own(id) {
-            return match self.expected {
+            return match self.awaited.expected {
                 Expected::List(listing) => Some(listing),
                 _ => None,
             };
@@ -291,8 +289,8 @@ impl Events {
         let server = &self.sending.route.name;
         tracing::warn!(%server, "an event of the stream is not one strict JSON-RPC message, and was not relayed");
         self.sending.route.metrics.upstream_failed(Cause::Protocol);
-        match self.id.as_deref() {
-            Some(id) if !self.answered && self.expected != Expected::Stream => {
+        match self.awaited.id.as_deref() {
+            Some(id) if !self.answered && self.awaited.expected != Expected::Stream => {
                 self.answered = true;
                 Fate::Changed(self.failure(id, "sent an event that is not one strict JSON-RPC message"))
             }

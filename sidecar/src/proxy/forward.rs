@@ -7,7 +7,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request, Response, StatusCode, header::HeaderValue};
 use http_body_util::BodyExt;
 
-use super::body::{Body, Held};
+use super::body::Body;
 use super::events::Events;
 use super::examine::{Kind, session};
 use super::record::{self, Flight};
@@ -33,6 +33,14 @@ pub(super) enum Expected {
     List(Listing),
     /// No answer: a stream of its own.
     Stream,
+}
+
+/// What a message waits for.
+#[derive(Clone, Debug)]
+pub(super) struct Awaited {
+    /// The request to be answered, as it wrote its id; none of what no message answers.
+    pub(super) id: Option<Box<[u8]>>,
+    pub(super) expected: Expected,
 }
 
 /// A request on its way: where to, and how its headers look there.
@@ -62,56 +70,35 @@ impl Sending {
 }
 
 impl Shared {
-    /// Forwards a posted message: the bytes that were decided on.
-    #[allow(clippy::too_many_arguments, reason = "each is a part of the message, and this is their one meeting place")]
-    pub(super) async fn forward_message(
-        self: &Arc<Self>,
-        route: &Arc<Route>,
-        headers: HeaderMap,
-        body: Held,
-        version: Version,
-        id: Option<Box<[u8]>>,
-        expected: Expected,
-        taken: Taken,
-    ) -> Response<Body> {
-        let sending = Sending::new(route, Method::POST, headers, version);
-        // The memory of the body is counted until the server has begun to answer.
-        let Held { bytes, memory } = body;
-        let response = self.forward(sending, bytes, id, expected, taken).await;
-        drop(memory);
-        response
-    }
-
     /// Sends a request and begins to relay its answer.
     pub(super) async fn forward(
         self: &Arc<Self>,
         sending: Sending,
         body: Bytes,
-        id: Option<Box<[u8]>>,
-        expected: Expected,
+        awaited: Awaited,
         taken: Taken,
     ) -> Response<Body> {
         let flight = Flight::begin(self, &sending.route, taken);
         let request = sending.request(body);
         let answered = sending.route.upstream.send(request, flight.progress()).await;
         let answered = match answered {
-            Ok(response) => self.begin_answer(&sending, response, id.as_deref(), expected, flight).await,
+            Ok(response) => self.begin_answer(&sending, &awaited, response, flight).await,
             Err(error) => Err(error),
         };
         answered.unwrap_or_else(|error| {
             record::upstream_failed(&sending.route.metrics, &error);
-            reply::failed(id.as_deref(), &error)
+            reply::failed(awaited.id.as_deref(), &error)
         })
     }
 
     async fn begin_answer(
         self: &Arc<Self>,
         sending: &Sending,
+        awaited: &Awaited,
         response: Response<upstream::Body>,
-        id: Option<&[u8]>,
-        expected: Expected,
         flight: Flight,
     ) -> Result<Response<Body>, UpstreamError> {
+        let Awaited { ref id, expected } = *awaited;
         let (mut head, body) = response.into_parts();
         let content = Content::of(&head.headers);
         self.note_session(sending, &head, expected);
@@ -119,7 +106,7 @@ impl Shared {
         let body = match (content, expected) {
             (Content::Unreadable(why), _) => return Err(sending.route.upstream.error(Cause::Protocol, why)),
             (Content::Events, _) => {
-                let events = Events::new(self, sending, id, expected);
+                let events = Events::new(self, sending, awaited);
                 let endless = match expected {
                     Expected::Stream => Endless::Yes(self.drain.clone()),
                     _ => Endless::No,
@@ -134,7 +121,7 @@ impl Shared {
             }
             (Content::Json | Content::Other, _) => {
                 let whole = self.collect(sending, body).await?;
-                let events = Events::new(self, sending, id, expected);
+                let events = Events::new(self, sending, awaited);
                 let governed = match (head.status.is_success(), id) {
                     (false, _) => Ok(events.failed_answer(whole)),
                     // To a message that wants no answer: some clients read it all the same.

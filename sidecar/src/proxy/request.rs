@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Method, Response};
 use hyper::body::Incoming;
 use reeve_policy::decide::Verdict;
 use reeve_policy::json::{Document, Limits};
@@ -12,7 +12,7 @@ use reeve_policy::reason::Reason;
 
 use super::body::{Body, Held};
 use super::examine::{Ask, Auditing, Examined, Kind, examine, session};
-use super::forward::Expected;
+use super::forward::{Awaited, Expected, Sending};
 use super::record::Facts;
 use super::take::Taken;
 use super::{Listing, Shared, WORKER_BYTES, reply};
@@ -68,7 +68,12 @@ impl Shared {
                 }
             }
         };
-        Ok(self.forward_message(route, headers, body, examined.version, id, expected, taken).await)
+        let sending = Sending::new(route, Method::POST, headers, examined.version);
+        // The memory of the body is counted until the server has begun to answer.
+        let Held { bytes, memory } = body;
+        let response = self.forward(sending, bytes, Awaited { id, expected }, taken).await;
+        drop(memory);
+        Ok(response)
     }
 
     async fn examine(

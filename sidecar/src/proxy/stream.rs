@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Response};
 use super::Shared;
 use super::body::Body;
 use super::examine::session;
-use super::forward::{Expected, Sending};
+use super::forward::{Awaited, Expected, Sending};
 use super::take::Taken;
 use crate::live::Route;
 use crate::mcp::era;
@@ -33,7 +33,9 @@ impl Shared {
             self.check_session(route, session)?;
         }
         let sending = Sending::new(route, Method::GET, headers, version);
-        Ok(self.forward(sending, Bytes::new(), None, Expected::Stream, Taken::nothing(self)).await)
+        Ok(self
+            .forward(sending, Bytes::new(), Awaited { id: None, expected: Expected::Stream }, Taken::nothing(self))
+            .await)
     }
 
     /// Ends a session, at the server first.
@@ -48,7 +50,9 @@ impl Shared {
         };
         self.check_session(route, &session)?;
         let sending = Sending::new(route, Method::DELETE, headers, version);
-        let response = self.forward(sending, Bytes::new(), None, Expected::Anything, Taken::nothing(self)).await;
+        let response = self
+            .forward(sending, Bytes::new(), Awaited { id: None, expected: Expected::Anything }, Taken::nothing(self))
+            .await;
         if response.status().is_success() {
             self.forget_session(route, &session);
         }
