@@ -3,6 +3,7 @@
 //! All of it comes from the server and is untrusted. It is bounded, a schema is compiled within bounds ([`crate::schema`]),
 //! and what a server says of a tool may raise its risk, never lower it ([`risk`]).
 
+mod repeated;
 pub mod risk;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use foldhash::fast::RandomState;
 use crate::json::{Document, Kind, Limits, Value};
 use crate::schema::{ArgumentSchema, SchemaError};
 
+pub use self::repeated::{PREFIX as REPEATED_PREFIX, Repeated};
 pub use self::risk::Risk;
 
 /// The most tools that are kept of one server. What is beyond is not known, and so governed as such.
@@ -43,6 +45,7 @@ pub struct Tool {
     /// The definition as the server wrote it.
     pub definition: Document,
     schema: OnceLock<Result<ArgumentSchema, SchemaError>>,
+    repeated: OnceLock<Vec<Repeated>>,
     /// What harm it can do.
     pub risk: Risk,
 }
@@ -54,7 +57,8 @@ impl Tool {
         let bytes = Bytes::copy_from_slice(definition.raw());
         let document = Document::parse(bytes, Limits::default()).ok()?;
         let risk = Risk::assess(&name, definition);
-        Some(Self { name: name.as_ref().into(), definition: document, schema: OnceLock::new(), risk })
+        let name = name.as_ref().into();
+        Some(Self { name, definition: document, schema: OnceLock::new(), repeated: OnceLock::new(), risk })
     }
 
     /// Its compiled `inputSchema`, or why it cannot be used. Compiled when first asked for: a list may show thousands of
@@ -65,6 +69,11 @@ impl Tool {
             None => Err(SchemaError("the tool has no inputSchema".into())),
         });
         compiled.as_ref()
+    }
+
+    /// The arguments that requests repeat in headers. Read from the `inputSchema` when first asked for.
+    pub fn repeated(&self) -> &[Repeated] {
+        self.repeated.get_or_init(|| self.definition.root().get("inputSchema").map_or_else(Vec::new, repeated::read))
     }
 
     fn len(&self) -> usize {

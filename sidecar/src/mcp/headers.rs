@@ -9,9 +9,9 @@ mod parameters;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
+use reeve_policy::catalogue::Repeated;
 
 pub use forward::{for_agent, for_upstream};
-pub use parameters::ParameterHeaders;
 
 use super::envelope::{Envelope, Message};
 use super::rejection::{Cause, Rejection};
@@ -25,8 +25,6 @@ pub const NAME: HeaderName = HeaderName::from_static("mcp-name");
 pub const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 /// The header by which a legacy stream is resumed.
 pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// What the names of headers begin with that repeat arguments.
-pub const PARAMETER_PREFIX: &str = "mcp-param-";
 
 /// Headers of which a request has at most one, beside every `Mcp-*`: somebody on the way could read another one.
 const SINGLE: [HeaderName; 5] =
@@ -84,23 +82,18 @@ pub fn check_body(headers: &HeaderMap) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// Whether the headers that repeat parts of the body say what the body says. `parameters`: of a tool whose schema is known,
-/// which arguments are repeated; headers of others are forwarded as they are, as the specification requires.
+/// Whether the headers that repeat parts of the body say what the body says. `repeated`: which arguments are, of a tool whose
+/// schema is known; headers of others are forwarded as they are, as the specification requires.
 ///
 /// In the legacy era, which has no such headers, they are not read; [`for_upstream`] drops them.
 ///
 /// # Errors
 /// [`Cause::MissingHeader`], [`Cause::HeaderMismatch`], [`Cause::InvalidHeader`], each with the message's id.
-pub fn verify(
-    headers: &HeaderMap,
-    envelope: &Envelope<'_>,
-    era: Era,
-    parameters: Option<&ParameterHeaders>,
-) -> Result<(), Rejection> {
+pub fn verify(headers: &HeaderMap, envelope: &Envelope<'_>, era: Era, repeated: &[Repeated]) -> Result<(), Rejection> {
     match era {
         Era::Legacy => Ok(()),
         Era::Modern => verify_routing(headers, envelope)
-            .and_then(|()| parameters.map_or(Ok(()), |known| known.verify(headers, &envelope.params)))
+            .and_then(|()| parameters::verify(repeated, headers, &envelope.params))
             .map_err(|rejection| rejection.of(envelope.id().map(super::envelope::Id::raw))),
     }
 }
@@ -149,7 +142,7 @@ fn verify_routing(headers: &HeaderMap, envelope: &Envelope<'_>) -> Result<(), Re
         Member::TaskId => (envelope.params.task_id()?, "`params.taskId`"),
     };
     match headers.get(NAME) {
-        Some(value) if encoding::decode(&NAME, value)? == body => Ok(()),
+        Some(value) if encoding::decode(NAME.as_str(), value)? == body => Ok(()),
         Some(_) => Err(mismatch(&NAME, source)),
         None if presence == Presence::Optional => Ok(()),
         None => Err(missing(&NAME)),

@@ -30,7 +30,7 @@ fn read(lines: &[(&str, &str)], body: &[u8]) -> Result<String, Rejection> {
     let document = Document::parse(Bytes::copy_from_slice(body), Limits::default())?;
     let envelope = Envelope::read(&document, Sender::Agent)?;
     let version = era::agree(&map, &envelope)?;
-    headers::verify(&map, &envelope, version.era(), None)?;
+    headers::verify(&map, &envelope, version.era(), &[])?;
     let (form, name) = match &envelope.message {
         Message::Request { method, .. } => (Form::Request, method.as_ref()),
         Message::Notification { method } => (Form::Notification, method.as_ref()),

@@ -14,7 +14,7 @@ use crate::audit::Arguments;
 use crate::live::Route;
 use crate::mcp::envelope::{Envelope, Message, Reference, Sender};
 use crate::mcp::era;
-use crate::mcp::headers::{self, ParameterHeaders};
+use crate::mcp::headers;
 use crate::mcp::method::{Form, Handling, Named, TABLE, handling};
 use crate::mcp::rejection::{Cause, Rejection};
 use crate::mcp::version::{Era, Version};
@@ -114,16 +114,12 @@ struct Reader<'a, 'd> {
 impl Reader<'_, '_> {
     fn verify(&self) -> Result<(), Rejection> {
         let tools = self.route.tools.load();
-        let tool = match self.envelope.method() {
+        let name = match self.envelope.method() {
             Some("tools/call") if self.era == Era::Modern => self.envelope.params.name().ok(),
             _ => None,
         };
-        let schema = tool
-            .as_deref()
-            .and_then(|name| tools.tool(name))
-            .and_then(|tool| tool.definition.root().get("inputSchema"));
-        let parameters = schema.map(ParameterHeaders::read).filter(|parameters| !parameters.is_empty());
-        headers::verify(self.headers, self.envelope, self.era, parameters.as_ref())
+        let repeated = name.and_then(|name| tools.tool(&name)).map_or(&[][..], |tool| tool.repeated());
+        headers::verify(self.headers, self.envelope, self.era, repeated)
     }
 
     fn ask(&self) -> Result<Ask, Rejection> {

@@ -88,3 +88,11 @@ fn what_is_written_reads_back() {
     assert_eq!(Catalogue::read(b"{nonsense").tools().count(), 0);
     assert_eq!(Catalogue::read(&Catalogue::default().write()).tools().count(), 0);
 }
+
+#[test]
+fn the_headers_that_repeat_arguments_are_read_once_for_each_tool() {
+    let tool = r#"{"name": "a", "inputSchema": {"properties": {"region": {"x-mcp-header": "Region"}}}}"#;
+    let tool = Tool::read(document(tool).root()).unwrap();
+    assert_eq!(tool.repeated().len(), 1);
+    assert!(std::ptr::eq(tool.repeated(), tool.repeated()));
+}

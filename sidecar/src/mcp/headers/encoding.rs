@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 
 use crate::mcp::rejection::{Cause, Rejection};
 
@@ -12,7 +12,7 @@ use crate::mcp::rejection::{Cause, Rejection};
 ///
 /// # Errors
 /// If the value is not visible ASCII, or its Base64 is not canonical or not UTF-8: servers differ in what they make of it.
-pub(super) fn decode<'h>(name: &HeaderName, value: &'h HeaderValue) -> Result<Cow<'h, str>, Rejection> {
+pub(super) fn decode<'h>(name: &str, value: &'h HeaderValue) -> Result<Cow<'h, str>, Rejection> {
     let invalid = |what: &str| Rejection::new(Cause::InvalidHeader, format!("`{name}` {what}."));
     let text = value.to_str().map_err(|_| invalid("is not visible ASCII: encode it as =?base64?…?="))?;
     let text = text.trim_matches([' ', '\t']);
@@ -28,8 +28,7 @@ mod tests {
     use super::*;
 
     fn decoded(text: &'static str) -> Option<String> {
-        let name = HeaderName::from_static("mcp-name");
-        decode(&name, &HeaderValue::from_static(text)).ok().map(Cow::into_owned)
+        decode("mcp-name", &HeaderValue::from_static(text)).ok().map(Cow::into_owned)
     }
 
     #[test]

@@ -7,7 +7,8 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 
-use super::{LAST_EVENT_ID, METHOD, NAME, PARAMETER_PREFIX, SESSION_ID};
+use super::parameters::is_parameter;
+use super::{LAST_EVENT_ID, METHOD, NAME, SESSION_ID};
 use crate::mcp::version::Era;
 
 /// Makes an agent's headers those of the request to the server, in place. `credential`: the header that the sidecar sets
@@ -29,7 +30,7 @@ pub fn for_upstream(headers: &mut HeaderMap, era: Era, credential: Option<&Heade
             || credential == Some(name)
             || speaks_for_proxies(name.as_str())
             || match era {
-                Era::Legacy => *name == METHOD || *name == NAME || name.as_str().starts_with(PARAMETER_PREFIX),
+                Era::Legacy => *name == METHOD || *name == NAME || is_parameter(name),
                 Era::Modern => *name == SESSION_ID || *name == LAST_EVENT_ID,
             }
     });

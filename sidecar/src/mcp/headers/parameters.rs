@@ -1,76 +1,37 @@
-//! Headers that repeat arguments: `x-mcp-header` in a tool's `inputSchema` (specification 2026-07-28).
+//! Headers that repeat arguments of a call, compared with them.
 
 use http::{HeaderMap, HeaderName};
+use reeve_policy::catalogue::{REPEATED_PREFIX, Repeated};
 use reeve_policy::json::{Kind, Number, Value};
 
-use super::{PARAMETER_PREFIX, encoding};
+use super::encoding;
 use crate::mcp::envelope::Params;
 use crate::mcp::rejection::{Cause, Rejection};
 
-/// The most headers of one tool, and the deepest path to an argument; beyond, a schema's annotations are not read.
-const MAX_HEADERS: usize = 64;
-const MAX_DEPTH: usize = 16;
-
-/// Which arguments of a tool are repeated in which headers. Made once for each schema.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ParameterHeaders {
-    entries: Vec<(HeaderName, Box<[String]>)>,
+/// Whether each header that is there says what the argument says. One that is missing is the server's to refuse: it alone
+/// knows whether its schema has changed since it was seen.
+pub(super) fn verify(repeated: &[Repeated], headers: &HeaderMap, params: &Params<'_>) -> Result<(), Rejection> {
+    if repeated.is_empty() || !headers.keys().any(is_parameter) {
+        return Ok(());
+    }
+    let arguments = params.arguments()?;
+    for Repeated { header, path } in repeated {
+        let Some(value) = headers.get(&**header) else {
+            continue;
+        };
+        let text = encoding::decode(header, value)?;
+        let argument = arguments.and_then(|all| path.iter().try_fold(all, |at, key| at.get(key)));
+        if !argument.is_some_and(|argument| says(argument, &text)) {
+            let message = format!("`{header}` differs from the argument that it repeats.");
+            return Err(Rejection::new(Cause::HeaderMismatch, message));
+        }
+    }
+    Ok(())
 }
 
-impl ParameterHeaders {
-    /// Reads the annotations of an `inputSchema`: those reachable by `properties` alone. What the specification does not
-    /// permit is left out, and its header forwarded unverified, as of an unknown tool.
-    pub fn read(schema: Value<'_>) -> Self {
-        let mut read = Self::default();
-        read.collect(schema, &mut Vec::new());
-        read
-    }
-
-    /// Whether no argument is repeated.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    fn collect(&mut self, schema: Value<'_>, path: &mut Vec<String>) {
-        let properties = schema.get("properties").into_iter().flat_map(Value::members);
-        for (key, property) in properties {
-            if self.entries.len() >= MAX_HEADERS || path.len() >= MAX_DEPTH {
-                return;
-            }
-            path.push(key.into_owned());
-            let header = property.get("x-mcp-header").and_then(Value::as_str);
-            if let Some(name) = header.and_then(|token| {
-                HeaderName::from_bytes(format!("{PARAMETER_PREFIX}{token}").as_bytes())
-                    .ok()
-                    .filter(|_| !token.is_empty())
-            }) {
-                self.entries.push((name, path.as_slice().into()));
-            }
-            self.collect(property, path);
-            path.pop();
-        }
-    }
-
-    /// Whether each header that is there says what the argument says. One that is missing is the server's to refuse: it
-    /// alone knows whether its schema has changed since it was seen.
-    pub(super) fn verify(&self, headers: &HeaderMap, params: &Params<'_>) -> Result<(), Rejection> {
-        if self.entries.is_empty() || !headers.keys().any(|name| name.as_str().starts_with(PARAMETER_PREFIX)) {
-            return Ok(());
-        }
-        let arguments = params.arguments()?;
-        for (name, path) in &self.entries {
-            let Some(value) = headers.get(name) else {
-                continue;
-            };
-            let text = encoding::decode(name, value)?;
-            let argument = arguments.and_then(|all| path.iter().try_fold(all, |at, key| at.get(key)));
-            if !argument.is_some_and(|argument| says(argument, &text)) {
-                let message = format!("`{name}` differs from the argument that it repeats.");
-                return Err(Rejection::new(Cause::HeaderMismatch, message));
-            }
-        }
-        Ok(())
-    }
+/// Whether a header of this name repeats an argument.
+pub(super) fn is_parameter(name: &HeaderName) -> bool {
+    name.as_str().starts_with(REPEATED_PREFIX)
 }
 
 /// Whether an argument's header reads so: strings as they are, booleans as words, whole numbers by value.

@@ -100,7 +100,7 @@ fn connection_cannot_have_headers_of_the_protocol_removed() {
 fn verified(lines: &[(&str, &str)], body: &str, era: Era) -> Option<Cause> {
     let document = Document::parse(Bytes::copy_from_slice(body.as_bytes()), Limits::default()).unwrap();
     let envelope = Envelope::read(&document, Sender::Agent).unwrap();
-    cause(verify(&headers(lines), &envelope, era, None))
+    cause(verify(&headers(lines), &envelope, era, &[]))
 }
 
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_datastore"}}"#;
@@ -173,7 +173,7 @@ fn in_the_legacy_era_routing_headers_are_neither_read_nor_forwarded() {
 fn a_mismatch_is_answered_with_the_request_id() {
     let document = Document::parse(Bytes::from_static(CALL.as_bytes()), Limits::default()).unwrap();
     let envelope = Envelope::read(&document, Sender::Agent).unwrap();
-    let rejection = verify(&HeaderMap::new(), &envelope, Era::Modern, None).unwrap_err();
+    let rejection = verify(&HeaderMap::new(), &envelope, Era::Modern, &[]).unwrap_err();
     assert_eq!((rejection.id.as_deref(), rejection.code()), (Some(&b"1"[..]), -32020));
 }
 

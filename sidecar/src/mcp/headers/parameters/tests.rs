@@ -1,7 +1,8 @@
-//! Which annotations count, and which headers contradict their argument.
+//! Which headers contradict the argument that they repeat.
 
 use bytes::Bytes;
 use http::HeaderValue;
+use reeve_policy::catalogue::Tool;
 use reeve_policy::json::{Document, Limits};
 
 use super::*;
@@ -11,15 +12,11 @@ fn document(text: &str) -> Document {
     Document::parse(Bytes::copy_from_slice(text.as_bytes()), Limits::default()).unwrap()
 }
 
-fn of(schema: &str) -> ParameterHeaders {
-    ParameterHeaders::read(document(schema).root())
-}
-
-const SCHEMA: &str = r#"{"type":"object","properties":{
+const TOOL: &str = r#"{"name":"t","inputSchema":{"type":"object","properties":{
     "region":{"type":"string","x-mcp-header":"Region"},
     "limits":{"type":"object","properties":{"max":{"type":"integer","x-mcp-header":"Max"}}},
     "dry":{"type":"boolean","x-mcp-header":"Dry-Run"},
-    "plain":{"type":"string"}}}"#;
+    "plain":{"type":"string"}}}}"#;
 
 fn verified(lines: &[(&str, &str)], arguments: &str) -> Option<Cause> {
     let body =
@@ -30,35 +27,8 @@ fn verified(lines: &[(&str, &str)], arguments: &str) -> Option<Cause> {
         .iter()
         .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap()))
         .collect();
-    of(SCHEMA).verify(&headers, &params).err().map(|rejection| rejection.cause)
-}
-
-#[test]
-fn annotations_count_where_properties_alone_lead_to_them() {
-    assert_eq!(of(SCHEMA).entries.len(), 3);
-    for schema in [
-        "{}",
-        "true",
-        "[]",
-        r#"{"properties":[]}"#,
-        r#"{"properties":{"a":{"x-mcp-header":""}}}"#,
-        r#"{"properties":{"a":{"x-mcp-header":"no good"}}}"#,
-        r#"{"properties":{"a":{"x-mcp-header":7}}}"#,
-        r#"{"properties":{"a":{"items":{"properties":{"b":{"x-mcp-header":"B"}}}}}}"#,
-        r#"{"allOf":[{"properties":{"a":{"x-mcp-header":"A"}}}]}"#,
-        r#"{"x-mcp-header":"Root"}"#,
-    ] {
-        assert!(of(schema).is_empty(), "{schema}");
-    }
-}
-
-#[test]
-fn a_hostile_schema_is_read_within_bounds() {
-    let deep = (0..40)
-        .fold(r#"{"x-mcp-header":"Deep"}"#.to_owned(), |inner, _| format!(r#"{{"properties":{{"a":{inner}}}}}"#));
-    assert!(of(&deep).is_empty());
-    let many: Vec<_> = (0..1_000).map(|n| format!(r#""p{n}":{{"x-mcp-header":"H{n}"}}"#)).collect();
-    assert_eq!(of(&format!(r#"{{"properties":{{{}}}}}"#, many.join(","))).entries.len(), MAX_HEADERS);
+    let tool = Tool::read(self::document(TOOL).root()).unwrap();
+    verify(tool.repeated(), &headers, &params).err().map(|rejection| rejection.cause)
 }
 
 #[test]
