@@ -11,7 +11,7 @@ mod screen;
 mod server;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ pub async fn run(stay: Stay) -> Result<(), DemoError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let upstream = format!("http://{}/mcp", listener.local_addr()?);
     let server = tokio::spawn(server::serve(listener));
-    let sidecar = Sidecar::start(options(&folder, &upstream).await).await?;
+    let sidecar = Sidecar::start(options(&folder, &upstream)).await?;
     let url = format!("http://{}/mcp", sidecar.agents());
 
     screen.title("The tools of the server, and what the policy leaves of them");
@@ -86,23 +86,17 @@ pub async fn run(stay: Stay) -> Result<(), DemoError> {
     Ok(())
 }
 
-async fn options(folder: &Folder, upstream: &str) -> Options {
+fn options(folder: &Folder, upstream: &str) -> Options {
     let origin = Origin::Flags { policies: vec![folder.policy()], upstream: upstream.to_owned() };
     let audit = Some(folder.audit().display().to_string());
     Options {
         inputs: Inputs { origin, grant: Some("demo".into()), audit, audit_on_full: None },
-        listen: free(config::AGENT_ADDRESSES[0]).await,
-        admin: free(config::ADMIN_ADDRESS).await,
-        inspect: free(config::INSPECT_ADDRESS).await,
+        listen: Addresses::Preferred(config::AGENT_ADDRESSES[0]),
+        admin: Addresses::Preferred(config::ADMIN_ADDRESS),
+        inspect: Addresses::Preferred(config::INSPECT_ADDRESS),
         cache_dir: None,
         grace_period: Duration::from_secs(1),
     }
-}
-
-/// The address that users know, or another port if it is taken.
-async fn free(known: SocketAddr) -> Addresses {
-    let taken = TcpListener::bind(known).await.is_err();
-    Addresses::Given(vec![if taken { SocketAddr::new(known.ip(), 0) } else { known }])
 }
 
 async fn call(client: &Client) -> io::Result<Vec<Answer>> {

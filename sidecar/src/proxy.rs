@@ -16,6 +16,7 @@
 //! | `take` | what a call takes before it is forwarded |
 //! | `forward` | to the server, and what its answer's head leads to |
 //! | `relay`, `events` | answers and streams on their way to the agent |
+//! | `opening` | what keeps a session's stream ahead of later requests |
 //! | `record` | what audit log and metrics are told |
 //! | `reply` | answers that the sidecar gives itself |
 
@@ -23,6 +24,7 @@ mod body;
 mod events;
 mod examine;
 mod forward;
+mod opening;
 mod record;
 mod relay;
 mod reply;
@@ -100,6 +102,8 @@ struct Shared {
     bodies: body::Bodies,
     keeper: Keeper,
     sessions: Arc<Mutex<Sessions>>,
+    /// Streams of sessions that servers are opening.
+    openings: opening::Openings,
     /// Requests of servers that were relayed and wait for the agent's answer.
     asked: Mutex<Open<()>>,
     /// Requests for lists, whose results may come on another stream.
@@ -140,6 +144,7 @@ impl Proxy {
             bodies: body::Bodies::new(listener, body_timeout),
             keeper: parts.keeper,
             sessions: parts.sessions,
+            openings: opening::Openings::default(),
             asked: Mutex::new(Open::new(REMEMBERED)),
             listing: Mutex::new(Open::new(REMEMBERED)),
             telling: Arc::new(Semaphore::new(TOLD_AT_ONCE)),

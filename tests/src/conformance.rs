@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::clients::Era;
 use crate::process::{node, peer};
 
 /// A suite, and which of its scenarios.
@@ -13,6 +14,8 @@ use crate::process::{node, peer};
 pub struct Suite {
     program: &'static str,
     flags: &'static [&'static str],
+    /// The era of the revision that the scenarios are about.
+    pub era: Era,
 }
 
 const RELEASED: &str = "node/node_modules/.bin/conformance";
@@ -21,14 +24,14 @@ const NEXT: &str = "node-conformance/node_modules/.bin/conformance";
 impl Suite {
     /// Of servers: the released suite, and what the newer one requires of each revision.
     pub const SERVERS: [Self; 3] = [
-        Self { program: RELEASED, flags: &[] },
-        Self { program: NEXT, flags: &["--requirements", "2025-11-25"] },
-        Self { program: NEXT, flags: &["--requirements", "2026-07-28"] },
+        Self { program: RELEASED, flags: &[], era: Era::Legacy },
+        Self { program: NEXT, flags: &["--requirements", "2025-11-25"], era: Era::Legacy },
+        Self { program: NEXT, flags: &["--requirements", "2026-07-28"], era: Era::Modern },
     ];
     /// Of clients, one scenario at a time: the released suite.
-    pub const RELEASED: Self = Self { program: RELEASED, flags: &[] };
+    pub const RELEASED: Self = Self { program: RELEASED, flags: &[], era: Era::Legacy };
     /// Of clients, one scenario at a time: the newer suite.
-    pub const NEXT: Self = Self { program: NEXT, flags: &[] };
+    pub const NEXT: Self = Self { program: NEXT, flags: &[], era: Era::Legacy };
 
     /// Runs every scenario against a server.
     pub fn server(self, url: &str) -> Scores {
@@ -103,14 +106,14 @@ impl Scores {
 }
 
 /// Compares what a suite finds `directly` and `through` a sidecar, check by check; gives what it found directly and a line
-/// for each difference that is not `permitted` (given the check and its verdict through the sidecar).
+/// for each difference that is not `permitted` (given the check, its verdicts directly and its verdict through the sidecar).
 ///
 /// Some checks depend on timing. Where the two differ both are run once more: a check that differs between two direct runs
 /// may have either verdict through the sidecar, any other must have the same one both times.
 pub fn compare(
     directly: impl Fn() -> Scores,
     through: impl Fn() -> Scores,
-    permitted: impl Fn(&Check, &str) -> bool,
+    permitted: impl Fn(&Check, &BTreeSet<&str>, &str) -> bool,
 ) -> (Scores, Vec<String>) {
     let first = directly();
     let mut found = [Verdicts::default(), Verdicts::default()];
@@ -145,11 +148,14 @@ impl Verdicts {
     }
 }
 
-fn differences([direct, through]: &[Verdicts; 2], permitted: &impl Fn(&Check, &str) -> bool) -> Vec<String> {
+fn differences(
+    [direct, through]: &[Verdicts; 2],
+    permitted: &impl Fn(&Check, &BTreeSet<&str>, &str) -> bool,
+) -> Vec<String> {
     let checks: BTreeSet<&Check> = direct.of.keys().chain(through.of.keys()).collect();
     let differ = checks.into_iter().filter_map(|check| {
         let (expected, seen) = (direct.of(check), through.of(check));
-        let differs = seen.iter().any(|verdict| !expected.contains(verdict) && !permitted(check, verdict));
+        let differs = seen.iter().any(|verdict| !expected.contains(verdict) && !permitted(check, &expected, verdict));
         differs.then(|| format!("{check:?}: {expected:?} directly, {seen:?} through the sidecar"))
     });
     differ.collect()

@@ -47,6 +47,15 @@ impl Upstream {
         self.requests.recv_timeout(PATIENCE).expect("a request reaches the upstream")
     }
 
+    /// Asserts that no request comes for a while.
+    ///
+    /// # Panics
+    /// If one comes.
+    pub fn sees_nothing_for(&self, while_: Duration) {
+        let arrived = self.requests.recv_timeout(while_);
+        assert!(arrived.is_err(), "the upstream was called: {arrived:?}");
+    }
+
     /// A request, if one has come.
     pub fn arrived(&self) -> Option<Request> {
         self.requests.try_recv().ok()

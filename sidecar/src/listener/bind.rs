@@ -12,6 +12,8 @@ pub enum Addresses {
     Default(Vec<SocketAddr>),
     /// What the user asked for: all of it must be had.
     Given(Vec<SocketAddr>),
+    /// The address that users know, or another port of it if that one is taken.
+    Preferred(SocketAddr),
 }
 
 /// An address cannot be listened on.
@@ -37,13 +39,18 @@ pub async fn bind(
     purpose: &'static str,
     flag: &'static str,
 ) -> Result<Vec<TcpListener>, BindError> {
-    let (list, optional_v6) = match addresses {
-        Addresses::Default(list) => (list, true),
-        Addresses::Given(list) => (list, false),
+    let list = match addresses {
+        Addresses::Default(list) | Addresses::Given(list) => &list[..],
+        Addresses::Preferred(address) => std::slice::from_ref(address),
     };
+    let optional_v6 = matches!(addresses, Addresses::Default(_));
     let mut listeners: Vec<TcpListener> = Vec::with_capacity(list.len());
     for &address in list {
-        match TcpListener::bind(address).await {
+        let mut bound = TcpListener::bind(address).await;
+        if let (Err(_), Addresses::Preferred(address)) = (&bound, addresses) {
+            bound = TcpListener::bind(SocketAddr::new(address.ip(), 0)).await;
+        }
+        match bound {
             Ok(listener) => {
                 // The port that the system chose, where none was asked for.
                 let address = listener.local_addr().unwrap_or(address);
@@ -69,6 +76,17 @@ fn lacks_family(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_preferred_port_that_is_taken_is_replaced_by_another() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = taken.local_addr().unwrap();
+        let bound = bind(&Addresses::Preferred(address), "agents", "--listen").await.unwrap();
+        let [listener] = &bound[..] else { panic!("{bound:?}") };
+        let instead = listener.local_addr().unwrap();
+        assert_eq!(instead.ip(), address.ip());
+        assert_ne!(instead.port(), address.port());
+    }
 
     fn unassigned_v6() -> SocketAddr {
         // RFC 3849 sets this prefix apart for documentation: no machine has it.

@@ -74,7 +74,7 @@ impl Sessions {
         self.known.get(&key("session", server, session, None)).is_some_and(|owner| **owner == *grant)
     }
 
-    /// Forgets a session: the agent deleted it, or the server no longer knows it. Returns the change to log.
+    /// Forgets a session that the server no longer knows. Returns the change to log.
     pub fn end(&mut self, server: &str, session: &str) -> Option<SessionChange> {
         let key = key("session", server, session, None);
         self.known.remove(&key).map(|_| SessionChange::End { session: hex(&key) })

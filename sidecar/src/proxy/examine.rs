@@ -134,8 +134,10 @@ impl Reader<'_, '_> {
             Handling::Filter(list) => Ok(Ask::List(Listing { list, whole: self.envelope.params.cursor()?.is_none() })),
             Handling::Decide(named) => Ok(Ask::Calls(vec![self.named(named)?])),
             Handling::Listen => self.listen(),
-            Handling::Task => Err(Rejection::new(Cause::UnknownTask, "Unknown task.")),
-            Handling::ServerRequest(_) | Handling::Deny => Err(Rejection::method_unknown(self.era, id)),
+            // No task was made through here, so that for the agent the server has no such method.
+            Handling::Task | Handling::ServerRequest(_) | Handling::Deny => {
+                Err(Rejection::method_unknown(self.era, id))
+            }
         }
     }
 

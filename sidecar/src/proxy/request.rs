@@ -39,6 +39,7 @@ impl Shared {
         let era = examined.era();
         if let Some(session) = session(&headers, era) {
             self.check_session(route, session).map_err(|rejection| rejection.of(examined.id.as_deref()))?;
+            self.openings.settled(&route.name, session).await;
         }
         let facts = Facts::new(&headers, era, examined.method, received);
         let id = examined.id.clone();

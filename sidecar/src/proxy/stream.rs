@@ -29,34 +29,37 @@ impl Shared {
             let message = "A GET here opens an event stream: send Accept: text/event-stream. Calls are POSTed.";
             return Err(Rejection::new(Cause::HttpMethod, message));
         }
-        if let Some(session) = session(&headers, Era::Legacy) {
-            self.check_session(route, session)?;
-        }
+        let opening = match session(&headers, Era::Legacy) {
+            Some(session) => {
+                self.check_session(route, session)?;
+                Some(self.openings.begin(&route.name, session))
+            }
+            None => None,
+        };
         let sending = Sending::new(route, Method::GET, headers, version);
-        Ok(self
+        let response = self
             .forward(sending, Bytes::new(), Awaited { id: None, expected: Expected::Stream }, Taken::nothing(self))
-            .await)
+            .await;
+        drop(opening);
+        Ok(response)
     }
 
-    /// Ends a session, at the server first.
+    /// Ends a session, at the server. That it has ended is the server's to say: it is forgotten here when the server answers 404
+    /// for it, as the specification asks of it, or when room is needed.
     pub(super) async fn end_session(
         self: &Arc<Self>,
         route: &Arc<Route>,
         headers: HeaderMap,
     ) -> Result<Response<Body>, Rejection> {
         let version = era::without_body(&headers)?;
-        let Some(session) = session(&headers, Era::Legacy).map(str::to_owned) else {
+        let Some(session) = session(&headers, Era::Legacy) else {
             return Err(Rejection::new(Cause::MissingHeader, "DELETE ends the session that Mcp-Session-Id names."));
         };
-        self.check_session(route, &session)?;
+        self.check_session(route, session)?;
         let sending = Sending::new(route, Method::DELETE, headers, version);
-        let response = self
+        Ok(self
             .forward(sending, Bytes::new(), Awaited { id: None, expected: Expected::Anything }, Taken::nothing(self))
-            .await;
-        if response.status().is_success() {
-            self.forget_session(route, &session);
-        }
-        Ok(response)
+            .await)
     }
 
     pub(super) fn forget_session(&self, route: &Route, session: &str) {

@@ -1,5 +1,7 @@
 //! Sessions of the legacy era, and what servers ask of agents in them.
 
+use std::time::Duration;
+
 use reeve_tests::agent::{Agent, told};
 use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
 use reeve_tests::upstream::Upstream;
@@ -35,7 +37,27 @@ fn a_session_that_the_server_did_not_give_is_unknown() {
 }
 
 #[test]
-fn a_session_that_the_agent_has_ended_is_unknown_from_then_on() {
+fn a_call_waits_until_the_stream_that_was_opened_before_it_is_open_but_not_for_ever() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    let agent = begin(&upstream, &sidecar.url, "one");
+    let _stream = agent.stream();
+    let mut opening = upstream.next();
+    let call = agent.begin_call("echo");
+    upstream.sees_nothing_for(Duration::from_millis(100));
+    opening.begin_events();
+    upstream.next().text("after the stream");
+    assert_eq!(told(&call.rest()).1, "after the stream");
+
+    let _silent = agent.stream();
+    let _opening = upstream.next();
+    let call = agent.begin_call("echo");
+    upstream.next().text("though the stream says nothing");
+    assert_eq!(told(&call.rest()).1, "though the stream says nothing");
+}
+
+#[test]
+fn that_a_session_has_ended_is_for_the_server_to_say() {
     let upstream = Upstream::start();
     let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
     let agent = begin(&upstream, &sidecar.url, "one");
@@ -48,6 +70,9 @@ fn a_session_that_the_agent_has_ended_is_unknown_from_then_on() {
         ending.join().unwrap()
     });
     assert_eq!(ending.status, 204);
+    let late = agent.begin_call("echo");
+    upstream.next().answer("404 Not Found", &[], "");
+    assert_eq!(late.rest().status, 404);
     assert_eq!(agent.call("echo", json!({})).status, 404);
     upstream.saw_nothing();
 }
