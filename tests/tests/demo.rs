@@ -39,10 +39,15 @@ fn once_it_shows_tools_calls_records_and_metrics_in_plain_lines_and_ends() {
         assert!(line.contains("Retry after "), "it says when the next passes: {line}");
     }
 
-    let audit = lines_of(&output, "What the audit log says");
-    let record: Value = serde_json::from_str(&audit[0]).unwrap_or_else(|error| panic!("{error}: {audit:?}"));
-    assert_eq!((&record["decision"], &record["reason"]), (&json!("limited"), &json!("LimitExceeded")), "{record}");
-    assert!(!audit[0].contains("clinic-exports"), "it holds no value of an argument: {audit:?}");
+    let audit = lines_of(&output, "The audit log");
+    let record =
+        |line: &String| -> Value { serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")) };
+    let recorded: Vec<Value> = audit.iter().map(record).collect();
+    let expected = [vec![("allow", "AllowedByRule"); 10], vec![("limited", "LimitExceeded"); 2]].concat();
+    let decided = |record: &Value| (record["decision"].clone(), record["reason"].clone());
+    let expected: Vec<_> = expected.into_iter().map(|(decision, reason)| (json!(decision), json!(reason))).collect();
+    assert_eq!(recorded.iter().map(decided).collect::<Vec<_>>(), expected, "{audit:?}");
+    assert!(!audit.iter().any(|line| line.contains("clinic-exports")), "it holds no value of an argument: {audit:?}");
 
     let metrics = lines_of(&output, "What Prometheus reads");
     for (decision, count) in [("allow", "10"), ("limited", "2")] {
