@@ -27,7 +27,7 @@ fn does_the_same_through_the_sidecar(client: &str) {
     let next = RELEASED.into_iter().chain(NEXT).map(|scenario| (Suite::NEXT, scenario));
     for (suite, scenario) in released.into_iter().chain(next) {
         let run = |command: &str| suite.client(command, scenario);
-        let (scores, differ) = compare(|| run(client), || run(&through), |_, _| false);
+        let (scores, differ) = compare(|| run(client), || run(&through), |_, _, _| false);
         assert!(differ.is_empty(), "{client}, {suite:?}, {scenario}:\n{}", differ.join("\n"));
         assert!(passed(&scores), "{client} fails {scenario} directly: {scores:?}");
     }
