@@ -18,6 +18,7 @@ mod plan;
 mod sentence;
 mod server_requests;
 mod shadow;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -39,7 +40,7 @@ pub(crate) use self::plan::Plans;
 pub use self::server_requests::ServerRequest;
 pub(crate) use self::server_requests::ServerRequestTable;
 
-use self::combine::{Authority, Otherwise};
+use self::combine::{Authority, Grant, Granted, Otherwise};
 
 /// Who calls, and which server: the same for every call that a ruleset decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,6 +132,11 @@ impl Verdict {
         Self::bare(reason)
     }
 
+    fn permitted(grant: Grant, demands: Demands) -> Self {
+        let Grant { reason, pointer } = grant;
+        Self { reason, pointer, message: None, retry_after: None, demands, shadow: Vec::new() }
+    }
+
     fn bare(reason: Reason) -> Self {
         Refusal { reason, pointer: None, message: None }.into()
     }
@@ -196,14 +202,7 @@ impl Ruleset {
         let plan = self.plan(call.target, call.tool.map(|tool| &tool.risk));
         let examined = self.examine(call, &plan);
         let mut verdict = match self.judge(&plan.enforced, self.authority(), &examined, approvals) {
-            Ok(granted) => Verdict {
-                reason: granted.reason,
-                pointer: granted.pointer,
-                message: None,
-                retry_after: None,
-                demands: granted.demands,
-                shadow: Vec::new(),
-            },
+            Ok(Granted { grant, demands }) => Verdict::permitted(grant, demands),
             Err(refusal) => refusal.into(),
         };
         self.shadow(&plan, &examined, &mut verdict);

@@ -21,7 +21,7 @@ mod uri;
 
 use chunk::Chunk;
 pub use set::Set;
-pub use uri::is_canonical_uri;
+pub use uri::{is_canonical_uri, may_begin_canonical_uri};
 
 /// How `*` behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -149,7 +149,10 @@ impl Reader<'_, '_> {
             Named::Resource => Ok(self.decide(Kind::Resource, &params.uri()?, params.value())),
             Named::Reference => Ok(match params.reference()? {
                 Reference::Prompt(name) => self.decide(Kind::Prompt, &name, None),
-                Reference::Resource(uri) => self.decide(Kind::Resource, &uri, None),
+                Reference::Resource(uri) => {
+                    let verdict = self.route.ruleset.decide_reference(&uri, session(self.headers, self.era), self.now);
+                    Decided { kind: Kind::Resource, name: uri.into(), verdict, arguments: None }
+                }
             }),
         }
     }
@@ -194,3 +197,6 @@ pub(super) fn session(headers: &HeaderMap, era: Era) -> Option<&str> {
         Era::Modern => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,11 @@ pub(super) struct Authority<'r> {
     pub(super) otherwise: Otherwise,
 }
 
+impl Authority<'_> {
+    /// Nobody: what is tried out by a rule of its own.
+    pub(super) const NOBODY: Self = Self { deciders: &[], strict: &[], otherwise: Otherwise::AuditOnly };
+}
+
 /// What becomes of a call that nobody can grant and nothing denies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Otherwise {
@@ -37,15 +42,20 @@ pub(super) enum Otherwise {
 /// A permitted call.
 #[derive(Debug)]
 pub(super) struct Granted {
+    pub(super) grant: Grant,
+    pub(super) demands: Demands,
+}
+
+/// Who grants: a rule, a policy by its default, or nobody where only Audit policies govern.
+#[derive(Debug)]
+pub(super) struct Grant {
     pub(super) reason: Reason,
     pub(super) pointer: Option<Arc<str>>,
-    pub(super) demands: Demands,
 }
 
 /// What combining gave for a call that nothing denies.
 struct Combined<'p> {
-    reason: Reason,
-    pointer: Option<Arc<str>>,
+    grant: Grant,
     applied: Cow<'p, [Selected]>,
 }
 
@@ -58,11 +68,11 @@ impl Ruleset {
         examined: &Examined<'_>,
         approvals: &dyn Approvals,
     ) -> Result<Granted, Refusal> {
-        let Combined { reason, pointer, applied } = self.combine(selected, authority, examined)?;
+        let Combined { grant, applied } = self.combine(selected, authority, examined)?;
         self.check_arguments(&applied, examined)?;
         let mut demands = self.demands(&applied, examined)?;
         self.approve(&applied, examined, approvals, &mut demands)?;
-        Ok(Granted { reason, pointer, demands })
+        Ok(Granted { grant, demands })
     }
 
     fn combine<'p>(
@@ -84,8 +94,8 @@ impl Ruleset {
         if let Some(&boundary) = authority.strict.iter().find(|boundary| !lets_through(**boundary)) {
             return Err(Refusal::new(Reason::DeniedByBoundary, &self.policies[boundary as usize].key, None));
         }
-        let (reason, pointer) = self.grant(selected, &applied, authority)?;
-        Ok(Combined { reason, pointer, applied })
+        let grant = self.grant(selected, &applied, authority)?;
+        Ok(Combined { grant, applied })
     }
 
     /// The rules that apply, and the refusal by the first whose condition cannot be evaluated.
@@ -109,33 +119,42 @@ impl Ruleset {
     }
 
     /// Step 4: who grants.
-    fn grant(
-        &self,
-        selected: &[Selected],
-        applied: &[Selected],
-        authority: Authority<'_>,
-    ) -> Result<(Reason, Option<Arc<str>>), Refusal> {
+    fn grant(&self, selected: &[Selected], applied: &[Selected], authority: Authority<'_>) -> Result<Grant, Refusal> {
         let rule = |selected: &Selected| &self.rules[selected.rule as usize];
-        let decides = |rule: &Rule| self.policies[rule.policy as usize].role.decides();
-        let granting = applied.iter().filter(|selected| selected.grants).map(rule).find(|rule| decides(rule));
-        let granting = granting.map(|rule| Arc::clone(&rule.pointer));
+        let mut granting = applied.iter().filter(|selected| selected.grants).map(rule);
+        let granting = granting.find(|rule| self.decides(rule)).map(|rule| &rule.pointer);
+        self.settle(authority, granting, || selected.iter().map(rule).any(|rule| rule.grants() && self.decides(rule)))
+    }
+
+    /// Step 4, given the rule that grants, if one does. `claimed`: whether a rule that may grant selects the call.
+    pub(super) fn settle(
+        &self,
+        authority: Authority<'_>,
+        granting: Option<&Arc<str>>,
+        claimed: impl FnOnce() -> bool,
+    ) -> Result<Grant, Refusal> {
+        let granting = granting.map(Arc::clone);
         if authority.deciders.is_empty() {
             return match authority.otherwise {
-                Otherwise::AuditOnly => Ok((Reason::AuditOnly, granting)),
+                Otherwise::AuditOnly => Ok(Grant { reason: Reason::AuditOnly, pointer: granting }),
                 Otherwise::NoPolicy => Err(Refusal { reason: Reason::NoPolicy, pointer: None, message: None }),
             };
         }
         if granting.is_some() {
-            return Ok((Reason::AllowedByRule, granting));
+            return Ok(Grant { reason: Reason::AllowedByRule, pointer: granting });
         }
         let mut deciders = authority.deciders.iter().map(|&policy| &self.policies[policy as usize]);
         let refuses = deciders.clone().find(|policy| policy.fallback != Fallback::Allow);
         let first = deciders.next();
-        let claimed = selected.iter().map(rule).any(|rule| rule.grants() && decides(rule));
         let pointer = refuses.or(first).map(|policy| Arc::clone(&policy.key));
-        if claimed || refuses.is_some() {
+        if refuses.is_some() || claimed() {
             return Err(Refusal { reason: Reason::NoRule, pointer, message: None });
         }
-        Ok((Reason::AllowedByDefault, pointer))
+        Ok(Grant { reason: Reason::AllowedByDefault, pointer })
+    }
+
+    /// Whether a rule is one of a policy that decides, which Boundaries do not.
+    pub(super) fn decides(&self, rule: &Rule) -> bool {
+        self.policies[rule.policy as usize].role.decides()
     }
 }

@@ -3,16 +3,18 @@
 //! Three-valued: a condition that reads any of these may be true or false. What is left out is denied whatever the call; the
 //! reverse need not hold.
 
-use reeve_crds::v1alpha1::{Action, Listing, Mode};
+use reeve_crds::v1alpha1::{Action, Listing};
 
-use super::Target;
+use super::combine::{Authority, Grant};
 use super::plan::Selected;
+use super::{Refusal, Target};
 use crate::catalogue::Catalogue;
 use crate::compile::Ruleset;
 use crate::compile::index::Reach;
-use crate::compile::model::{Fallback, Located, Role, Rule};
+use crate::compile::model::{Located, Role, Rule};
 use crate::expr::Variables;
 use crate::glob::is_canonical_uri;
+use crate::reason::Reason;
 use crate::time::WallTime;
 
 /// Whether something holds for the calls of a tool.
@@ -24,18 +26,10 @@ enum Holds {
     Perhaps,
 }
 
-/// Who denies every call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum DeniedBy {
-    /// Not a Boundary: `listing: Always` may overrule it.
-    Policy,
-    /// A Boundary.
-    Boundary,
-}
-
 /// A rule that selects calls of a target, and what is known of it without a call.
-struct Judged<'r> {
-    rule: &'r Rule,
+#[derive(Clone, Copy)]
+pub(super) struct Judged<'r> {
+    pub(super) rule: &'r Rule,
     /// Whether it may grant.
     grants: bool,
     applies: Holds,
@@ -68,23 +62,17 @@ impl Ruleset {
 
     /// Whether a resource template (RFC 6570) is listed: left out if every URI that begins as it does would be denied.
     pub fn lists_template(&self, template: &str) -> bool {
-        let Some((prefix, _)) = template.split_once('{') else {
-            return self.lists(Target::Resource(template), &Catalogue::default());
-        };
-        let reaching = self.index.resources_under(prefix).filter_map(|(number, reach)| {
-            let rule = &self.rules[number as usize];
-            (rule.mode == Mode::Enforce).then(|| rule.judge_all(reach))
-        });
-        self.shows(&reaching.collect::<Vec<_>>())
+        match self.reaching(template) {
+            Some(reaching) => self.shows(&reaching.enforced),
+            None => self.lists(Target::Resource(template), &Catalogue::default()),
+        }
     }
 
     /// Whether something is listed of which these are the rules that bind.
     fn shows(&self, judged: &[Judged<'_>]) -> bool {
-        match self.denied_whatever(judged) {
-            None => true,
-            Some(DeniedBy::Boundary) => false,
-            Some(DeniedBy::Policy) => judged.iter().any(|judged| judged.rule.listing == Listing::Always),
-        }
+        let always = || judged.iter().any(|judged| judged.rule.listing == Listing::Always);
+        self.refuses_all().is_none() && self.outlook(judged, self.authority()).is_ok()
+            || always() && !self.is_bounded(judged)
     }
 
     fn governed_only_by_audit(&self) -> bool {
@@ -92,29 +80,38 @@ impl Ruleset {
         roles.invalid.is_none() && roles.deciders.is_empty() && roles.boundaries.is_empty() && roles.observed
     }
 
-    /// Who denies every call, if anyone does; a Boundary rather than another.
-    fn denied_whatever(&self, judged: &[Judged<'_>]) -> Option<DeniedBy> {
-        let role = |policy: u32| self.policies[policy as usize].role;
-        let invalid = self.roles.invalid.map(|policy| denied_by(role(policy)));
+    /// Whether a Boundary denies every call.
+    fn is_bounded(&self, judged: &[Judged<'_>]) -> bool {
+        let is_boundary = |policy: u32| self.policies[policy as usize].role == Role::Boundary;
+        self.roles.invalid.is_some_and(is_boundary)
+            || judged.iter().any(|judged| judged.refuses && is_boundary(judged.rule.policy))
+            || self.roles.strict.iter().any(|&boundary| !passes(judged, boundary))
+    }
 
-        let refusing = judged.iter().filter(|judged| judged.refuses);
-        let by_rule = refusing.map(|judged| denied_by(role(judged.rule.policy))).max();
+    /// What is to be expected of the calls of which these are the rules: who may grant some, or who refuses every one. Steps 2
+    /// to 4 of a call, for calls of which some things are not known.
+    pub(super) fn outlook(&self, judged: &[Judged<'_>], authority: Authority<'_>) -> Result<Grant, Refusal> {
+        if let Some(Judged { rule, .. }) = judged.iter().find(|judged| judged.refuses) {
+            return Err(Refusal::new(Reason::DeniedByRule, &rule.pointer, rule.message.clone()));
+        }
+        if let Some(&boundary) = authority.strict.iter().find(|&&boundary| !passes(judged, boundary)) {
+            return Err(Refusal::new(Reason::DeniedByBoundary, &self.policies[boundary as usize].key, None));
+        }
+        let mut granting = judged.iter().filter(|judged| judged.may_grant()).map(|judged| judged.rule);
+        let granting = granting.find(|rule| self.decides(rule)).map(|rule| &rule.pointer);
+        let mut rules = judged.iter().map(|judged| judged.rule);
+        self.settle(authority, granting, || rules.any(|rule| rule.grants() && self.decides(rule)))
+    }
+}
 
-        let may_grant = |judged: &&Judged<'_>| judged.grants && judged.applies != Holds::Never;
-        let passes = |policy: &u32| judged.iter().filter(may_grant).any(|judged| judged.rule.policy == *policy);
-        let by_boundary = (!self.roles.strict.iter().all(passes)).then_some(DeniedBy::Boundary);
+/// Whether a rule of this Boundary may let some call through.
+fn passes(judged: &[Judged<'_>], boundary: u32) -> bool {
+    judged.iter().any(|judged| judged.may_grant() && judged.rule.policy == boundary)
+}
 
-        let decides = |judged: &Judged<'_>| role(judged.rule.policy).decides();
-        let granted = judged.iter().filter(may_grant).any(decides);
-        let claimed = judged.iter().any(|judged| judged.rule.grants() && decides(judged));
-        let mut deciders = self.roles.deciders.iter().map(|&policy| &self.policies[policy as usize]);
-        let permitted = if self.roles.deciders.is_empty() {
-            self.roles.observed
-        } else {
-            granted || (!claimed && deciders.all(|policy| policy.fallback == Fallback::Allow))
-        };
-        let by_none = (!permitted).then_some(DeniedBy::Policy);
-        invalid.max(by_rule).max(by_boundary).max(by_none)
+impl Judged<'_> {
+    fn may_grant(&self) -> bool {
+        self.grants && self.applies != Holds::Never
     }
 }
 
@@ -128,7 +125,7 @@ impl Rule {
 
     /// What is known of the rule for the resources of a template, of which it selects some or all. Its expressions may tell
     /// them apart.
-    fn judge_all(&self, reach: Reach) -> Judged<'_> {
+    pub(super) fn judge_all(&self, reach: Reach) -> Judged<'_> {
         let always = reach == Reach::All && self.when.is_none();
         let applies = if always { Holds::Always } else { Holds::Perhaps };
         Judged { rule: self, grants: self.grants(), applies, refuses: always && self.action == Action::Deny }
@@ -160,8 +157,4 @@ impl Rule {
             || costs.any(|located| !matches!(located.expression.cost(variables), Ok(Some(_))))
             || keys.any(|located| located.expression.key(variables).is_err())
     }
-}
-
-fn denied_by(role: Role) -> DeniedBy {
-    if role == Role::Boundary { DeniedBy::Boundary } else { DeniedBy::Policy }
 }

@@ -8,4 +8,5 @@ mod explain;
 mod laws;
 mod listing;
 mod server_requests;
+mod template;
 mod world;

@@ -17,6 +17,16 @@ pub fn is_canonical_uri(uri: &str) -> bool {
     check(uri).is_ok()
 }
 
+/// Whether a URI in canonical form may begin like this: no segment of its path that is complete stands in the way, nor
+/// anything before. Of a beginning without a path all is possible.
+pub fn may_begin_canonical_uri(beginning: &str) -> bool {
+    let authority = beginning.find("://").map_or(0, |scheme| scheme + 3);
+    match beginning[authority..].rfind('/') {
+        Some(slash) => is_canonical_uri(&format!("{}x", &beginning[..=authority + slash])),
+        None => true,
+    }
+}
+
 /// Why a URI is not in canonical form: what does not match, and what to write.
 pub(super) fn check(uri: &str) -> Result<(), &'static str> {
     let (scheme, rest) = uri.split_once(':').unwrap_or_default();

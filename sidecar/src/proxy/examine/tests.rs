@@ -1,0 +1,62 @@
+//! Messages as agents post them, decided under a policy in a file.
+
+use std::sync::Arc;
+
+use reeve_policy::limit::{Capacity, Limiter};
+use reeve_policy::reason::Reason;
+
+use super::*;
+use crate::clock::Clock;
+use crate::config::source::{Inputs, Origin, load};
+use crate::live::{Builder, Catalogues};
+use crate::metrics::Metrics;
+use crate::upstream::Environment;
+
+/// A server that an McpPolicy with these rules governs.
+fn route(rules: &str) -> Arc<Route> {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.yaml");
+    let head =
+        "apiVersion: reeve.dev/v1alpha1\nkind: McpPolicy\nmetadata: {name: agents}\nspec:\n  serverRefs: [{name: '*'}]";
+    std::fs::write(&policy, format!("{head}\n  rules: [{rules}]\n")).unwrap();
+    let origin = Origin::Flags { policies: vec![policy], upstream: "http://127.0.0.1:9/mcp".into() };
+    let inputs = Inputs { origin, grant: None, audit: None, audit_on_full: None };
+    let loaded = load(&inputs, &Environment::default()).unwrap_or_else(|wrong| panic!("{:?}", wrong.diagnostics));
+    let limiter = Arc::new(Limiter::new(Capacity::default()));
+    let metrics = Metrics::new(Clock::system()).unwrap();
+    let live = Builder::new(limiter, Arc::new(Catalogues::default()), metrics).build(&loaded, None);
+    Arc::clone(&live.routes()[0])
+}
+
+/// What becomes of a request of the legacy era with this method and these `params`.
+fn asked(route: &Route, method: &str, params: &str) -> Result<Ask, Rejection> {
+    let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+    examine(body.into(), &HeaderMap::new(), route, WallTime(0), Auditing::Off).map(|examined| examined.ask)
+}
+
+/// Why a request was decided as it was, for each call that it makes.
+fn reasons(ask: &Ask) -> Vec<Reason> {
+    match ask {
+        Ask::Calls(calls) => calls.iter().map(|call| call.verdict.reason).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn a_completion_of_a_template_is_decided_by_what_the_template_may_stand_for() {
+    let params = r#"{"ref": {"type": "ref/resource", "uri": "test://template/{id}/data"},
+        "argument": {"name": "id", "value": "1"}}"#;
+    let open = route("{name: open, resources: ['test://template/**'], action: Allow}");
+    assert_eq!(reasons(&asked(&open, "completion/complete", params).unwrap()), [Reason::AllowedByRule]);
+    let closed = route("");
+    assert_eq!(reasons(&asked(&closed, "completion/complete", params).unwrap()), [Reason::NoRule]);
+}
+
+#[test]
+fn only_a_completion_may_name_a_template() {
+    let open = route("{name: open, resources: ['test://template/**'], action: Allow}");
+    for method in ["resources/read", "resources/subscribe"] {
+        let ask = asked(&open, method, r#"{"uri": "test://template/{id}/data"}"#).unwrap();
+        assert_eq!(reasons(&ask), [Reason::UriNotCanonical], "{method}");
+    }
+}
