@@ -14,7 +14,7 @@
 //! |---|---|
 //! | at most [`SOURCE`] bytes, parsed and checked on a stack that is large for them, depth and nodes bounded | [`compile`](Expression::compile), `source`, `gate` |
 //! | names and functions are those of two tables; anything else is an error at load, with its column | `rewrite`, `variables`, `functions::table` |
-//! | loops range over a field or a list of literals, and of nested loops only one over a field; none hides a name | `gate` |
+//! | loops range over a field or a list of literals, and of nested loops only one over a field; those over literals fit the budget; none hides a name | `gate` |
 //! | no objects are written or compared | `gate`, `functions::compare` |
 //! | patterns are literals, compiled at load; they read each byte of a text once | `rewrite`, `functions::pattern` |
 //! | everything that grows with the call's data is paid for before it is done; a spent budget is the result, whatever `\|\|` or `all` made of it | `meter`, `value`, `evaluate` |

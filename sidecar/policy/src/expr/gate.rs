@@ -8,6 +8,7 @@ use cel::common::ast::{ComprehensionExpr, Expr, IdedExpr, LiteralValue};
 
 use super::CompileError;
 use super::functions::table::{self, MACROS};
+use super::meter::UNITS;
 use super::source::Positions;
 use super::variables::VARIABLES;
 
@@ -20,7 +21,7 @@ pub(super) const TYPES: &[&str] = &["bool", "int", "uint", "double", "string", "
 
 /// Checks a tree.
 pub(super) fn check(tree: &IdedExpr, positions: &Positions<'_>) -> Result<(), CompileError> {
-    Gate { positions, nodes: 0, loops: Vec::new() }.node(tree, 1)
+    Gate { positions, nodes: 0, loops: Vec::new() }.node(tree, 1).map(drop)
 }
 
 struct Gate<'p> {
@@ -37,7 +38,10 @@ struct Loop {
 }
 
 impl Gate<'_> {
-    fn node(&mut self, node: &IdedExpr, depth: usize) -> Result<(), CompileError> {
+    /// Checks a node; gives the units of work that its loops take if none ends early and a field that one ranges over has one
+    /// element. A loop ends early for one of its outcomes only, so that what takes more units than there are could never
+    /// have the other.
+    fn node(&mut self, node: &IdedExpr, depth: usize) -> Result<usize, CompileError> {
         self.nodes += 1;
         if self.nodes > NODES {
             let advice = "split it into several requirements, or shorten it";
@@ -47,35 +51,38 @@ impl Gate<'_> {
             let advice = "split it into several requirements, or use a list with `in` or `exists`";
             return self.refuse(node, format!("the expression is nested more than {DEPTH} deep: {advice}"));
         }
-        match &node.expr {
-            Expr::Ident(_) => Ok(()),
-            Expr::Literal(literal) => self.literal(node, literal),
-            Expr::Select(select) => self.node(&select.operand, depth + 1),
-            Expr::List(list) => self.all(&list.elements, depth + 1),
-            Expr::Call(call) => {
-                if let Some(target) = &call.target {
-                    self.node(target, depth + 1)?;
-                }
-                self.all(&call.args, depth + 1)
+        let units = match &node.expr {
+            Expr::Ident(_) => 0,
+            Expr::Literal(literal) => self.literal(node, literal)?,
+            Expr::Select(select) => self.node(&select.operand, depth + 1)?,
+            Expr::List(list) => self.all(&list.elements, depth + 1)?,
+            Expr::Call(call) => self.all(call.target.as_deref().into_iter().chain(&call.args), depth + 1)?,
+            Expr::Comprehension(comprehension) => self.comprehension(node, comprehension, depth + 1)?,
+            Expr::Map(_) | Expr::Struct(_) => {
+                let what = "objects cannot be written in an expression: compare their fields one by one";
+                return self.refuse(node, what.to_owned());
             }
-            Expr::Comprehension(comprehension) => self.comprehension(node, comprehension, depth + 1),
-            Expr::Map(_) | Expr::Struct(_) => self
-                .refuse(node, "objects cannot be written in an expression: compare their fields one by one".to_owned()),
-            Expr::Unspecified => self.refuse(node, "the expression cannot be read".to_owned()),
+            Expr::Unspecified => return self.refuse(node, "the expression cannot be read".to_owned()),
+        };
+        if units > UNITS as usize {
+            let advice = "shorten the lists, or nest fewer loops";
+            let what = format!("the loops take more than the {UNITS} units of work that an evaluation has: {advice}");
+            return self.refuse(node, what);
         }
+        Ok(units)
     }
 
-    fn all(&mut self, nodes: &[IdedExpr], depth: usize) -> Result<(), CompileError> {
-        nodes.iter().try_for_each(|node| self.node(node, depth))
+    fn all<'n>(&mut self, nodes: impl IntoIterator<Item = &'n IdedExpr>, depth: usize) -> Result<usize, CompileError> {
+        nodes.into_iter().try_fold(0, |units, node| Ok(units + self.node(node, depth)?))
     }
 
-    fn literal(&self, node: &IdedExpr, literal: &LiteralValue) -> Result<(), CompileError> {
+    fn literal(&self, node: &IdedExpr, literal: &LiteralValue) -> Result<usize, CompileError> {
         match literal {
             LiteralValue::Bytes(_) => self.refuse(node, "bytes are not supported: write a string without b".to_owned()),
             LiteralValue::UInt(_) => {
                 self.refuse(node, "unsigned numbers are not supported: leave the u out".to_owned())
             }
-            _ => Ok(()),
+            _ => Ok(0),
         }
     }
 
@@ -84,11 +91,12 @@ impl Gate<'_> {
         node: &IdedExpr,
         comprehension: &ComprehensionExpr,
         depth: usize,
-    ) -> Result<(), CompileError> {
+    ) -> Result<usize, CompileError> {
         let variable = &comprehension.iter_var;
         self.name(node, variable)?;
         let is_over_path = is_path(&comprehension.iter_range);
-        if !is_over_path && !is_literal_list(&comprehension.iter_range) {
+        let literals = literal_list(&comprehension.iter_range);
+        if !is_over_path && literals.is_none() {
             let what = "it must range over a field such as args.items, or a list of literals";
             return self.refuse(node, what.to_owned());
         }
@@ -97,13 +105,13 @@ impl Gate<'_> {
                 "of loops inside one another, only one may range over a field, the others over lists of literals";
             return self.refuse(node, what.to_owned());
         }
-        self.node(&comprehension.iter_range, depth)?;
-        self.node(&comprehension.accu_init, depth)?;
+        self.all([&comprehension.iter_range, &comprehension.accu_init], depth)?;
         self.loops.push(Loop { variable: variable.clone(), is_over_path });
-        self.node(&comprehension.loop_cond, depth)?;
-        self.node(&comprehension.loop_step, depth)?;
+        let inside = self.all([&comprehension.loop_cond, &comprehension.loop_step], depth)?;
         self.loops.pop();
-        self.node(&comprehension.result, depth)
+        self.node(&comprehension.result, depth)?;
+        let turns = literals.map_or(1, |literals| literals.len());
+        Ok(turns * (turn(&comprehension.loop_step) + inside))
     }
 
     /// Refuses a loop variable that would hide something.
@@ -122,7 +130,7 @@ impl Gate<'_> {
         self.refuse(node, format!("`{name}` is {taken}: choose another name for the element"))
     }
 
-    fn refuse(&self, node: &IdedExpr, message: String) -> Result<(), CompileError> {
+    fn refuse<T>(&self, node: &IdedExpr, message: String) -> Result<T, CompileError> {
         Err(CompileError { column: self.positions.column(node.id), message })
     }
 }
@@ -140,10 +148,29 @@ fn is_path(node: &IdedExpr) -> bool {
     }
 }
 
-/// Whether a node is a list of nothing but literals.
-pub(super) fn is_literal_list(node: &IdedExpr) -> bool {
+/// The elements of a list of nothing but literals.
+pub(super) fn literal_list(node: &IdedExpr) -> Option<&[IdedExpr]> {
     match &node.expr {
-        Expr::List(list) => list.elements.iter().all(|element| matches!(element.expr, Expr::Literal(_))),
-        _ => false,
+        Expr::List(list) if list.elements.iter().all(|element| matches!(element.expr, Expr::Literal(_))) => {
+            Some(&list.elements)
+        }
+        _ => None,
     }
+}
+
+/// The units that a turn of a loop takes, loops inside it apart. A turn pays for its nodes, because not every node pays for
+/// itself.
+pub(super) fn turn(step: &IdedExpr) -> usize {
+    1 + nodes(step) / 8
+}
+
+fn nodes(node: &IdedExpr) -> usize {
+    let children = match &node.expr {
+        Expr::Select(select) => nodes(&select.operand),
+        Expr::List(list) => list.elements.iter().map(nodes).sum(),
+        Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).map(nodes).sum(),
+        Expr::Comprehension(inner) => nodes(&inner.iter_range) + nodes(&inner.loop_step),
+        _ => 0,
+    };
+    1 + children
 }

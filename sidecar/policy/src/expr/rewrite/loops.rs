@@ -12,7 +12,7 @@ use crate::expr::{CompileError, gate};
 impl Rewriter<'_> {
     pub(super) fn comprehension(&mut self, mut loops: ComprehensionExpr) -> Result<Typed, CompileError> {
         let column = self.column_of_start(&loops.iter_range);
-        let is_constant = gate::is_literal_list(&loops.iter_range);
+        let is_constant = gate::literal_list(&loops.iter_range).is_some();
         self.expect(&loops.iter_range, Type::List);
         let (range, over) = self.node(loops.iter_range)?;
         if !matches!(over, Type::Any | Type::List | Type::Object) {
@@ -20,8 +20,8 @@ impl Rewriter<'_> {
             return Err(CompileError { column, message });
         }
         loops.iter_range = if is_constant { range } else { call(RANGE, vec![range], column) };
-        let weight = LiteralValue::Int(CelInt::from(1 + nodes(&loops.loop_step) / 8));
-        let tick = call(TICK, vec![literal(weight)], column);
+        let units = i64::try_from(gate::turn(&loops.loop_step)).unwrap_or(i64::MAX);
+        let tick = call(TICK, vec![literal(LiteralValue::Int(CelInt::from(units)))], column);
         self.elements.push(loops.iter_var.clone());
         let step = self.step(loops.loop_step)?;
         self.elements.pop();
@@ -64,18 +64,6 @@ impl Rewriter<'_> {
         };
         Ok(bare(Expr::Call(step)))
     }
-}
-
-/// How many nodes a tree has. A turn of a loop pays for them, because not every node pays for itself.
-fn nodes(node: &IdedExpr) -> i64 {
-    let children = match &node.expr {
-        Expr::Select(select) => nodes(&select.operand),
-        Expr::List(list) => list.elements.iter().map(nodes).sum(),
-        Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).map(nodes).sum(),
-        Expr::Comprehension(inner) => nodes(&inner.iter_range) + nodes(&inner.loop_step),
-        _ => 0,
-    };
-    1 + children
 }
 
 /// A loop's step behind one more condition.
