@@ -16,7 +16,7 @@ mod server;
 pub mod source;
 pub mod watch;
 
-pub use files::Files;
+pub use files::{Files, unreadable};
 pub use server::{Credentials, Server, Tls, UpstreamLimits};
 
 use std::collections::BTreeMap;

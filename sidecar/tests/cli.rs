@@ -96,7 +96,7 @@ fn check_finds_every_mistake_at_once_and_ends_with_1() {
         "tools",
         ":12:",
         "Allow",
-        "/nowhere.yaml: error: cannot be read",
+        "/nowhere.yaml: error: there is no such file",
         "this is a directory",
     ] {
         assert!(text.contains(part), "{part} in {text}");
@@ -185,7 +185,7 @@ fn explain_refuses_what_it_cannot_explain() {
     }
     let output = run(&["explain", "--policy", "/nowhere.yaml", "--tool", "t"]);
     ends_with(&output, 78);
-    assert!(stderr(&output).contains("/nowhere.yaml: error: cannot be read"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("/nowhere.yaml: error: there is no such file"), "{}", stderr(&output));
 }
 
 #[test]

@@ -9,6 +9,8 @@ use reeve_policy::compile::Severity;
 use reeve_policy::json::{Document, Limits};
 use reeve_policy::load::Diagnostic;
 
+use crate::config::unreadable;
+
 /// Larger than any policy or list of tools; what is larger was not meant.
 const LARGEST: u64 = 64 << 20;
 
@@ -17,19 +19,15 @@ const LARGEST: u64 = 64 << 20;
 /// # Errors
 /// A sentence without the file's name.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let is_stdin = path == Path::new("-");
-    if !is_stdin && path.is_dir() {
-        return Err("this is a directory: name the files in it".into());
-    }
     let mut bytes = Vec::new();
-    let read = if is_stdin {
+    let read = if path == Path::new("-") {
         std::io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes)
     } else {
         std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
     };
-    read.map_err(|error| format!("cannot be read: {error}"))?;
+    read.map_err(|error| unreadable(&error))?;
     if bytes.len() as u64 > LARGEST {
-        return Err(format!("is larger than {} MiB", LARGEST >> 20));
+        return Err(format!("the file is larger than {} MiB", LARGEST >> 20));
     }
     Ok(bytes)
 }

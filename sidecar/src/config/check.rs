@@ -38,7 +38,7 @@ impl Problems {
                 );
                 self.error(at("name"), message);
             } else if let Some(first) = names.insert(server.name.as_str(), index) {
-                let message = format!("{:?} is the name of server {} too: give each its own", server.name, first + 1);
+                let message = format!("servers[{first}] is called {:?} too: give each its own name", server.name);
                 self.error(at("name"), message);
             }
             let path = server.agent_path();
@@ -46,7 +46,7 @@ impl Problems {
                 self.error(at("path"), format!("{path:?} {wrong}: write one such as /imaging"));
             } else if let Some(first) = paths.insert(path.clone(), index) {
                 let field = if server.path.is_some() { "path" } else { "name" };
-                let message = format!("agents already find server {} at {path}: give each its own path", first + 1);
+                let message = format!("agents already find servers[{first}] at {path}: give each its own path");
                 self.error(at(field), message);
             }
         }

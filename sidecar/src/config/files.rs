@@ -51,10 +51,19 @@ impl Files {
     }
 }
 
+/// Why a file could not be read and what to do, without its name.
+pub fn unreadable(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file: correct the path, or put the file there".to_owned(),
+        io::ErrorKind::IsADirectory => "this is a directory: name a file in it".to_owned(),
+        _ => format!("the file cannot be read: {error}"),
+    }
+}
+
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let kind = std::fs::metadata(path)?.file_type();
     if kind.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory: name the file"));
+        return Err(io::ErrorKind::IsADirectory.into());
     }
     if !kind.is_file() {
         // A pipe or device could block or never end, and cannot be read again.

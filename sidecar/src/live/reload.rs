@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use reeve_policy::compile::Severity;
 use reeve_policy::load::Diagnostic;
 
 use super::{Builder, Current};
@@ -76,7 +77,7 @@ impl Reloader {
             Err(Rejected { diagnostics, files }) => {
                 report(&diagnostics);
                 self.metrics.configuration_refused();
-                let mistakes = diagnostics.len();
+                let mistakes = diagnostics.iter().filter(|told| told.severity == Severity::Error).count();
                 tracing::error!(mistakes, "the new configuration has mistakes: the last good one stays in force");
                 files
             }
@@ -86,6 +87,9 @@ impl Reloader {
 
 fn report(diagnostics: &[Diagnostic]) {
     for diagnostic in diagnostics {
-        tracing::warn!("{diagnostic}");
+        match diagnostic.severity {
+            Severity::Error => tracing::error!("{diagnostic}"),
+            Severity::Warning => tracing::warn!("{diagnostic}"),
+        }
     }
 }

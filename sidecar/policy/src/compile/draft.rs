@@ -200,7 +200,7 @@ fn unique_names(rules: &[RuleSpec], problems: &mut Problems) {
     let mut first = BTreeMap::new();
     for (number, rule) in rules.iter().enumerate() {
         if let Some(earlier) = first.get(rule.name.as_str()) {
-            let message = format!("rule {earlier} is called `{}` too: give each rule a name of its own", rule.name);
+            let message = format!("rules[{earlier}] is called `{}` too: give each rule a name of its own", rule.name);
             problems.error(format!("/spec/rules/{number}/name"), message);
         } else {
             first.insert(rule.name.as_str(), number);

@@ -10,7 +10,7 @@ use reeve_policy::load::{self, Diagnostic, Loaded as Located, Positions};
 
 use super::{FLAG_SERVER, Inputs, Loaded, Origin, Rejected};
 use crate::config::check::{self, Problems};
-use crate::config::{Files, Server, SidecarConfig};
+use crate::config::{Files, Server, SidecarConfig, unreadable};
 use crate::upstream::{Environment, Target, Upstream};
 
 /// What has been read so far.
@@ -20,6 +20,8 @@ pub(super) struct Reader {
     /// The names of the files, in the order in which they were read.
     order: Vec<String>,
     policies: Vec<ReadPolicy>,
+    /// Whether a policy file could not be read, so that there may be more policies than are known.
+    may_be_more: bool,
     /// Where the parts of the document stand; unset if flags take its place.
     positions: Option<Positions>,
     diagnostics: Vec<Diagnostic>,
@@ -49,7 +51,9 @@ impl Reader {
         }
         let upstreams = self.upstreams(&config.servers, environment);
         let policies: Vec<_> = self.policies.iter().map(|read| Arc::clone(&read.policy)).collect();
-        self.report(|problems| problems.policies(&config.servers, &policies));
+        if !(policies.is_empty() && self.may_be_more) {
+            self.report(|problems| problems.policies(&config.servers, &policies));
+        }
         self.check_policies();
         if self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
             return Err(self.rejected());
@@ -100,8 +104,10 @@ impl Reader {
     }
 
     fn policy_file(&mut self, path: &Path) -> Result<(), String> {
-        let (file, bytes) = (path.display().to_string(), self.read(path)?);
+        let bytes = self.read(path).inspect_err(|_| self.may_be_more = true)?;
+        let file = path.display().to_string();
         let Ok(policies) = load::policies(&file, &bytes) else {
+            self.may_be_more = true;
             // Beside what makes it unreadable, whatever is wrong in the rest of it.
             self.diagnostics.extend(load::check(&file, &bytes, None));
             return Ok(());
@@ -116,10 +122,7 @@ impl Reader {
 
     fn read(&mut self, path: &Path) -> Result<Vec<u8>, String> {
         self.order.push(path.display().to_string());
-        self.files.read(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-            _ => format!("the file cannot be read: {error}"),
-        })
+        self.files.read(path).map_err(|error| unreadable(&error))
     }
 
     fn keep<T>(&mut self, result: Result<T, Vec<Diagnostic>>) -> Option<T> {

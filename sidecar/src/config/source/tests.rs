@@ -126,13 +126,15 @@ fn a_policy_file_that_cannot_be_read_is_named_with_the_reason() {
     fs::create_dir(place.path("directory")).unwrap();
     fs::write(place.path("latin.yaml"), b"name: caf\xE9\n").unwrap();
     for (file, reason) in [
-        ("missing.yaml", "missing.yaml: there is no such file"),
-        ("directory", "directory: the file cannot be read: it is a directory: name the file"),
+        ("missing.yaml", "missing.yaml: there is no such file: correct the path, or put the file there"),
+        ("directory", "directory: this is a directory: name a file in it"),
         ("empty.yaml", "the file is empty"),
         ("latin.yaml", "not UTF-8"),
     ] {
-        let told = told(&place, place.flags(&[file, "seed.json"], "http://127.0.0.1/mcp"));
-        assert!(told.len() == 1 && told[0].starts_with(file) && told[0].contains(reason), "{told:?}");
+        for files in [&[file, "seed.json"][..], &[file]] {
+            let told = told(&place, place.flags(files, "http://127.0.0.1/mcp"));
+            assert!(told.len() == 1 && told[0].starts_with(file) && told[0].contains(reason), "{told:?}");
+        }
     }
 }
 
@@ -171,7 +173,7 @@ audit: {to: 'Off'}
     let told = told(&place, place.document("config.yaml"));
     for expected in [
         "config.yaml:3:8: /servers/0/url: \"imaging.internal/mcp\" has no scheme: did you mean http://imaging.internal/mcp",
-        "config.yaml:4:9: /servers/1/name: \"imaging\" is the name of server 1 too",
+        "config.yaml:4:9: /servers/1/name: servers[0] is called \"imaging\" too",
         "config.yaml:5:8: /servers/1/url: the scheme ws:// is not supported",
         "config.yaml:6:9: /servers/1/path: \"tools\" does not begin with /",
         "config.yaml:7:9: /servers/2/name: \"no spaces\" cannot be a server's name",
@@ -179,7 +181,7 @@ audit: {to: 'Off'}
         "/servers/2/limits/connectTimeout: \"0s\" is no time at all",
         "/servers/2/limits/responseTimeout: `soon` is not a duration",
         "config.yaml:11:14: /servers/2/policies/0: no policy is called \"impaging\": write one of default/imaging",
-        "config.yaml:14:9: /servers/3/path: agents already find server 1 at /imaging",
+        "config.yaml:14:9: /servers/3/path: agents already find servers[0] at /imaging",
         "/servers/3/tls: http://127.0.0.1/mcp is reached without TLS",
         "config.yaml:16:15: /policyFiles/0: missing.yaml: there is no such file",
         "/listener/headerTimeout: `never` is not a duration",
