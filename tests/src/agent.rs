@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::clients::Era;
+use crate::eventually::eventually;
 use crate::http::{self, Answer, Exchange, request};
+use crate::upstream::Upstream;
 
 /// The revision that stands for the modern era.
 pub const MODERN: &str = "2026-07-28";
@@ -85,6 +87,26 @@ impl Agent {
     /// Calls a tool.
     pub fn call(&self, tool: &str, arguments: Value) -> Answer {
         self.ask("tools/call", json!({"name": tool, "arguments": arguments}))
+    }
+
+    /// Whether a call of this tool reaches the server, which then answers it.
+    ///
+    /// # Panics
+    /// If the agent is told otherwise.
+    pub fn passes(&self, tool: &str, upstream: &Upstream) -> bool {
+        let (passes, (kind, text)) = std::thread::scope(|scope| {
+            let call = scope.spawn(|| told(&self.call(tool, json!({}))));
+            let passes = eventually("the call is refused, or reaches the server", || match upstream.arrived() {
+                Some(request) => {
+                    request.text("done");
+                    Some(true)
+                }
+                None => call.is_finished().then_some(false),
+            });
+            (passes, call.join().expect("an answer"))
+        });
+        assert_eq!(passes, text == "done", "{kind}: {text}");
+        passes
     }
 
     /// Begins a call of a tool.

@@ -91,6 +91,13 @@ impl Setup {
         self.folder.path().join(name)
     }
 
+    /// What starts the sidecar, on ports of its own.
+    pub fn command(&self) -> Command {
+        let mut command = program(&["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--inspect", "127.0.0.1:0"]);
+        command.args(&self.arguments);
+        command
+    }
+
     /// Starts the sidecar and waits until it is ready.
     pub fn start(&self) -> Sidecar {
         self.start_as(|command| command)
@@ -101,8 +108,7 @@ impl Setup {
     /// # Panics
     /// If it ends before it is ready; with its log.
     pub fn start_as(&self, prepare: impl Fn(&mut Command) -> &mut Command) -> Sidecar {
-        let mut command = program(&["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--inspect", "127.0.0.1:0"]);
-        let mut process = Process::start(prepare(command.args(&self.arguments)));
+        let mut process = Process::start(prepare(&mut self.command()));
         let mut listens = |purpose: &str| {
             eventually(&format!("the sidecar listens for {purpose}"), || {
                 assert!(process.exit_code().is_none(), "the sidecar ended: {}", process.log());
