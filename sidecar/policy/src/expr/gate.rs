@@ -110,7 +110,7 @@ impl Gate<'_> {
         let inside = self.all([&comprehension.loop_cond, &comprehension.loop_step], depth)?;
         self.loops.pop();
         self.node(&comprehension.result, depth)?;
-        let turns = literals.map_or(1, |literals| literals.len());
+        let turns = literals.map_or(1, <[IdedExpr]>::len);
         Ok(turns * (turn(&comprehension.loop_step) + inside))
     }
 
