@@ -53,18 +53,22 @@ impl List {
         }
     }
 
+    /// Whether a result has this list, or something that a reader could take for it. No other result of the protocol has.
+    fn is_in(self, result: Value<'_>) -> bool {
+        let (array, _) = self.keys();
+        result.get(array).is_some() || result.has_case_variant(array)
+    }
+
     /// The list that this result is, judged by its content: for results of requests that nobody remembers, such as those
-    /// of a stream that is resumed after a restart. No other result of the protocol has these arrays.
+    /// of a stream that is resumed after a restart.
     pub fn looks_like(result: Value<'_>) -> Option<Self> {
-        Self::ALL.into_iter().find(|list| {
-            let array = result.get(list.keys().0);
-            array.is_some_and(|array| array.kind() == Kind::Array)
-        })
+        Self::ALL.into_iter().find(|list| list.is_in(result))
     }
 }
 
 /// The message `document`, whose result is this kind of list, without the items that `keep` does not keep. None if nothing
-/// changes: the message is then relayed as it is, as is one that is an error.
+/// changes: the message is then relayed as it is, as is one that is an error. Other lists that stand in the result are
+/// filtered with it.
 ///
 /// In the modern era the result is made uncacheable (`ttlMs: 0`, `cacheScope: "private"`) even if nothing is cut out,
 /// because what the list holds depends on a policy that may change. In the legacy era nothing is added.
@@ -81,10 +85,26 @@ pub fn filter<'d>(
     let Some(result) = envelope.result() else {
         return Ok(None);
     };
+    let mut edits = Edits::default();
+    for list in List::ALL.into_iter().filter(|other| *other == list || other.is_in(result)) {
+        cut(result, list, keep, &mut edits)?;
+    }
+    if era == Era::Modern {
+        make_uncacheable(result, &mut edits)?;
+    }
+    Ok(edits.apply(document.bytes()))
+}
+
+/// Cuts out of one list what is not kept.
+fn cut<'d>(
+    result: Value<'d>,
+    list: List,
+    keep: &mut dyn FnMut(&Item<'d>) -> bool,
+    edits: &mut Edits,
+) -> Result<(), ListError> {
     let (array_key, name_key) = list.keys();
     let array = unambiguous(result, array_key)?.filter(|array| array.kind() == Kind::Array);
     let array = array.ok_or(ListError::NoArray(array_key))?;
-    let mut edits = Edits::default();
     let mut kept = Vec::new();
     let mut hidden = false;
     for definition in array.items() {
@@ -102,10 +122,7 @@ pub fn filter<'d>(
         bytes.push(b']');
         edits.push(array.span(), bytes);
     }
-    if era == Era::Modern {
-        make_uncacheable(result, &mut edits)?;
-    }
-    Ok(edits.apply(document.bytes()))
+    Ok(())
 }
 
 /// The name of an item, if no reader can take another one for it.

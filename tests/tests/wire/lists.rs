@@ -127,10 +127,16 @@ fn an_unasked_answer_that_looks_like_a_list_is_filtered_too() {
     let mut stream = agent.stream();
     let mut request = upstream.next();
     request.begin_events();
-    let unasked = json!({"jsonrpc": "2.0", "id": "never asked", "result": two_tools()});
-    request.write(format!("data: {unasked}\n\n: end\n\n"));
-    let seen = stream.until(": end");
-    assert!(seen.contains("echo") && !seen.contains("delete_everything"), "{seen}");
+    for (number, mut result) in [two_tools(), two_tools()].into_iter().enumerate() {
+        if number == 1 {
+            result["prompts"] = json!([{"name": "exfiltrate"}]);
+        }
+        let unasked = json!({"jsonrpc": "2.0", "id": "never asked", "result": result});
+        request.write(format!("data: {unasked}\n\n: end {number}\n\n"));
+        let seen = stream.until(&format!(": end {number}"));
+        assert!(seen.contains("echo"), "{seen}");
+        assert!(!seen.contains("delete_everything") && !seen.contains("exfiltrate"), "{seen}");
+    }
 }
 
 #[test]

@@ -108,6 +108,20 @@ fn what_is_not_understood_does_not_pass() {
 }
 
 #[test]
+fn every_list_of_a_result_is_filtered_whichever_was_asked_for() {
+    let lists =
+        |tools: &str, prompts: &str| answer(&format!(r#"{{"content":[],"prompts":[{prompts}],"tools":[{tools}]}}"#));
+    let (a, b) = (r#"{"name":"a"}"#, r#"{"name":"b"}"#);
+    let both = format!("{a},{b}");
+    for list in [List::Tools, List::Prompts] {
+        assert_eq!(filtered(&lists(&both, &both), list, Era::Legacy, &["a"]).unwrap(), Some(lists(b, b)));
+        assert_eq!(filtered(&lists(&both, ""), list, Era::Legacy, &["a"]).unwrap(), Some(lists(b, "")));
+    }
+    let result = r#"{"tools":[],"resources":"all"}"#;
+    assert_eq!(filtered(&answer(result), List::Tools, Era::Legacy, &[]), Err(ListError::NoArray("resources")));
+}
+
+#[test]
 fn a_list_is_known_by_its_content() {
     for (result, expected) in [
         (r#"{"tools":[]}"#, Some(List::Tools)),
@@ -116,7 +130,10 @@ fn a_list_is_known_by_its_content() {
         (r#"{"prompts":[],"_meta":{}}"#, Some(List::Prompts)),
         (r#"{"content":[],"structuredContent":{"tools":[]}}"#, None),
         (r#"{"capabilities":{"tools":{}}}"#, None),
-        (r#"{"tools":{}}"#, None),
+        (r#"{"tools":{}}"#, Some(List::Tools)),
+        (r#"{"Prompts":[]}"#, Some(List::Prompts)),
+        (r#"{"content":[],"prompts":[]}"#, Some(List::Prompts)),
+        (r#"{"resources":[],"tools":[]}"#, Some(List::Tools)),
         ("[]", None),
     ] {
         let document = Document::parse(Bytes::copy_from_slice(result.as_bytes()), Limits::default()).unwrap();
