@@ -38,6 +38,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, Response, header};
 use hyper::body::Incoming;
+use reeve_policy::decide::Held;
 use reeve_policy::limit::Limiter;
 use tokio::sync::Semaphore;
 
@@ -108,6 +109,8 @@ struct Shared {
     asked: Mutex<Open<()>>,
     /// Requests for lists, whose results may come on another stream.
     listing: Mutex<Open<Listing>>,
+    /// What calls hold whose streams have ended and whose answers are to come on another.
+    elsewhere: Mutex<Open<Vec<Held>>>,
     /// A permit for each server that is being told of a refusal.
     telling: Arc<Semaphore>,
 }
@@ -147,6 +150,7 @@ impl Proxy {
             openings: opening::Openings::default(),
             asked: Mutex::new(Open::new(REMEMBERED)),
             listing: Mutex::new(Open::new(REMEMBERED)),
+            elsewhere: Mutex::new(Open::new(REMEMBERED)),
             telling: Arc::new(Semaphore::new(TOLD_AT_ONCE)),
         })))
     }
@@ -185,6 +189,10 @@ impl Shared {
 
     fn asked(&self) -> MutexGuard<'_, Open<()>> {
         held(&self.asked)
+    }
+
+    fn elsewhere(&self) -> MutexGuard<'_, Open<Vec<Held>>> {
+        held(&self.elsewhere)
     }
 
     fn listing(&self) -> MutexGuard<'_, Open<Listing>> {

@@ -105,6 +105,17 @@ impl Exchange {
         String::from_utf8_lossy(&std::mem::replace(&mut self.buffer, rest)).into_owned()
     }
 
+    /// Whether anything of the answer has come, after a moment for it to come.
+    ///
+    /// # Panics
+    /// If the connection is no longer ours.
+    pub fn has_begun(&self) -> bool {
+        self.stream.set_read_timeout(Some(Duration::from_millis(10))).expect("a timeout can be set");
+        let peeked = self.stream.peek(&mut [0]);
+        self.stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        !self.buffer.is_empty() || peeked.is_ok()
+    }
+
     /// Ends the connection, as an agent does that has lost interest.
     pub fn hang_up(self) {
         let _ = self.stream.shutdown(Shutdown::Both);

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::relay::Relay;
+use super::relay::Attended;
 use crate::config::Listener;
 use crate::mcp::rejection::{Cause, Rejection};
 
@@ -21,7 +21,7 @@ pub enum Body {
     /// All of it, or nothing left.
     Whole(Bytes),
     /// As it comes from the server.
-    Relay(Box<Relay>),
+    Relay(Attended),
 }
 
 impl http_body::Body for Body {
@@ -68,9 +68,16 @@ pub(super) struct Bodies {
 
 /// A request's body, and the memory it is counted for while it is held.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct Received {
     pub(super) bytes: Bytes,
-    pub(super) memory: OwnedSemaphorePermit,
+    pub(super) memory: Option<OwnedSemaphorePermit>,
+}
+
+impl Received {
+    /// The body of a request that has none.
+    pub(super) fn nothing() -> Self {
+        Self { bytes: Bytes::new(), memory: None }
+    }
 }
 
 impl Bodies {
@@ -84,7 +91,7 @@ impl Bodies {
     ///
     /// # Errors
     /// [`Cause::TooLarge`], [`Cause::Busy`], [`Cause::BodyTimeout`], [`Cause::BodyIncomplete`].
-    pub(super) async fn read(&self, body: Incoming) -> Result<Held, Rejection> {
+    pub(super) async fn read(&self, body: Incoming) -> Result<Received, Rejection> {
         let stated = body.size_hint().exact().map(|stated| usize::try_from(stated).unwrap_or(usize::MAX));
         if stated.is_some_and(|stated| stated > self.max_bytes) {
             return Err(self.too_large());
@@ -94,7 +101,7 @@ impl Bodies {
     }
 
     /// `expected`: what memory is taken for at first; more is taken as more comes.
-    async fn collect(&self, mut body: Incoming, expected: usize) -> Result<Held, Rejection> {
+    async fn collect(&self, mut body: Incoming, expected: usize) -> Result<Received, Rejection> {
         let mut memory = self.take(expected).await?;
         let mut counted = expected;
         let mut first: Option<Bytes> = None;
@@ -122,7 +129,7 @@ impl Bodies {
                 }
             }
         }
-        Ok(Held { bytes: first.unwrap_or_else(|| rest.freeze()), memory })
+        Ok(Received { bytes: first.unwrap_or_else(|| rest.freeze()), memory: Some(memory) })
     }
 
     /// Waits a little for memory, as calls are short; bodies that each hold a part of it must not wait for each other for

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Method;
-use reeve_policy::decide::{ServerRequest, Target, Verdict};
+use reeve_policy::decide::{Held, ServerRequest, Target, Verdict};
 use reeve_policy::json::{self, Document, Limits, Value};
 use reeve_policy::reason::Reason;
 
@@ -54,6 +54,20 @@ impl Events {
 
     pub(super) fn too_large(&self, error: &SseError) -> UpstreamError {
         self.sending.route.upstream.error(Cause::TooLarge, error.to_string())
+    }
+
+    pub(super) fn era(&self) -> Era {
+        self.sending.era
+    }
+
+    /// Holds on what a call holds until its answer comes on another stream of its session.
+    pub(super) fn hold_on(&self, held: Vec<Held>) {
+        if self.sending.era == Era::Legacy && !held.is_empty() {
+            let (server, session) = (&self.sending.route.name, self.session());
+            request::with_id(self.awaited.id.as_deref(), |id| {
+                self.shared.elsewhere().insert(server, session, id, held);
+            });
+        }
     }
 
     /// Whether the answer that the stream is for has come.
@@ -152,6 +166,9 @@ impl Events {
     fn response(&mut self, document: &Document, envelope: &Envelope<'_>, id: Option<&Id<'_>>) -> Fate {
         let own = self.is_own(id);
         self.answered |= own;
+        if let Some(id) = id.filter(|_| !own) {
+            drop(self.shared.elsewhere().take(&self.sending.route.name, self.session(), id));
+        }
         let listing = self.listing_of(envelope);
         // Only an error can be without an id, and neither a list nor a request for input stands in one.
         let (Some(result), Some(id)) = (envelope.result(), id) else { return Fate::Pass };
@@ -193,6 +210,10 @@ impl Events {
         self.failure(id.raw(), cause)
     }
 
+    fn session(&self) -> &str {
+        self.sending.session.as_deref().unwrap_or_default()
+    }
+
     fn is_own(&self, id: Option<&Id<'_>>) -> bool {
         let own = request::with_id(self.awaited.id.as_deref(), |own| id == Some(own));
         own.unwrap_or(false)
@@ -208,8 +229,7 @@ impl Events {
                 _ => None,
             };
         }
-        let session = self.sending.session.as_deref().unwrap_or_default();
-        let asked = id.and_then(|id| self.shared.listing().take(&self.sending.route.name, session, id));
+        let asked = id.and_then(|id| self.shared.listing().take(&self.sending.route.name, self.session(), id));
         let looks = || Some(Listing { list: List::looks_like(envelope.result()?)?, whole: false });
         asked.or_else(looks)
     }
@@ -258,8 +278,7 @@ impl Events {
 
     /// Relays a request to the agent, whose answer is then awaited.
     fn ask(&self, id: &Id<'_>) -> Fate {
-        let session = self.sending.session.as_deref().unwrap_or_default();
-        self.shared.asked().insert(&self.sending.route.name, session, id, ());
+        self.shared.asked().insert(&self.sending.route.name, self.session(), id, ());
         Fate::Pass
     }
 

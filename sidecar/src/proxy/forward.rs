@@ -7,11 +7,11 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request, Response, StatusCode, header::HeaderValue};
 use http_body_util::BodyExt;
 
-use super::body::Body;
+use super::body::{Body, Received};
 use super::events::Events;
 use super::examine::{Kind, session};
 use super::record::{self, Flight};
-use super::relay::{Endless, Relay};
+use super::relay::{Attended, Endless, Relay};
 use super::take::Taken;
 use super::{Listing, Shared, WORKER_BYTES, reply};
 use crate::live::Route;
@@ -74,13 +74,35 @@ impl Shared {
     pub(super) async fn forward(
         self: &Arc<Self>,
         sending: Sending,
-        body: Bytes,
+        body: Received,
+        awaited: Awaited,
+        taken: Taken,
+    ) -> Response<Body> {
+        if sending.era == Era::Modern || taken.in_flight_until().is_none() {
+            return self.exchange(sending, body, awaited, taken).await;
+        }
+        // An agent that hangs up does not end its call in the legacy era: the call's time in flight goes on without it.
+        let (shared, server, id) = (Arc::clone(self), Arc::clone(&sending.route), awaited.id.clone());
+        let exchange = tokio::spawn(async move { shared.exchange(sending, body, awaited, taken).await });
+        exchange.await.unwrap_or_else(|_| {
+            let error = server.upstream.error(Cause::Protocol, "the sidecar failed to relay the answer");
+            reply::failed(id.as_deref(), &error)
+        })
+    }
+
+    async fn exchange(
+        self: &Arc<Self>,
+        sending: Sending,
+        body: Received,
         awaited: Awaited,
         taken: Taken,
     ) -> Response<Body> {
         let flight = Flight::begin(self, &sending.route, taken);
-        let request = sending.request(body);
+        // The memory of the body is counted until the server has begun to answer.
+        let Received { bytes, memory } = body;
+        let request = sending.request(bytes);
         let answered = sending.route.upstream.send(request, flight.progress()).await;
+        drop(memory);
         let answered = match answered {
             Ok(response) => self.begin_answer(&sending, &awaited, response, flight).await,
             Err(error) => Err(error),
@@ -112,9 +134,9 @@ impl Shared {
                     _ => Endless::No,
                 };
                 head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-                Body::Relay(Box::new(Relay::events(body, events, endless, flight)))
+                Body::Relay(Attended::new(Relay::events(body, events, endless, flight)))
             }
-            (Content::Other, _) if !head.status.is_success() => Body::Relay(Box::new(Relay::bytes(body, flight))),
+            (Content::Other, _) if !head.status.is_success() => Body::Relay(Attended::new(Relay::bytes(body, flight))),
             // Some clients read whatever answers a GET as events.
             (_, Expected::Stream) if head.status.is_success() && id.is_none() => {
                 return Err(sending.route.upstream.error(Cause::Protocol, "the answer is not an event stream"));

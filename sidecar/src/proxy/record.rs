@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use reeve_crds::v1alpha1::Mode;
 use reeve_policy::catalogue::{Catalogue, Extent};
 use reeve_policy::compile::pointer;
-use reeve_policy::decide::{Shadow, Verdict};
+use reeve_policy::decide::{Held, Shadow, Verdict};
 use reeve_policy::json::Value;
 use reeve_policy::reason::{Outcome, Reason};
 use reeve_policy::time::Instant;
@@ -200,6 +201,16 @@ impl Flight {
     /// The answer has come, whatever the server does with the stream that brought it: the call is no longer in flight.
     pub(super) fn answered(&mut self) {
         self.taken.answered();
+    }
+
+    /// For how long yet the call is in flight at most, if that counts.
+    pub(super) fn in_flight_for(&self) -> Option<Duration> {
+        self.taken.in_flight_until().map(|until| until.since(self.shared.clock.now()))
+    }
+
+    /// The stream has ended and its answer is to come on another one: gives what the call holds until then.
+    pub(super) fn take_out(&mut self) -> Vec<Held> {
+        self.taken.take_out()
     }
 
     /// The server or the network failed.

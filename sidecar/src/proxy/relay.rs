@@ -1,13 +1,15 @@
 //! An answer on its way to the agent, as it comes. Nothing is held back but the event under way.
 //!
-//! Dropped when the agent hangs up, which drops the server's body and so ends the call there at once.
+//! Dropped when the agent hangs up, which drops the server's body and so ends the call there at once. In the legacy era that does not
+//! end the call: one whose time in flight counts is read to its answer, for nobody.
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body as _;
@@ -16,6 +18,7 @@ use super::events::Events;
 use super::record::Flight;
 use crate::lifecycle::Drain;
 use crate::mcp::sse::{Piece, Scanner};
+use crate::mcp::version::Era;
 use crate::upstream::{self, UpstreamError};
 
 /// Whether a stream ends by itself.
@@ -26,8 +29,35 @@ pub(super) enum Endless {
     Yes(Drain),
 }
 
-/// An answer on its way to the agent.
-pub struct Relay {
+/// An answer on its way to the agent, as long as there is one.
+#[derive(Debug)]
+pub struct Attended(Option<Box<Relay>>);
+
+impl Attended {
+    pub(super) fn new(relay: Relay) -> Self {
+        Self(Some(Box::new(relay)))
+    }
+
+    /// The next bytes for the agent. An error ends the agent's connection or stream, so that it does not take a part for the
+    /// whole.
+    pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        self.0.as_mut().map_or(Poll::Ready(None), |relay| relay.poll_data(cx))
+    }
+}
+
+impl Drop for Attended {
+    fn drop(&mut self) {
+        if let Some(relay) = self.0.take()
+            && let Some(at_most) = relay.outlives_the_agent()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(tokio::time::timeout(at_most, relay.read_on()));
+        }
+    }
+}
+
+/// An answer on its way.
+pub(super) struct Relay {
     body: upstream::Body,
     way: Way,
     /// Resolves when a stream that never ends should.
@@ -64,9 +94,22 @@ impl Relay {
         Self { body, way, drained, flight, ended: false }
     }
 
-    /// The next bytes for the agent. An error ends the agent's connection or stream, so that it does not take a part for the
-    /// whole.
-    pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+    /// For how long the call goes on if the agent hangs up now; none if it ends with that.
+    fn outlives_the_agent(&self) -> Option<Duration> {
+        match &self.way {
+            Way::Events { events, .. } if !self.ended && events.era() == Era::Legacy => self.flight.in_flight_for(),
+            Way::Events { .. } | Way::Bytes => None,
+        }
+    }
+
+    async fn read_on(mut self: Box<Self>) {
+        // The call is over with its answer, whatever the server does with the stream then.
+        while self.flight.in_flight_for().is_some() {
+            let Some(Ok(_)) = poll_fn(|cx| self.poll_data(cx)).await else { return };
+        }
+    }
+
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         loop {
             if let Way::Events { ready, .. } = &mut self.way
                 && let Some(bytes) = ready.pop_front()
@@ -109,6 +152,9 @@ impl Relay {
                 ready.extend(relay(events, piece));
             }
             ready.extend(events.end());
+            if !events.is_answered() {
+                events.hold_on(self.flight.take_out());
+            }
         }
     }
 

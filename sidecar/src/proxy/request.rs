@@ -10,7 +10,7 @@ use reeve_policy::decide::Verdict;
 use reeve_policy::json::{Document, Limits};
 use reeve_policy::reason::Reason;
 
-use super::body::{Body, Held};
+use super::body::{Body, Received};
 use super::examine::{Ask, Auditing, Examined, Kind, examine, session};
 use super::forward::{Awaited, Expected, Sending};
 use super::record::Facts;
@@ -70,19 +70,15 @@ impl Shared {
             }
         };
         let sending = Sending::new(route, Method::POST, headers, examined.version);
-        // The memory of the body is counted until the server has begun to answer.
-        let Held { bytes, memory } = body;
-        let response = self.forward(sending, bytes, Awaited { id, expected }, taken).await;
-        drop(memory);
-        Ok(response)
+        Ok(self.forward(sending, body, Awaited { id, expected }, taken).await)
     }
 
     async fn examine(
         &self,
         route: &Arc<Route>,
         headers: HeaderMap,
-        body: Held,
-    ) -> Result<(Examined, HeaderMap, Held), Rejection> {
+        body: Received,
+    ) -> Result<(Examined, HeaderMap, Received), Rejection> {
         let now = self.clock.wall();
         let audit = if self.audit.is_on() { Auditing::On } else { Auditing::Off };
         if body.bytes.len() <= WORKER_BYTES {

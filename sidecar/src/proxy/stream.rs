@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::ACCEPT;
 use http::{HeaderMap, Method, Response};
 
 use super::Shared;
-use super::body::Body;
+use super::body::{Body, Received};
 use super::examine::session;
 use super::forward::{Awaited, Expected, Sending};
 use super::take::Taken;
@@ -37,9 +36,7 @@ impl Shared {
             None => None,
         };
         let sending = Sending::new(route, Method::GET, headers, version);
-        let response = self
-            .forward(sending, Bytes::new(), Awaited { id: None, expected: Expected::Stream }, Taken::nothing(self))
-            .await;
+        let response = self.forward_bodiless(sending, Expected::Stream).await;
         drop(opening);
         Ok(response)
     }
@@ -57,9 +54,11 @@ impl Shared {
         };
         self.check_session(route, session)?;
         let sending = Sending::new(route, Method::DELETE, headers, version);
-        Ok(self
-            .forward(sending, Bytes::new(), Awaited { id: None, expected: Expected::Anything }, Taken::nothing(self))
-            .await)
+        Ok(self.forward_bodiless(sending, Expected::Anything).await)
+    }
+
+    async fn forward_bodiless(self: &Arc<Self>, sending: Sending, expected: Expected) -> Response<Body> {
+        self.forward(sending, Received::nothing(), Awaited { id: None, expected }, Taken::nothing(self)).await
     }
 
     pub(super) fn forget_session(&self, route: &Route, session: &str) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use reeve_policy::decide::{Held, Target, Verdict};
 use reeve_policy::reason::{Outcome, Reason};
+use reeve_policy::time::Instant;
 
 use super::Shared;
 use super::examine::{Decided, Kind};
@@ -41,6 +42,16 @@ impl Taken {
     /// The answer has come: concurrency is given up, quota stays taken.
     pub(super) fn answered(&mut self) {
         self.held.clear();
+    }
+
+    /// Until when the call is in flight at most, if that counts.
+    pub(super) fn in_flight_until(&self) -> Option<Instant> {
+        self.held.iter().filter_map(Held::in_flight_until).max()
+    }
+
+    /// What it holds, for who holds it on.
+    pub(super) fn take_out(&mut self) -> Vec<Held> {
+        std::mem::take(&mut self.held)
     }
 
     /// Of what it is a call.

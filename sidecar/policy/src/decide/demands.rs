@@ -65,13 +65,17 @@ struct Taking {
 #[derive(Debug, Default)]
 #[must_use]
 pub struct Held {
-    #[expect(dead_code, reason = "held to be dropped")]
     permits: Vec<Permit>,
     quota: Option<Reservation>,
     shadows: Vec<Self>,
 }
 
 impl Held {
+    /// Until when it is in flight at most, if that counts: no rule bounds how many are otherwise.
+    pub fn in_flight_until(&self) -> Option<Instant> {
+        self.permits.iter().map(Permit::until).max()
+    }
+
     /// Returns the quota of a call that certainly never reached the server.
     pub fn give_back(self, limiter: &Limiter) {
         if let Some(quota) = self.quota {

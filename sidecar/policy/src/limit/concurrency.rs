@@ -67,6 +67,13 @@ pub struct Permit {
     id: u64,
 }
 
+impl Permit {
+    /// When it stops counting though nobody gave it up.
+    pub fn until(&self) -> Instant {
+        self.until
+    }
+}
+
 impl Permits {
     /// The gate of this rule pointer, made if need be.
     pub fn gate(&self, rule: &Arc<str>) -> Gate {

@@ -1,0 +1,130 @@
+//! Calls in flight: how long one counts, whatever its agent does.
+
+use reeve_tests::agent::{Agent, told};
+use reeve_tests::eventually::eventually;
+use reeve_tests::http::Exchange;
+use reeve_tests::sidecar::Sidecar;
+use reeve_tests::upstream::{Request, Upstream};
+use serde_json::json;
+
+const ONE_AT_A_TIME: &str = "
+apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: one, namespace: clinic}
+spec:
+  serverRefs: [{name: '*'}]
+  rules:
+  - {name: one, tools: [echo], action: Allow, concurrency: {max: 1}}
+";
+
+const RESULT: &str = "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[]}}\n\n";
+
+struct World {
+    upstream: Upstream,
+    sidecar: Sidecar,
+}
+
+impl World {
+    fn new() -> Self {
+        let upstream = Upstream::start();
+        let sidecar = Sidecar::start(ONE_AT_A_TIME, &upstream.url);
+        Self { upstream, sidecar }
+    }
+
+    fn legacy(&self) -> Agent {
+        Agent::legacy(&self.sidecar.url)
+    }
+
+    /// A call that has reached the server.
+    fn under_way(&self, agent: &Agent) -> (Exchange, Request) {
+        let exchange = agent.begin_call("echo");
+        (exchange, self.upstream.next())
+    }
+
+    fn refuses(&self, agent: &Agent) {
+        let answer = agent.call("echo", json!({}));
+        assert_eq!(
+            answer.json()["result"]["_meta"]["reeve.dev/decision"]["reason"],
+            "ConcurrencyExceeded",
+            "{answer:?}"
+        );
+        self.upstream.saw_nothing();
+    }
+
+    /// The next call passes, once the sidecar knows that the one before has ended.
+    fn passes(&self, agent: &Agent) {
+        eventually("a call passes again", || {
+            let exchange = agent.begin_call("echo");
+            loop {
+                if let Some(request) = self.upstream.arrived() {
+                    request.text("passed");
+                    return (told(&exchange.rest()).1 == "passed").then_some(());
+                }
+                if exchange.has_begun() {
+                    return None;
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn a_second_call_is_refused_while_the_first_is_in_flight_and_passes_after_it() {
+    let world = World::new();
+    for agent in [world.legacy(), Agent::modern(&world.sidecar.url)] {
+        let (first, request) = world.under_way(&agent);
+        world.refuses(&agent);
+        request.text("done");
+        assert_eq!(told(&first.rest()).1, "done");
+        world.passes(&agent);
+    }
+}
+
+#[test]
+fn a_modern_agent_that_hangs_up_ends_its_call_which_counts_no_longer() {
+    let world = World::new();
+    let agent = Agent::modern(&world.sidecar.url);
+    let (first, request) = world.under_way(&agent);
+    first.hang_up();
+    request.closed();
+    world.passes(&agent);
+}
+
+#[test]
+fn a_legacy_call_counts_until_its_answer_though_its_agent_hangs_up_before_it_begins() {
+    let world = World::new();
+    let (first, request) = world.under_way(&world.legacy());
+    first.hang_up();
+    world.refuses(&world.legacy());
+    request.text("for nobody");
+    world.passes(&world.legacy());
+}
+
+#[test]
+fn a_legacy_call_counts_until_its_answer_though_its_agent_hangs_up_in_the_middle() {
+    let world = World::new();
+    let (mut first, mut request) = world.under_way(&world.legacy());
+    request.begin_events();
+    request.write(": begun\n\n");
+    first.until(": begun");
+    first.hang_up();
+    world.refuses(&world.legacy());
+    request.write(RESULT);
+    world.passes(&world.legacy());
+}
+
+#[test]
+fn a_legacy_call_counts_until_its_answer_on_the_stream_that_takes_up_the_one_it_began_on() {
+    let world = World::new();
+    let (first, mut request) = world.under_way(&world.legacy());
+    request.begin_events();
+    request.write("id: 7\ndata:\n\n");
+    request.end();
+    first.rest();
+    world.refuses(&world.legacy());
+    let _resumed = world.legacy().with("Last-Event-ID", "7").stream();
+    let mut resumed = world.upstream.next();
+    resumed.begin_events();
+    resumed.write(RESULT);
+    world.passes(&world.legacy());
+}
