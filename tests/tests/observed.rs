@@ -9,6 +9,7 @@ use reeve_tests::http::{self, Exchange};
 use reeve_tests::process::root;
 use reeve_tests::servers::{Kind, Server};
 use reeve_tests::sidecar::{Setup, Sidecar};
+use reeve_tests::upstream::Upstream;
 use serde_json::{Value, json};
 
 /// Permits `echo` three times an hour, and asks more of `add`.
@@ -165,6 +166,39 @@ fn the_audit_log_records_each_decision_and_no_value_of_an_argument() {
     assert_eq!(limited["shadow"][0]["rule"], "default/seen#watched", "what the Audit rule would have done: {limited}");
     assert_eq!(of("add")[0]["reason"], "RequirementFailed");
     assert_eq!(of("delete_everything")[0]["reason"], "NoRule");
+}
+
+#[test]
+fn a_listener_that_is_refused_for_one_resource_is_recorded_as_refused_for_each() {
+    let policy = "
+apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: docs}
+spec:
+  serverRefs: [{name: '*'}]
+  rules:
+  - {name: open, resources: ['docs://open/*'], action: Allow, limits: [{counter: reads, window: 1h, max: 2}]}
+  - {name: shut, resources: ['docs://shut/*'], action: Deny}
+";
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(policy, &upstream.url);
+    let agent = Agent::modern(&sidecar.url);
+    let listen =
+        |uris: &[&str]| agent.begin("subscriptions/listen", json!({"notifications": {"resourceSubscriptions": uris}}));
+    for uris in [&["docs://open/a", "docs://shut/b", "docs://other/c"][..], &["docs://open/a"; 3]] {
+        assert!(listen(uris).rest().body.contains("\"error\""), "{uris:?}");
+        upstream.saw_nothing();
+    }
+    let exchange = listen(&["docs://open/a", "docs://open/b"]);
+    upstream.next().end();
+    exchange.rest();
+    let reasons = sidecar.decisions(8).into_iter().map(|line| [&line["decision"], &line["reason"]].map(Value::clone));
+    let expected = [["deny", "DeniedByRule"], ["deny", "DeniedByRule"], ["deny", "NoRule"]].into_iter();
+    let expected = expected.chain([["limited", "LimitExceeded"]; 3]).chain([["allow", "AllowedByRule"]; 2]);
+    assert_eq!(reasons.collect::<Vec<_>>(), expected.map(|words| words.map(Value::from)).collect::<Vec<_>>());
+    let refused = listen(&vec!["docs://open/a"; 257]).rest();
+    assert!(refused.status == 400 && refused.body.contains("at most 256"), "{refused:?}");
+    assert_eq!(sidecar.metric("reeve_rejected_requests_total{cause=\"too_many_subscriptions\"}"), 1.0);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use reeve_policy::json::{Document, Kind, Value};
 
 pub use id::{Id, MAX_ID_BYTES};
-pub use params::{META_PROTOCOL_VERSION, Params, Reference};
+pub use params::{MAX_SUBSCRIPTIONS, META_PROTOCOL_VERSION, Params, Reference};
 
 use super::rejection::{Cause, Rejection};
 

@@ -110,6 +110,8 @@ causes! {
     MissingId "missing_id" => BAD_REQUEST, -32600;
     /// The request lacks what its method needs, or has it in another type.
     InvalidParams "invalid_params" => BAD_REQUEST, -32602;
+    /// A listener subscribes to more resources or tasks than one may.
+    TooManySubscriptions "too_many_subscriptions" => BAD_REQUEST, -32602;
     /// A header that must be unique occurs twice.
     DuplicateHeader "duplicate_header" => BAD_REQUEST, -32020;
     /// A header of the protocol is not text, not decodable, or named as hop-by-hop.

@@ -11,6 +11,7 @@ use reeve_policy::time::Instant;
 use super::Shared;
 use super::examine::{Decided, Kind};
 use super::record::Facts;
+use crate::audit::{Full, Slot};
 use crate::live::Route;
 use crate::metrics::ToolMetrics;
 use crate::upstream::{Progress, Sent};
@@ -71,58 +72,67 @@ impl Drop for Taken {
 }
 
 impl Shared {
-    /// Takes what the calls need, records every decision, and says whether they may go on.
+    /// Takes what the calls of a message need, records every decision, and says whether the message may go on. If one call is
+    /// refused, none passes, and the others are recorded as refused for what refused it.
     ///
     /// # Errors
     /// The call that is refused, and why. What the others took is returned.
     pub(super) fn take(
         self: &Arc<Self>,
         route: &Route,
-        calls: Vec<Decided>,
+        mut calls: Vec<Decided>,
         facts: &Facts<'_>,
     ) -> Result<Taken, Box<(Decided, Verdict)>> {
+        let now = self.clock.now();
         let mut taken = Taken::nothing(self);
-        for call in calls {
-            match self.take_one(route, &call, facts) {
-                Ok(held) => {
-                    taken.held.push(held);
-                    taken.tool = Some(self.tool_metrics(route, &call, facts.method()));
-                }
-                Err(verdict) => return Err(Box::new((call, verdict))),
+        let is_refused = |call: &Decided| call.verdict.outcome() != Outcome::Allow;
+        let mut refused = calls.iter().position(is_refused).map(|number| (number, calls[number].verdict.clone()));
+        let mut slots = Vec::with_capacity(calls.len());
+        for (number, call) in calls.iter().enumerate() {
+            let acquired = if refused.is_none() { Some(call.verdict.demands.acquire(now)) } else { None };
+            let slot = self.audit.reserve(&facts.entry(route, call));
+            match acquired.map(|acquired| self.reserve(call, acquired?, &slot, now)) {
+                None => {}
+                Some(Ok(held)) => taken.held.push(held),
+                Some(Err(verdict)) => refused = Some((number, verdict)),
+            }
+            slots.push(slot.ok());
+        }
+        let permitted = refused.is_none();
+        for ((number, call), slot) in calls.iter().enumerate().zip(slots) {
+            let mut shadow = call.verdict.shadow.clone();
+            if let (true, Some(held)) = (permitted, taken.held.get_mut(number)) {
+                shadow.extend(call.verdict.demands.record_shadows(&self.limiter, now, held));
+                taken.tool = Some(self.tool_metrics(route, call, facts.method()));
+            }
+            // A call that is refused for itself says so; another, why the message is.
+            let because = refused.as_ref().filter(|_| !is_refused(call)).map(|(_, verdict)| verdict);
+            let verdict = because.unwrap_or(&call.verdict);
+            self.record_call(route, call, verdict, &shadow, facts);
+            if let Some(slot) = slot {
+                slot.write(&facts.decision(route, verdict, &shadow, self.clock.now()));
             }
         }
-        Ok(taken)
+        match refused {
+            None => Ok(taken),
+            Some((number, verdict)) => Err(Box::new((calls.swap_remove(number), verdict))),
+        }
     }
 
-    fn take_one(&self, route: &Route, call: &Decided, facts: &Facts<'_>) -> Result<Held, Verdict> {
-        let now = self.clock.now();
-        let acquired = match call.verdict.outcome() {
-            Outcome::Allow => call.verdict.demands.acquire(now),
-            Outcome::Deny | Outcome::Limited | Outcome::ApprovalRequired => Err(call.verdict.clone()),
-        };
-        let slot = self.audit.reserve(&facts.entry(route, call));
-        let decided = match (acquired, &slot) {
-            (Ok(_), Err(_)) => Err(Verdict::refusal(Reason::AuditUnavailable)),
-            (Ok(mut held), Ok(_)) => match call.verdict.demands.reserve(&self.limiter, now, &mut held) {
-                Ok(()) => {
-                    self.keeper.changed();
-                    Ok(held)
-                }
-                Err(verdict) => Err(verdict),
-            },
-            (Err(verdict), _) => Err(verdict),
-        };
-        let mut shadow = call.verdict.shadow.clone();
-        let decided = decided.map(|mut held| {
-            shadow.extend(call.verdict.demands.record_shadows(&self.limiter, now, &mut held));
-            held
-        });
-        let verdict = decided.as_ref().err().unwrap_or(&call.verdict);
-        self.record_call(route, call, verdict, &shadow, facts);
-        if let Ok(slot) = slot {
-            slot.write(&facts.decision(route, verdict, &shadow, self.clock.now()));
+    /// Reserves the quota of a call that has its permits, if the audit log has a place for it.
+    fn reserve(
+        &self,
+        call: &Decided,
+        mut held: Held,
+        slot: &Result<Slot, Full>,
+        now: Instant,
+    ) -> Result<Held, Verdict> {
+        if slot.is_err() {
+            return Err(Verdict::refusal(Reason::AuditUnavailable));
         }
-        decided
+        call.verdict.demands.reserve(&self.limiter, now, &mut held)?;
+        self.keeper.changed();
+        Ok(held)
     }
 }
 

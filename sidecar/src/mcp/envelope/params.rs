@@ -10,6 +10,9 @@ use crate::mcp::rejection::{Cause, Rejection};
 /// The key of `_meta` that carries the version, and by its presence the era, of a request.
 pub const META_PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 
+/// The most resources, and the most tasks, that one listener may subscribe to: each is decided and recorded by itself.
+pub const MAX_SUBSCRIPTIONS: usize = 256;
+
 /// The members of `params` and of its `_meta` that the protocol knows. All of them are as they came: the methods say what
 /// their type must be.
 ///
@@ -169,7 +172,7 @@ impl<'d> Params<'d> {
     /// The resources whose changes a listener asks for: `params.notifications.resourceSubscriptions`.
     ///
     /// # Errors
-    /// If `notifications` is not an object, or this member there but not an array of strings.
+    /// If `notifications` is not an object, or this member there but not an array of at most [`MAX_SUBSCRIPTIONS`] strings.
     pub fn resource_subscriptions(&self) -> Result<Vec<Cow<'d, str>>, Rejection> {
         self.listened("resourceSubscriptions", "`params.notifications.resourceSubscriptions` must be an array of URIs.")
     }
@@ -187,6 +190,11 @@ impl<'d> Params<'d> {
         let filter = filter.ok_or_else(|| invalid("`params.notifications` must be an object."))?;
         match filter.get(key) {
             None => Ok(Vec::new()),
+            Some(list) if list.kind() == Kind::Array && list.items().nth(MAX_SUBSCRIPTIONS).is_some() => {
+                let message =
+                    format!("A listener may name at most {MAX_SUBSCRIPTIONS} in `{key}`: open another for more.");
+                Err(Rejection::new(Cause::TooManySubscriptions, message))
+            }
             Some(list) if list.kind() == Kind::Array => list.items().map(|item| required(Some(item), wrong)).collect(),
             Some(_) => Err(invalid(wrong)),
         }

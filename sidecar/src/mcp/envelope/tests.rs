@@ -157,6 +157,19 @@ fn parameters_of_another_type_are_invalid() {
 }
 
 #[test]
+fn a_listener_names_at_most_so_many() {
+    for (count, expected) in [(MAX_SUBSCRIPTIONS, None), (MAX_SUBSCRIPTIONS + 1, Some(Cause::TooManySubscriptions))] {
+        let list = vec![r#""a://b""#; count].join(",");
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{{"notifications":{{"resourceSubscriptions":[{list}]}}}}}}"#
+        );
+        let document = document(&text);
+        let params = Envelope::read(&document, Sender::Agent).unwrap().params;
+        assert_eq!(params.resource_subscriptions().err().map(|rejection| rejection.cause), expected, "{count}");
+    }
+}
+
+#[test]
 fn what_a_completion_and_a_listener_name_is_read() {
     let prompt = document(r#"{"jsonrpc":"2.0","id":1,"method":"x","params":{"ref":{"type":"ref/prompt","name":"p"}}}"#);
     let params = Envelope::read(&prompt, Sender::Agent).unwrap().params;
