@@ -53,7 +53,7 @@ impl Gate<'_> {
         }
         let units = match &node.expr {
             Expr::Ident(_) => 0,
-            Expr::Literal(literal) => self.literal(node, literal)?,
+            Expr::Literal(literal) => self.literal(node, literal).map(|()| 0)?,
             Expr::Select(select) => self.node(&select.operand, depth + 1)?,
             Expr::List(list) => self.all(&list.elements, depth + 1)?,
             Expr::Call(call) => self.all(call.target.as_deref().into_iter().chain(&call.args), depth + 1)?,
@@ -76,13 +76,13 @@ impl Gate<'_> {
         nodes.into_iter().try_fold(0, |units, node| Ok(units + self.node(node, depth)?))
     }
 
-    fn literal(&self, node: &IdedExpr, literal: &LiteralValue) -> Result<usize, CompileError> {
+    fn literal(&self, node: &IdedExpr, literal: &LiteralValue) -> Result<(), CompileError> {
         match literal {
             LiteralValue::Bytes(_) => self.refuse(node, "bytes are not supported: write a string without b".to_owned()),
             LiteralValue::UInt(_) => {
                 self.refuse(node, "unsigned numbers are not supported: leave the u out".to_owned())
             }
-            _ => Ok(0),
+            _ => Ok(()),
         }
     }
 
