@@ -66,6 +66,9 @@ const CHANGES: &[(&str, Change)] = &[
         call.set("Mcp-Session-Id", "guessed");
     }),
     ("unknown_task", |call| call.ask("subscriptions/listen", json!({"notifications": {"taskIds": ["guessed"]}}))),
+    ("too_many_subscriptions", |call| {
+        call.ask("subscriptions/listen", json!({"notifications": {"resourceSubscriptions": vec!["docs://a"; 257]}}));
+    }),
     ("unmatched_response", |call| call.say_in_legacy(json!({"jsonrpc": "2.0", "id": 1, "result": {}}))),
 ];
 
