@@ -40,7 +40,7 @@ struct Loop {
 impl Gate<'_> {
     /// Checks a node; gives the units of work that its loops take if none ends early and a field that one ranges over has one
     /// element. A loop ends early for one of its outcomes only, so that what takes more units than there are could never
-    /// have the other.
+    /// have the other. Operators and functions in them are not counted here, as they need not run; the meter counts them.
     fn node(&mut self, node: &IdedExpr, depth: usize) -> Result<usize, CompileError> {
         self.nodes += 1;
         if self.nodes > NODES {

@@ -152,5 +152,5 @@ fn loops_that_take_more_work_than_there_is_are_refused_and_those_that_fit_run() 
     let twice = format!("{} && args.l.all(x, {})", cube(22), cube(22));
     let what = "the loops take more than the 20000 units of work that an evaluation has: shorten the lists";
     all_refused(&[(&cube(30), 63, what), (&twice, cube(22).len() + 2, what)]);
-    all_true("{}", &[&cube(20)]);
+    all_true("{}", &[&cube(15)]);
 }
