@@ -11,8 +11,9 @@ pub mod inspector;
 pub mod reload;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use reeve_policy::catalogue::Catalogue;
@@ -22,6 +23,7 @@ use reeve_policy::limit::Limiter;
 
 use crate::config::source::Loaded;
 use crate::config::{Server, SidecarConfig};
+use crate::mcp::session::Open;
 use crate::metrics::{Metrics, ServerMetrics};
 use crate::upstream::Upstream;
 
@@ -44,10 +46,22 @@ pub struct Route {
     pub tools: Arc<ArcSwap<Catalogue>>,
     /// What is counted of it.
     pub metrics: Arc<ServerMetrics>,
+    /// Its requests that were relayed to agents and wait for their answers. A table for each server, so that none can push
+    /// out another's.
+    asked: Arc<Mutex<Open<()>>>,
     named_tools: HashSet<Arc<str>>,
 }
 
+/// The most requests of one server that wait for an agent's answer: 16 bytes of key and a little more for each.
+const ASKED_AT_ONCE: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+
 impl Route {
+    /// Its requests that were relayed to agents and wait for their answers.
+    pub fn asked(&self) -> MutexGuard<'_, Open<()>> {
+        // A panic while it was held cannot have left it half changed: every use is one call of its own.
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether a policy or the catalogue knows a tool of this name, so that it may become a label.
     pub fn knows_tool(&self, name: &str) -> bool {
         self.named_tools.contains(name) || self.tools.load().tool(name).is_some()
@@ -88,7 +102,7 @@ pub fn catalogue_key(server: &Server) -> String {
 
 /// The tools that were seen, by server. Outlives configurations.
 #[derive(Debug, Default)]
-pub struct Catalogues(std::sync::Mutex<HashMap<String, Arc<ArcSwap<Catalogue>>>>);
+pub struct Catalogues(Mutex<HashMap<String, Arc<ArcSwap<Catalogue>>>>);
 
 impl Catalogues {
     /// The catalogue of the server with this [`catalogue_key`], empty if nothing was seen of it.
@@ -101,9 +115,9 @@ impl Catalogues {
         self.lock().iter().map(|(server, tools)| (server.clone(), tools.load_full())).collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<ArcSwap<Catalogue>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<ArcSwap<Catalogue>>>> {
         // A panic while the map was held cannot have left it half changed: every use is one call of its own.
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,16 +143,20 @@ impl Builder {
     /// connections.
     pub fn build(&self, loaded: &Loaded, previous: Option<&Live>) -> Live {
         let routes = loaded.config.servers.iter().zip(&loaded.upstreams).map(|(server, upstream)| {
-            let kept = previous.and_then(|live| live.of(&server.name)).map(|route| &route.upstream);
-            let upstream = kept.filter(|kept| kept.is_like(upstream)).unwrap_or(upstream);
-            Arc::new(self.route(loaded, server, Arc::clone(upstream)))
+            let before = previous.and_then(|live| live.of(&server.name));
+            let upstream =
+                before.map(|before| &before.upstream).filter(|kept| kept.is_like(upstream)).unwrap_or(upstream);
+            // Under another URL it is another server, which has asked for nothing yet.
+            let asked = before.filter(|before| before.server.url == server.url).map(|before| Arc::clone(&before.asked));
+            let asked = asked.unwrap_or_else(|| Arc::new(Mutex::new(Open::new(ASKED_AT_ONCE))));
+            Arc::new(self.route(loaded, server, Arc::clone(upstream), asked))
         });
         let routes = routes.collect();
         let number = self.number.fetch_add(1, Ordering::Relaxed) + 1;
         Live { number, config: loaded.config.clone(), routes }
     }
 
-    fn route(&self, loaded: &Loaded, server: &Server, upstream: Arc<Upstream>) -> Route {
+    fn route(&self, loaded: &Loaded, server: &Server, upstream: Arc<Upstream>, asked: Arc<Mutex<Open<()>>>) -> Route {
         let identity = &loaded.config.identity;
         let subject = Subject {
             server: server.name.clone(),
@@ -156,6 +174,7 @@ impl Builder {
             named_tools: ruleset.named_tools().cloned().collect(),
             ruleset,
             upstream,
+            asked,
             tools: self.catalogues.of(&catalogue_key(server)),
             metrics: self.metrics.server(&server.name),
             server: server.clone(),

@@ -25,6 +25,7 @@ mod events;
 mod examine;
 mod forward;
 mod opening;
+mod question;
 mod record;
 mod relay;
 mod reply;
@@ -105,8 +106,6 @@ struct Shared {
     sessions: Arc<Mutex<Sessions>>,
     /// Streams of sessions that servers are opening.
     openings: opening::Openings,
-    /// Requests of servers that were relayed and wait for the agent's answer.
-    asked: Mutex<Open<()>>,
     /// Requests for lists, whose results may come on another stream.
     listing: Mutex<Open<Listing>>,
     /// What calls hold whose streams have ended and whose answers are to come on another.
@@ -148,7 +147,6 @@ impl Proxy {
             keeper: parts.keeper,
             sessions: parts.sessions,
             openings: opening::Openings::default(),
-            asked: Mutex::new(Open::new(REMEMBERED)),
             listing: Mutex::new(Open::new(REMEMBERED)),
             elsewhere: Mutex::new(Open::new(REMEMBERED)),
             telling: Arc::new(Semaphore::new(TOLD_AT_ONCE)),
@@ -185,10 +183,6 @@ impl Shared {
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
         held(&self.sessions)
-    }
-
-    fn asked(&self) -> MutexGuard<'_, Open<()>> {
-        held(&self.asked)
     }
 
     fn elsewhere(&self) -> MutexGuard<'_, Open<Vec<Held>>> {

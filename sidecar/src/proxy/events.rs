@@ -278,7 +278,8 @@ impl Events {
 
     /// Relays a request to the agent, whose answer is then awaited.
     fn ask(&self, id: &Id<'_>) -> Fate {
-        self.shared.asked().insert(&self.sending.route.name, self.session(), id, ());
+        let route = &self.sending.route;
+        route.asked().insert(&route.name, self.session(), id, ());
         Fate::Pass
     }
 

@@ -13,6 +13,7 @@ use reeve_policy::reason::Reason;
 use super::body::{Body, Received};
 use super::examine::{Ask, Auditing, Examined, Kind, examine, session};
 use super::forward::{Awaited, Expected, Sending};
+use super::question::Question;
 use super::record::Facts;
 use super::take::Taken;
 use super::{Listing, Shared, WORKER_BYTES, reply};
@@ -49,8 +50,8 @@ impl Shared {
             Ask::Initialize => (Expected::Session, Taken::nothing(self)),
             Ask::Relay => (anything, Taken::nothing(self)),
             Ask::Answer => {
-                self.check_answer(route, session(&headers, era), id.as_deref())?;
-                (Expected::Anything, Taken::nothing(self))
+                let question = Question::take(route, session(&headers, era), id.as_deref())?;
+                (Expected::Anything, Taken::question(self, question))
             }
             Ask::List(listing) => {
                 self.note_listing(route, &headers, era, id.as_deref(), listing);
@@ -95,15 +96,6 @@ impl Shared {
             return Ok(());
         }
         Err(Rejection::new(Cause::UnknownSession, "Unknown session: begin another with initialize."))
-    }
-
-    /// Refuses an answer to a request that no server has sent.
-    fn check_answer(&self, route: &Route, session: Option<&str>, id: Option<&[u8]>) -> Result<(), Rejection> {
-        let matched = with_id(id, |id| self.asked().take(&route.name, session.unwrap_or_default(), id));
-        match matched.flatten() {
-            Some(()) => Ok(()),
-            None => Err(Rejection::new(Cause::UnmatchedResponse, "This answers no open request of the server.").of(id)),
-        }
     }
 
     /// Remembers a request for a list, whose result may come on another stream of its session.

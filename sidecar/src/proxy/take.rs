@@ -10,6 +10,7 @@ use reeve_policy::time::Instant;
 
 use super::Shared;
 use super::examine::{Decided, Kind};
+use super::question::Question;
 use super::record::Facts;
 use crate::audit::{Full, Slot};
 use crate::live::Route;
@@ -19,20 +20,29 @@ use crate::upstream::{Progress, Sent};
 /// What a forwarded call holds until its answer has ended.
 ///
 /// Dropped while the server certainly did not get the call (the agent hung up before a byte was sent, say), it returns the
-/// quota; otherwise the quota stays taken.
+/// quota, and the request of the server that it answers; otherwise they stay taken.
 #[derive(Debug)]
 pub(super) struct Taken {
     shared: Arc<Shared>,
     held: Vec<Held>,
     /// Of what it is a call; none of a message that is no call.
     tool: Option<Arc<ToolMetrics>>,
+    /// What the message answers.
+    question: Option<Question>,
     progress: Progress,
 }
 
 impl Taken {
     /// Of a message that takes nothing.
     pub(super) fn nothing(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), held: Vec::new(), tool: None, progress: Progress::new() }
+        Self { shared: Arc::clone(shared), held: Vec::new(), tool: None, question: None, progress: Progress::new() }
+    }
+
+    /// Of an answer to this request.
+    pub(super) fn question(shared: &Arc<Shared>, question: Question) -> Self {
+        let mut taken = Self::nothing(shared);
+        taken.question = Some(question);
+        taken
     }
 
     /// How far the call has got.
@@ -66,6 +76,9 @@ impl Drop for Taken {
         if self.progress.sent() == Sent::No {
             for held in self.held.drain(..) {
                 held.give_back(&self.shared.limiter);
+            }
+            if let Some(question) = self.question.take() {
+                question.put_back();
             }
         }
     }

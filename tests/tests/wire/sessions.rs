@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reeve_tests::agent::{Agent, told};
+use reeve_tests::eventually::eventually;
 use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
 use reeve_tests::upstream::Upstream;
 use serde_json::json;
@@ -172,4 +173,35 @@ fn what_a_server_may_ask_reaches_the_agent_and_only_its_answer_goes_back() {
     assert_eq!(posted.rest().status, 202);
     assert_eq!(agent.begin_raw("", None, &answer("e-1")).rest().status, 400, "it is answered once");
     upstream.saw_nothing();
+}
+
+#[test]
+fn an_answer_that_never_left_may_be_given_again() {
+    let upstream = Upstream::start();
+    let config = format!(
+        "servers: [{{name: s, path: /mcp, url: '{}', credentials: {{file: token}}}}]\npolicyFiles: [policy.yaml]\n",
+        upstream.url
+    );
+    let setup = Setup::config(&config);
+    setup.write("policy.yaml", ELICITATION_ONLY);
+    setup.write("token", "secret");
+    let sidecar = setup.start();
+    let agent = begin(&upstream, &format!("{}/mcp", sidecar.agents), "one");
+    let mut exchange = agent.begin_call("echo");
+    let mut request = upstream.next();
+    request.begin_events();
+    let ask = json!({"jsonrpc": "2.0", "id": "e-1", "method": "elicitation/create", "params": {"message": "?"}});
+    request.write(format!("data: {ask}\n\n"));
+    exchange.until("elicitation/create");
+
+    let answer = json!({"jsonrpc": "2.0", "id": "e-1", "result": {"action": "decline"}}).to_string();
+    std::fs::remove_file(setup.file("token")).unwrap();
+    eventually("the credential is missed", || (!agent.passes("echo", &upstream)).then_some(()));
+    let failed = agent.begin_raw("", None, &answer).rest();
+    assert!(failed.body.contains("credential"), "{failed:?}");
+    setup.write("token", "secret");
+    eventually("the credential is found", || agent.passes("echo", &upstream).then_some(()));
+    let posted = agent.begin_raw("", None, &answer);
+    upstream.next().answer("202 Accepted", &[], "");
+    assert_eq!(posted.rest().status, 202);
 }
