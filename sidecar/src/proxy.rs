@@ -214,3 +214,6 @@ fn no_such_path(routes: &[Arc<Route>]) -> Rejection {
     let paths: Vec<&str> = routes.iter().map(|route| &*route.path).collect();
     Rejection::new(Cause::Path, format!("No MCP server is served at this path. Served: {}", paths.join(", ")))
 }
+
+#[cfg(test)]
+mod tests;

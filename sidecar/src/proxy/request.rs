@@ -107,6 +107,9 @@ impl Shared {
 
     /// Answers while no configuration has come: every call is refused, on every path.
     pub(super) async fn unconfigured(&self, parts: &Parts, body: Incoming) -> Result<Response<Body>, Rejection> {
+        if parts.method != Method::POST {
+            return Err(Rejection::new(Cause::NotConfigured, Reason::NoConfiguration.meaning()));
+        }
         headers::check_body(&parts.headers)?;
         let body = self.bodies.read(body).await?;
         let document = Document::parse(body.bytes.clone(), Limits::default())?;
