@@ -20,13 +20,17 @@
 //! | [`sse`] | event streams, chunk by chunk |
 //! | [`lists`] | what is cut out of lists |
 //! | [`inputs`] | what a result asks of the agent |
-//! | [`session`] | sessions and open requests, bounded |
+//! | [`binding`] | which grant a session or task belongs to, bounded |
+//! | [`open`] | requests whose answers are waited for, bounded |
+//! | `digest`, `recent` | what these tables are made of |
 //!
 //! The sources of the rules are the revisions 2024-11-05 to 2026-07-28 of the Model Context Protocol specification; where
 //! real servers differ from each other, the rule is the one under which none of them can be told something else than the
 //! policy was.
 
 pub mod answer;
+pub mod binding;
+mod digest;
 pub mod envelope;
 pub mod era;
 pub mod gate;
@@ -34,8 +38,9 @@ pub mod headers;
 pub mod inputs;
 pub mod lists;
 pub mod method;
+pub mod open;
+mod recent;
 pub mod rejection;
-pub mod session;
 pub mod sse;
 pub mod version;
 

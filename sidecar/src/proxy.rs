@@ -50,11 +50,12 @@ use crate::clock::Clock;
 use crate::config::Listener;
 use crate::lifecycle::Drain;
 use crate::live::{Current, Route};
+use crate::mcp::binding::Bindings;
 use crate::mcp::gate::Gate;
 use crate::mcp::headers;
 use crate::mcp::method::List;
+use crate::mcp::open::Open;
 use crate::mcp::rejection::{Cause, Rejection};
-use crate::mcp::session::{Open, Sessions};
 use crate::metrics::Metrics;
 use crate::state::Keeper;
 
@@ -85,8 +86,8 @@ pub struct Parts {
     pub drain: Drain,
     /// What keeps counters, sessions and catalogues over a restart.
     pub keeper: Keeper,
-    /// The sessions of an earlier run.
-    pub sessions: Arc<Mutex<Sessions>>,
+    /// The sessions and tasks of an earlier run.
+    pub bindings: Arc<Mutex<Bindings>>,
 }
 
 /// Answers agents. Cheap to clone.
@@ -103,7 +104,7 @@ struct Shared {
     drain: Drain,
     bodies: body::Bodies,
     keeper: Keeper,
-    sessions: Arc<Mutex<Sessions>>,
+    bindings: Arc<Mutex<Bindings>>,
     /// Streams of sessions that servers are opening.
     openings: opening::Openings,
     /// Requests for lists, whose results may come on another stream.
@@ -145,7 +146,7 @@ impl Proxy {
             drain: parts.drain,
             bodies: body::Bodies::new(listener, body_timeout),
             keeper: parts.keeper,
-            sessions: parts.sessions,
+            bindings: parts.bindings,
             openings: opening::Openings::default(),
             listing: Mutex::new(Open::new(REMEMBERED)),
             elsewhere: Mutex::new(Open::new(REMEMBERED)),
@@ -181,8 +182,8 @@ impl Shared {
         }
     }
 
-    fn sessions(&self) -> MutexGuard<'_, Sessions> {
-        held(&self.sessions)
+    fn bindings(&self) -> MutexGuard<'_, Bindings> {
+        held(&self.bindings)
     }
 
     fn elsewhere(&self) -> MutexGuard<'_, Open<Vec<Held>>> {

@@ -22,8 +22,8 @@ use crate::listener::{self, Addresses, BindError, Bounds, Peer, bind};
 use crate::live::inspector::Inspector;
 use crate::live::reload::Reloader;
 use crate::live::{Builder, Catalogues, Current, catalogue_key};
+use crate::mcp::binding::{Bindings, Change};
 use crate::mcp::gate::Gate;
-use crate::mcp::session::{SessionChange, Sessions};
 use crate::metrics::Metrics;
 use crate::proxy::{self, Proxy};
 use crate::state::{self, Cache, Keeper, StateError};
@@ -179,7 +179,7 @@ impl Sidecar {
 struct Ground {
     clock: Clock,
     limiter: Arc<Limiter>,
-    sessions: Arc<Mutex<Sessions>>,
+    bindings: Arc<Mutex<Bindings>>,
     catalogues: Arc<Catalogues>,
     metrics: Arc<Metrics>,
     audit: Log,
@@ -192,7 +192,7 @@ impl Ground {
         let cache = cache_dir.map_or_else(|| Ok(Cache::none()), Cache::open)?;
         let limiter = Arc::new(Limiter::new(Capacity::default()));
         cache.restore_limits(&limiter, &clock);
-        let sessions = Arc::new(Mutex::new(earlier_sessions(&cache)));
+        let bindings = Arc::new(Mutex::new(earlier_bindings(&cache)));
         let catalogues = Arc::new(earlier_catalogues(&cache, loaded));
 
         let metrics = Metrics::new(clock.clone()).map_err(|error| ServeError::System(error.to_string()))?;
@@ -201,8 +201,8 @@ impl Ground {
         let audit = Log::open(Destination::parse(&wanted.to), settings, clock.clone())?;
         audit.note(&audit::Note::Started { version: env!("CARGO_PKG_VERSION") });
         metrics.observe_audit(audit.clone());
-        let keeper = keep(&cache, &limiter, &sessions, &catalogues, &clock)?;
-        Ok(Self { clock, limiter, sessions, catalogues, metrics, audit, keeper })
+        let keeper = keep(&cache, &limiter, &bindings, &catalogues, &clock)?;
+        Ok(Self { clock, limiter, bindings, catalogues, metrics, audit, keeper })
     }
 
     fn reloader(&self, inputs: Inputs, environment: Arc<Environment>) -> Reloader {
@@ -222,8 +222,8 @@ impl Ground {
     }
 
     fn proxy_parts(self, live: Arc<Current>, gate: Gate, drain: Drain) -> proxy::Parts {
-        let Self { clock, limiter, sessions, metrics, audit, keeper, .. } = self;
-        proxy::Parts { live, gate, limiter, audit, metrics, clock, drain, keeper, sessions }
+        let Self { clock, limiter, bindings, metrics, audit, keeper, .. } = self;
+        proxy::Parts { live, gate, limiter, audit, metrics, clock, drain, keeper, bindings }
     }
 }
 
@@ -285,28 +285,28 @@ async fn read(inputs: &Inputs, environment: &Arc<Environment>) -> Result<Loaded,
 fn keep(
     cache: &Cache,
     limiter: &Arc<Limiter>,
-    sessions: &Arc<Mutex<Sessions>>,
+    bindings: &Arc<Mutex<Bindings>>,
     catalogues: &Arc<Catalogues>,
     clock: &Clock,
 ) -> Result<Keeper, ServeError> {
-    let (limiter, sessions, catalogues) = (Arc::clone(limiter), Arc::clone(sessions), Arc::clone(catalogues));
+    let (limiter, bindings, catalogues) = (Arc::clone(limiter), Arc::clone(bindings), Arc::clone(catalogues));
     let sources = state::Sources {
         limits: Box::new(move |now| limiter.snapshot(now)),
-        sessions: Box::new(move || {
-            let sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
-            sessions.snapshot().map(|change| change.write()).collect()
+        bindings: Box::new(move || {
+            let bindings = bindings.lock().unwrap_or_else(PoisonError::into_inner);
+            bindings.snapshot().map(|change| change.write()).collect()
         }),
         catalogues: Box::new(move || catalogues.all()),
     };
     Keeper::start(cache, sources, clock.clone()).map_err(|error| ServeError::System(error.to_string()))
 }
 
-fn earlier_sessions(cache: &Cache) -> Sessions {
-    let mut sessions = Sessions::new(proxy::REMEMBERED);
-    for change in cache.session_lines().iter().filter_map(|line| SessionChange::read(line)) {
-        sessions.apply(change);
+fn earlier_bindings(cache: &Cache) -> Bindings {
+    let mut bindings = Bindings::new(proxy::REMEMBERED);
+    for change in cache.binding_lines().iter().filter_map(|line| Change::read(line)) {
+        bindings.apply(change);
     }
-    sessions
+    bindings
 }
 
 fn earlier_catalogues(cache: &Cache, loaded: &Loaded) -> Catalogues {

@@ -15,8 +15,8 @@ use super::relay::{Attended, Endless, Relay};
 use super::take::Taken;
 use super::{Listing, Shared, WORKER_BYTES, reply};
 use crate::live::Route;
+use crate::mcp::binding::{Thing, is_session_id};
 use crate::mcp::headers;
-use crate::mcp::session::is_session_id;
 use crate::mcp::version::{Era, Version};
 use crate::upstream::{self, Cause, UpstreamError};
 
@@ -163,8 +163,8 @@ impl Shared {
         if let (Expected::Session, true, Some(minted)) = (expected, head.status.is_success(), minted)
             && is_session_id(minted)
         {
-            for change in self.sessions().begin(&route.name, minted, &route.grant) {
-                self.keeper.session(change.write());
+            for change in self.bindings().bind(Thing::Session, &route.name, minted, &route.grant) {
+                self.keeper.binding(change.write());
             }
         }
         if let (StatusCode::NOT_FOUND, Some(session)) = (head.status, session) {

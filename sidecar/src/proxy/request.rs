@@ -19,6 +19,7 @@ use super::take::Taken;
 use super::{Listing, Shared, WORKER_BYTES, reply};
 use crate::live::Route;
 use crate::mcp::answer::Refusal;
+use crate::mcp::binding::Thing;
 use crate::mcp::envelope::{Envelope, Message, Sender};
 use crate::mcp::rejection::{Cause, Rejection};
 use crate::mcp::version::Era;
@@ -92,7 +93,7 @@ impl Shared {
 
     /// Refuses a session that the server did not give to this grant: 404, so that the agent begins another.
     pub(super) fn check_session(&self, route: &Route, session: &str) -> Result<(), Rejection> {
-        if self.sessions().check(&route.name, session, &route.grant) {
+        if self.bindings().check(Thing::Session, &route.name, session, &route.grant) {
             return Ok(());
         }
         Err(Rejection::new(Cause::UnknownSession, "Unknown session: begin another with initialize."))

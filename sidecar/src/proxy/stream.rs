@@ -11,6 +11,7 @@ use super::examine::session;
 use super::forward::{Awaited, Expected, Sending};
 use super::take::Taken;
 use crate::live::Route;
+use crate::mcp::binding::Thing;
 use crate::mcp::era;
 use crate::mcp::rejection::{Cause, Rejection};
 use crate::mcp::version::Era;
@@ -62,9 +63,9 @@ impl Shared {
     }
 
     pub(super) fn forget_session(&self, route: &Route, session: &str) {
-        let change = self.sessions().end(&route.name, session);
+        let change = self.bindings().forget(Thing::Session, &route.name, session);
         if let Some(change) = change {
-            self.keeper.session(change.write());
+            self.keeper.binding(change.write());
         }
     }
 }

@@ -83,14 +83,18 @@ impl Cache {
         Some(Catalogue::read(&content))
     }
 
-    /// The lines of the session log, in order.
-    pub fn session_lines(&self) -> Vec<String> {
-        let Some(path) = self.file(super::sessions::FILE) else { return Vec::new() };
+    /// The lines of the log of sessions and tasks, in order.
+    pub fn binding_lines(&self) -> Vec<String> {
+        let Some(path) = self.file(super::bindings::FILE) else { return Vec::new() };
         match fs::read_to_string(&path) {
             Ok(text) => text.lines().map(str::to_owned).collect(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => {
-                sealed::set_aside(&path, &error.to_string(), "agents must begin their sessions again");
+                sealed::set_aside(
+                    &path,
+                    &error.to_string(),
+                    "agents must begin their sessions again, and cannot reach their tasks",
+                );
                 Vec::new()
             }
         }

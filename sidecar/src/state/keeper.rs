@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use reeve_policy::catalogue::Catalogue;
 use reeve_policy::time;
 
+use super::bindings::{self, BindingLog};
 use super::catalogues::Catalogues;
 use super::directory::Cache;
 use super::limits::{self, Stamp};
 use super::sealed::Outlives;
-use super::sessions::{self, SessionLog};
 use crate::clock::Clock;
 
 /// How long changes are gathered: what a killed process can lose.
@@ -30,8 +30,8 @@ const ORDERS: usize = 4_096;
 pub struct Sources {
     /// [`reeve_policy::limit::Limiter::snapshot`].
     pub limits: Box<dyn Fn(time::Instant) -> Vec<u8> + Send>,
-    /// The session log as it would be if it were written now: the lines of `Sessions::snapshot`.
-    pub sessions: Box<dyn Fn() -> String + Send>,
+    /// The log of sessions and tasks as it would be if it were written now: the lines of `Bindings::snapshot`.
+    pub bindings: Box<dyn Fn() -> String + Send>,
     /// The tools last seen of each server, by whatever tells servers apart: name and URL.
     pub catalogues: Box<dyn Fn() -> Vec<(String, Arc<Catalogue>)> + Send>,
 }
@@ -48,7 +48,7 @@ struct Handle {
 
 enum Order {
     Changed,
-    Session(String),
+    Binding(String),
     Close(SyncSender<()>),
 }
 
@@ -58,8 +58,8 @@ impl Keeper {
     /// # Errors
     /// If the system has no thread left.
     pub fn start(cache: &Cache, sources: Sources, clock: Clock) -> io::Result<Self> {
-        let (Some(limits), Some(synced), Some(sessions)) =
-            (cache.file(limits::FILE), cache.file(limits::SYNCED_FILE), cache.file(sessions::FILE))
+        let (Some(limits), Some(synced), Some(bindings)) =
+            (cache.file(limits::FILE), cache.file(limits::SYNCED_FILE), cache.file(bindings::FILE))
         else {
             return Ok(Self(None));
         };
@@ -70,7 +70,7 @@ impl Keeper {
             clock,
             changed: Arc::clone(&changed),
             limits: Snapshots { file: limits, synced, synced_at: Instant::now() },
-            sessions: SessionLog::new(sessions),
+            bindings: BindingLog::new(bindings),
             catalogues: Catalogues::new(cache.clone()),
             due: None,
             failing: false,
@@ -89,12 +89,12 @@ impl Keeper {
         }
     }
 
-    /// Appends a line, its line feed included, to the session log. The change that it tells must have been applied to what
-    /// [`Sources::sessions`] gives.
-    pub fn session(&self, line: String) {
+    /// Appends a line, its line feed included, to the log of sessions and tasks. The change that it tells must have been applied to what
+    /// [`Sources::bindings`] gives.
+    pub fn binding(&self, line: String) {
         let Some(handle) = &self.0 else { return };
-        if let Err(TrySendError::Full(_)) = handle.orders.try_send(Order::Session(line)) {
-            tracing::warn!("the cache directory is too slow: a session will not survive a restart");
+        if let Err(TrySendError::Full(_)) = handle.orders.try_send(Order::Binding(line)) {
+            tracing::warn!("the cache directory is too slow: a session or task will not survive a restart");
         }
     }
 
@@ -111,7 +111,7 @@ struct Worker {
     clock: Clock,
     changed: Arc<AtomicBool>,
     limits: Snapshots,
-    sessions: SessionLog,
+    bindings: BindingLog,
     catalogues: Catalogues,
     /// When what has gathered is written.
     due: Option<Instant>,
@@ -123,8 +123,8 @@ impl Worker {
         loop {
             match self.next(orders) {
                 Some(Order::Changed) => {}
-                Some(Order::Session(line)) => {
-                    let written = self.sessions.append(&line, || (self.sources.sessions)());
+                Some(Order::Binding(line)) => {
+                    let written = self.bindings.append(&line, || (self.sources.bindings)());
                     self.report(written);
                 }
                 Some(Order::Close(done)) => {

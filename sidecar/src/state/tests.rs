@@ -26,24 +26,24 @@ fn catalogue(tool: &str) -> Arc<Catalogue> {
 #[derive(Clone, Default)]
 struct Kept {
     limits: Arc<Mutex<Vec<u8>>>,
-    sessions: Arc<Mutex<String>>,
+    bindings: Arc<Mutex<String>>,
     tools: Arc<Mutex<Arc<Catalogue>>>,
 }
 
 impl Kept {
     fn sources(&self) -> Sources {
-        let (limits, sessions, tools) = (Arc::clone(&self.limits), Arc::clone(&self.sessions), Arc::clone(&self.tools));
+        let (limits, bindings, tools) = (Arc::clone(&self.limits), Arc::clone(&self.bindings), Arc::clone(&self.tools));
         Sources {
             limits: Box::new(move |_| limits.lock().unwrap().clone()),
-            sessions: Box::new(move || sessions.lock().unwrap().clone()),
+            bindings: Box::new(move || bindings.lock().unwrap().clone()),
             catalogues: Box::new(move || vec![(SERVER.into(), Arc::clone(&tools.lock().unwrap()))]),
         }
     }
 
     /// A session begins: the change is applied, then given to be kept.
     fn begin(&self, keeper: &Keeper, line: &str) {
-        self.sessions.lock().unwrap().push_str(line);
-        keeper.session(line.to_owned());
+        self.bindings.lock().unwrap().push_str(line);
+        keeper.binding(line.to_owned());
     }
 }
 
@@ -99,7 +99,7 @@ fn an_orderly_end_writes_everything_and_forces_it_to_the_disk() {
     assert!(cache.catalogue(SERVER).unwrap().tool("get_datastore").is_some());
     assert!(cache.catalogue("imaging https://y/mcp").is_none());
     // A line that waits while the log is begun afresh may be in it twice: it says nothing else the second time.
-    let mut lines = cache.session_lines();
+    let mut lines = cache.binding_lines();
     lines.dedup();
     assert_eq!(lines, ["one", "two"]);
 }
@@ -141,9 +141,9 @@ fn without_a_directory_nothing_is_kept_and_nothing_fails() {
     let cache = Cache::none();
     let keeper = Keeper::start(&cache, Kept::default().sources(), clock()).unwrap();
     keeper.changed();
-    keeper.session("one\n".into());
+    keeper.binding("one\n".into());
     assert!(keeper.close(DEADLINE));
-    assert!(cache.session_lines().is_empty() && cache.catalogue(SERVER).is_none());
+    assert!(cache.binding_lines().is_empty() && cache.catalogue(SERVER).is_none());
 }
 
 #[test]
@@ -175,18 +175,18 @@ fn a_damaged_file_is_set_aside_and_the_start_goes_on_without_it() {
 #[test]
 fn a_session_log_that_was_cut_short_is_begun_afresh_and_stays_bounded() {
     let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("sessions");
+    let file = directory.path().join("bindings");
     std::fs::write(&file, "{\"begin\":{\"ses").unwrap();
     let (cache, kept, keeper) = start(directory.path());
-    assert_eq!(cache.session_lines(), ["{\"begin\":{\"ses"]);
+    assert_eq!(cache.binding_lines(), ["{\"begin\":{\"ses"]);
     kept.begin(&keeper, "one\n");
     assert!(keeper.close(DEADLINE));
-    assert_eq!(cache.session_lines(), ["one"]);
+    assert_eq!(cache.binding_lines(), ["one"]);
 
     let keeper = Keeper::start(&cache, kept.sources(), clock()).unwrap();
     let line = format!("{}\n", "x".repeat(1_023));
     for _ in 0..2_000 {
-        keeper.session(line.clone());
+        keeper.binding(line.clone());
     }
     assert!(keeper.close(DEADLINE));
     assert!(std::fs::metadata(&file).unwrap().len() < 300 << 10);

@@ -1,23 +1,23 @@
-//! The session log: lines appended one by one, rewritten from what is known when it has grown.
+//! The log of sessions and tasks: lines appended one by one, rewritten from what is known when it has grown.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-pub(super) const FILE: &str = "sessions";
+pub(super) const FILE: &str = "bindings";
 
 /// A log is rewritten once it is larger than this and than four times what it was when it was last rewritten.
 const GROWN_BYTES: usize = 256 << 10;
 
-pub(super) struct SessionLog {
+pub(super) struct BindingLog {
     path: PathBuf,
     file: Option<File>,
     size: usize,
     rewritten_size: usize,
 }
 
-impl SessionLog {
+impl BindingLog {
     pub(super) fn new(path: PathBuf) -> Self {
         Self { path, file: None, size: 0, rewritten_size: 0 }
     }

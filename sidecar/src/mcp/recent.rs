@@ -68,11 +68,6 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
         self.slots[at].value.as_ref()
     }
 
-    /// The entry, which stays where it is.
-    pub(super) fn peek(&self, key: &K) -> Option<&V> {
-        self.slots[*self.index.get(key)?].value.as_ref()
-    }
-
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
         let at = self.index.remove(key)?;
         self.unlink(at);
@@ -119,6 +114,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    impl Recent<u8, u8> {
+        fn peek(&self, key: &u8) -> Option<&u8> {
+            self.slots[*self.index.get(key)?].value.as_ref()
+        }
+    }
 
     fn recent(capacity: usize) -> Recent<u8, u8> {
         Recent::new(NonZeroUsize::new(capacity).unwrap())

@@ -1,0 +1,113 @@
+//! Sessions and tasks belong to one server and one grant, outlive a restart, and are bounded.
+
+use super::Thing::{Session, Task};
+use super::*;
+
+fn bindings(capacity: usize) -> Bindings {
+    Bindings::new(NonZeroUsize::new(capacity).unwrap())
+}
+
+fn name(text: &str) -> Arc<str> {
+    text.into()
+}
+
+#[test]
+fn a_session_is_known_for_the_server_and_grant_it_was_minted_for() {
+    let mut bindings = bindings(8);
+    bindings.bind(Session, &name("aws"), "s1", &name("clinic/agent"));
+    assert!(bindings.check(Session, "aws", "s1", "clinic/agent"));
+    assert!(!bindings.check(Session, "aws", "s1", "clinic/other"));
+    assert!(!bindings.check(Session, "gcp", "s1", "clinic/agent"));
+    assert!(!bindings.check(Session, "aws", "s2", "clinic/agent"));
+    assert!(!bindings.check(Session, "aw", "ss1", "clinic/agent"));
+}
+
+#[test]
+fn two_servers_may_mint_the_same_session() {
+    let mut bindings = bindings(8);
+    bindings.bind(Session, &name("aws"), "1", &name("a/a"));
+    bindings.bind(Session, &name("gcp"), "1", &name("b/b"));
+    assert!(bindings.check(Session, "aws", "1", "a/a") && bindings.check(Session, "gcp", "1", "b/b"));
+    bindings.forget(Session, "gcp", "1");
+    assert!(bindings.check(Session, "aws", "1", "a/a") && !bindings.check(Session, "gcp", "1", "b/b"));
+}
+
+#[test]
+fn the_table_is_bounded_and_forgets_what_was_used_least_recently() {
+    let mut bindings = bindings(2);
+    bindings.bind(Session, &name("aws"), "s1", &name("a/a"));
+    bindings.bind(Session, &name("aws"), "s2", &name("a/a"));
+    assert!(bindings.check(Session, "aws", "s1", "a/a"));
+    let changes = bindings.bind(Session, &name("aws"), "s3", &name("a/a"));
+    assert!(matches!(&changes[..], [Change::End { .. }, Change::Begin { .. }]));
+    assert!(
+        !bindings.check(Session, "aws", "s2", "a/a")
+            && bindings.check(Session, "aws", "s1", "a/a")
+            && bindings.check(Session, "aws", "s3", "a/a")
+    );
+}
+
+#[test]
+fn what_was_logged_is_known_after_a_restart() {
+    let mut before = bindings(8);
+    let mut log = String::new();
+    for session in ["s1", "s2", "s3"] {
+        log.extend(before.bind(Session, &name("aws"), session, &name("clinic/agent \"7\"")).iter().map(Change::write));
+    }
+    log.push_str(&before.forget(Session, "aws", "s2").unwrap().write());
+    assert!(!log.contains("s1"), "{log}");
+    let mut after = bindings(8);
+    for line in log.lines().chain(["", "{\"begin\":{\"session\":\"01", "not json", r#"{"end":{"session":"zz"}}"#]) {
+        Change::read(line).into_iter().for_each(|change| after.apply(change));
+    }
+    assert!(
+        after.check(Session, "aws", "s1", "clinic/agent \"7\"")
+            && after.check(Session, "aws", "s3", "clinic/agent \"7\"")
+    );
+    assert!(!after.check(Session, "aws", "s2", "clinic/agent \"7\""));
+}
+
+#[test]
+fn a_snapshot_has_all_sessions_in_the_order_in_which_they_are_forgotten() {
+    let mut bindings = bindings(8);
+    for session in ["s1", "s2", "s3"] {
+        bindings.bind(Session, &name("aws"), session, &name("a/a"));
+    }
+    bindings.check(Session, "aws", "s1", "a/a");
+    let mut copy = Bindings::new(NonZeroUsize::new(2).unwrap());
+    bindings.snapshot().for_each(|change| copy.apply(change));
+    assert!(
+        !copy.check(Session, "aws", "s2", "a/a")
+            && copy.check(Session, "aws", "s3", "a/a")
+            && copy.check(Session, "aws", "s1", "a/a")
+    );
+}
+
+#[test]
+fn a_task_is_no_session_and_lives_beside_them() {
+    let mut bindings = bindings(1);
+    bindings.bind(Session, &name("aws"), "1", &name("a/a"));
+    assert!(!bindings.check(Task, "aws", "1", "a/a") && !bindings.makes_tasks("aws"));
+    bindings.bind(Task, &name("aws"), "1", &name("a/a"));
+    assert!(bindings.check(Task, "aws", "1", "a/a") && bindings.check(Session, "aws", "1", "a/a"));
+    assert!(!bindings.check(Task, "aws", "1", "b/b") && bindings.makes_tasks("aws") && !bindings.makes_tasks("gcp"));
+    let mut after = Bindings::new(NonZeroUsize::new(8).unwrap());
+    bindings.snapshot().for_each(|change| after.apply(Change::read(change.write().trim_end()).unwrap()));
+    assert!(after.check(Task, "aws", "1", "a/a") && after.check(Session, "aws", "1", "a/a"));
+}
+
+#[test]
+fn what_was_bound_before_is_not_logged_again() {
+    let mut bindings = bindings(8);
+    assert_eq!(bindings.bind(Task, &name("aws"), "1", &name("a/a")).len(), 1);
+    assert_eq!(bindings.bind(Task, &name("aws"), "1", &name("a/a")), []);
+    assert_eq!(bindings.bind(Task, &name("aws"), "1", &name("b/b")).len(), 1, "the server gave it to another");
+}
+
+#[test]
+fn a_session_id_is_visible_ascii() {
+    assert!(is_session_id("1868a90c-7d1c") && is_session_id("~!") && is_session_id(&"x".repeat(4_096)));
+    for text in ["", "a b", "a\tb", "caf\u{e9}", "a\u{7f}", &"x".repeat(4_097)] {
+        assert!(!is_session_id(text), "{text:?}");
+    }
+}

@@ -1,0 +1,49 @@
+//! Requests that wait for an answer which may come another way than it usually does: bounded, the longest waiting forgotten
+//! first.
+//!
+//! ```text
+//! server request relayed to the agent, list request to the server ─► Open::insert ··· answer ─► Open::take
+//! ```
+
+use std::num::NonZeroUsize;
+
+use super::digest::Key;
+use super::envelope::Id;
+use super::recent::Recent;
+
+/// Requests that wait for their answer in a session: those of the server to the agent, or the agent's for lists, whose
+/// results may arrive on another stream than the request. `T` is what is to be known of them then.
+#[derive(Debug)]
+pub struct Open<T> {
+    waiting: Recent<Key, T>,
+}
+
+impl<T> Open<T> {
+    /// No requests, and room for `capacity`. When there is no room the request that has waited longest is forgotten: its
+    /// answer is then one to no request.
+    pub fn new(capacity: NonZeroUsize) -> Self {
+        Self { waiting: Recent::new(capacity) }
+    }
+
+    /// Notes a request. `session`: empty where there is none.
+    pub fn insert(&mut self, server: &str, session: &str, id: &Id<'_>, about: T) {
+        self.waiting.insert(key(server, session, id), about);
+    }
+
+    /// The request that this id answers, which is thereby no longer open.
+    pub fn take(&mut self, server: &str, session: &str, id: &Id<'_>) -> Option<T> {
+        self.waiting.remove(&key(server, session, id))
+    }
+}
+
+fn key(server: &str, session: &str, id: &Id<'_>) -> Key {
+    let number = id.as_number().map(i64::to_le_bytes);
+    let (kind, id): (&[u8], &[u8]) = match (&number, id.as_str()) {
+        (Some(number), _) => (b"number", number),
+        (None, text) => (b"text", text.unwrap_or_default().as_bytes()),
+    };
+    Key::of([server.as_bytes(), session.as_bytes(), kind, id])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+//! A request is found once, in its own session, and forgotten in its turn.
+
+use bytes::Bytes;
+use reeve_policy::json::{Document, Limits};
+
+use super::*;
+use crate::mcp::envelope::{Envelope, Sender};
+
+fn with_id<T>(id: &str, use_it: impl FnOnce(&Id<'_>) -> T) -> T {
+    let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#);
+    let document = Document::parse(Bytes::from(text), Limits::default()).unwrap();
+    let envelope = Envelope::read(&document, Sender::Server).unwrap();
+    use_it(envelope.id().unwrap())
+}
+
+#[test]
+fn an_answer_finds_its_request_once_in_its_own_session() {
+    let mut open = Open::new(NonZeroUsize::new(8).unwrap());
+    with_id("1", |id| open.insert("aws", "s1", id, "one"));
+    with_id(r#""a""#, |id| open.insert("aws", "s1", id, "two"));
+    assert_eq!(with_id("1", |id| open.take("aws", "s2", id)), None);
+    assert_eq!(with_id("1", |id| open.take("gcp", "s1", id)), None);
+    assert_eq!(with_id(r#""1""#, |id| open.take("aws", "s1", id)), None);
+    assert_eq!(with_id("1", |id| open.take("aws", "s1", id)), Some("one"));
+    assert_eq!(with_id("1", |id| open.take("aws", "s1", id)), None);
+    assert_eq!(with_id(r#""\u0061""#, |id| open.take("aws", "s1", id)), Some("two"));
+}
+
+#[test]
+fn when_too_many_requests_wait_the_longest_waiting_is_forgotten() {
+    let mut open = Open::new(NonZeroUsize::new(2).unwrap());
+    for id in ["1", "2", "3"] {
+        with_id(id, |id| open.insert("aws", "s1", id, ()));
+    }
+    assert_eq!(with_id("1", |id| open.take("aws", "s1", id)), None);
+    assert_eq!(with_id("3", |id| open.take("aws", "s1", id)), Some(()));
+}
