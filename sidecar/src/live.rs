@@ -23,7 +23,7 @@ use reeve_policy::limit::Limiter;
 
 use crate::config::source::Loaded;
 use crate::config::{Server, SidecarConfig};
-use crate::mcp::session::Open;
+use crate::mcp::open::Open;
 use crate::metrics::{Metrics, ServerMetrics};
 use crate::upstream::Upstream;
 
