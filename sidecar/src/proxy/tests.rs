@@ -18,7 +18,7 @@ fn unconfigured() -> Proxy {
     let clock = Clock::system();
     let settings = Settings { on_full: OnFull::Deny, queue_bytes: 0 };
     let sources =
-        Sources { limits: Box::new(|_| Vec::new()), sessions: Box::new(String::new), catalogues: Box::new(Vec::new) };
+        Sources { limits: Box::new(|_| Vec::new()), bindings: Box::new(String::new), catalogues: Box::new(Vec::new) };
     let parts = Parts {
         live: Arc::default(),
         gate: Gate::new(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 14_001))], &[], &[]),
@@ -27,7 +27,7 @@ fn unconfigured() -> Proxy {
         metrics: Metrics::new(clock.clone()).unwrap(),
         drain: lifecycle::drain().1,
         keeper: Keeper::start(&Cache::none(), sources, clock.clone()).unwrap(),
-        sessions: Arc::new(Mutex::new(Sessions::new(REMEMBERED))),
+        bindings: Arc::new(Mutex::new(Bindings::new(REMEMBERED))),
         clock,
     };
     Proxy::new(parts, &Listener::default()).unwrap()
