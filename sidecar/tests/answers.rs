@@ -194,6 +194,21 @@ async fn nothing_passes_that_a_client_could_take_for_a_stream_and_the_sidecar_di
 }
 
 #[tokio::test]
+async fn an_answer_in_another_charset_does_not_pass() {
+    let result = r#"{"jsonrpc":"2.0","id":7,"result":{"content":[]}}"#;
+    for (parameters, passes) in
+        [("", true), ("; charset=UTF-8", true), ("; x=1; charset=\"utf-16le\"", false), (";charset = latin1", false)]
+    {
+        for (media_type, body) in [(JSON, result.to_owned()), (EVENTS, format!("data: {result}\n\n"))] {
+            let answer = http("200 OK", &format!("{media_type}{parameters}"), &body);
+            let text = after(answer).await.answer(LEGACY, &call("ask")).await;
+            assert_eq!(text.contains(r#""content":[]"#), passes, "{media_type}{parameters}: {text}");
+            assert_eq!(text.contains(r#""error":{"code":502"#), !passes, "{media_type}{parameters}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_status_of_a_failure_reaches_the_agent_with_the_servers_words() {
     let ended = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}"#;
     let challenge = "application/json\r\nWWW-Authenticate: Bearer realm=\"x\"";

@@ -19,7 +19,7 @@ use crate::mcp::envelope::{Answer, Envelope, Id, Message, Sender};
 use crate::mcp::inputs;
 use crate::mcp::lists::{self, Item};
 use crate::mcp::method::{Form, Handling, List, handling};
-use crate::mcp::sse::{Event, SseError, replace_data};
+use crate::mcp::sse::{Event, SseError, has_odd_line_end, replace_data};
 use crate::mcp::version::Era;
 use crate::upstream::{Cause, UpstreamError};
 
@@ -77,12 +77,18 @@ impl Events {
 
     /// What the agent is sent for an event.
     pub(super) fn event(&mut self, event: Event) -> Option<Bytes> {
-        let Some(data) = event.message() else { return Some(event.raw) };
+        let Some(data) = event.message() else { return self.between(event.raw) };
         match self.message(data) {
+            Fate::Pass if has_odd_line_end(&event.raw) => Some(replace_data(&event.raw, data)),
             Fate::Pass => Some(event.raw),
             Fate::Changed(data) => Some(replace_data(&event.raw, &data)),
             Fate::Dropped => None,
         }
+    }
+
+    /// What the agent is sent for what brings no message.
+    pub(super) fn between(&self, raw: Bytes) -> Option<Bytes> {
+        (!has_odd_line_end(&raw)).then_some(raw)
     }
 
     /// The event that ends a stream which the server ended without an answer. In the legacy era there is none, because the

@@ -221,7 +221,11 @@ impl Content {
             return Self::Unreadable("the answer has more than one Content-Type");
         }
         let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let media_type = value.split(';').next().unwrap_or_default().trim();
+        let (media_type, parameters) = value.split_once(';').unwrap_or((value, ""));
+        let media_type = media_type.trim();
+        if !parameters.split(';').all(is_utf8) {
+            return Self::Unreadable("the answer is in another charset than UTF-8");
+        }
         if media_type.eq_ignore_ascii_case("text/event-stream") {
             Self::Events
         } else if media_type.eq_ignore_ascii_case("application/json") {
@@ -230,6 +234,14 @@ impl Content {
             Self::Other
         }
     }
+}
+
+/// Whether a parameter of a media type leaves its text UTF-8, as JSON and event streams are. An agent that believed another
+/// charset would read something else than was governed.
+fn is_utf8(parameter: &str) -> bool {
+    let parameter: String = parameter.chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
+    let parameter = parameter.to_ascii_lowercase();
+    !parameter.contains("charset") || matches!(&*parameter, "charset=utf-8" | "charset=utf8")
 }
 
 impl Sending {

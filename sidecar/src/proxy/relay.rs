@@ -191,7 +191,7 @@ fn scan(
 
 fn relay(events: &mut Events, piece: Piece) -> Option<Bytes> {
     match piece {
-        Piece::Between(bytes) => Some(bytes),
+        Piece::Between(bytes) => events.between(bytes),
         Piece::Event(event) => events.event(event),
     }
 }

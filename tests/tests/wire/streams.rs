@@ -62,6 +62,25 @@ fn events_pass_as_they_were_written_in_every_form_that_servers_write() {
 }
 
 #[test]
+fn no_event_hides_behind_what_only_some_readers_take_for_line_ends() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    for odd in ['\u{b}', '\u{c}', '\u{1c}', '\u{85}', '\u{2028}', '\u{2029}'] {
+        let hidden = format!("{odd}{odd}data: \"hidden\"{odd}{odd}");
+        let text =
+            json!({"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": format!("a{odd}b")}]}});
+        let exchange = Agent::legacy(&sidecar.url).begin_call("echo");
+        let mut request = upstream.next();
+        request.begin_events();
+        request.write(format!(": x{hidden}\n\nid: 1{hidden}\n\nevent: message{hidden}\nid: 2\ndata: {text}\n\n"));
+        request.end();
+        let answer = exchange.rest();
+        assert!(!answer.body.contains(odd) && !answer.body.contains("hidden"), "{answer:?}");
+        assert_eq!(answer.json()["result"], text["result"], "it means the same");
+    }
+}
+
+#[test]
 fn an_event_in_pieces_arrives_whole() {
     let upstream = Upstream::start();
     let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);

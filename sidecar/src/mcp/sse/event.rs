@@ -5,6 +5,8 @@ use std::ops::Range;
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::memchr2;
 
+use super::line_end::{escape, has_odd_line_end};
+
 /// An event of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -71,9 +73,11 @@ fn data_of(line: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The event `raw` with other data: the lines of `id`, `event`, `retry` and comments stay as they are and where they are, and
-/// the data stands where the first data stood. Line ends in `data` become lines of their own, which a reader joins again.
+/// The event `raw` with other data, which is JSON: the lines of `id`, `event`, `retry` and comments stay as they are and where
+/// they are, and the data stands where the first data stood. Line ends in `data` become lines of their own, which a reader
+/// joins again. What only some readers take for line ends is escaped in the data, and leaves no other line.
 pub fn replace_data(raw: &[u8], data: &[u8]) -> Bytes {
+    let data = &*escape(data);
     let mut out = BytesMut::with_capacity(raw.len().min(512) + data.len() + 16);
     let mut rest = raw;
     let mut written = false;
@@ -84,6 +88,9 @@ pub fn replace_data(raw: &[u8], data: &[u8]) -> Bytes {
             break;
         }
         if data_of(line).is_none() {
+            if has_odd_line_end(line) {
+                continue;
+            }
             out.extend_from_slice(line);
             out.put_u8(b'\n');
         } else if !written {

@@ -165,6 +165,44 @@ fn replaced_data_with_line_ends_reads_back_joined() {
     assert_eq!(data(&pieces([&replaced[..]])), some(&["{\n\"a\":\n1\n}"]));
 }
 
+/// What the standard does not take for line ends, and `str.splitlines` does.
+const ODD: [(&str, &str); 8] = [
+    ("\u{b}", "000b"),
+    ("\u{c}", "000c"),
+    ("\u{1c}", "001c"),
+    ("\u{1d}", "001d"),
+    ("\u{1e}", "001e"),
+    ("\u{85}", "0085"),
+    ("\u{2028}", "2028"),
+    ("\u{2029}", "2029"),
+];
+
+#[test]
+fn only_carriage_returns_and_line_feeds_end_lines() {
+    for (odd, _) in ODD {
+        let text = format!("\"a{odd}{odd}data: b\"");
+        assert_eq!(data_of(&format!("data: {text}\n\n")), some(&[&text]), "{odd:?}");
+        assert_eq!(data_of(&format!(":{odd}{odd}data: b\n\n")), [], "{odd:?}");
+    }
+}
+
+#[test]
+fn what_only_some_readers_take_for_line_ends_is_known_and_replaced() {
+    for (odd, code) in ODD {
+        assert!(has_odd_line_end(odd.as_bytes()), "{code}");
+        let raw = format!("id: 1{odd}{odd}data: x\ndata: 1\n: a{odd}\nretry: 5\n\n");
+        let replaced = replace_data(raw.as_bytes(), format!("\"{odd}a{odd}\"").as_bytes());
+        assert_eq!(replaced, format!("data: \"\\u{code}a\\u{code}\"\nretry: 5\n\n"));
+        assert!(!has_odd_line_end(&replaced), "{code}");
+    }
+    for text in ["data: é â\u{2027} €\t\u{a0}", "\r\n"] {
+        assert!(!has_odd_line_end(text.as_bytes()), "{text:?}");
+    }
+    for cut in [&b"\xe2"[..], b"\xe2\x80", b"\xc2"] {
+        assert!(!has_odd_line_end(cut), "{cut:?}");
+    }
+}
+
 /// Streams of all kinds of lines and line ends, some not UTF-8.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let line = prop::sample::select(vec![
@@ -213,7 +251,9 @@ proptest! {
     fn replacing_changes_the_data_and_nothing_else(stream in stream(), new in "[a-z{}\r\n]{0,20}") {
         let fields = |raw: &[u8]| -> Vec<Vec<u8>> {
             let lines = raw.split(|byte| matches!(byte, b'\r' | b'\n')).filter(|line| !line.is_empty());
-            lines.filter(|line| !line.starts_with(b"data")).map(<[u8]>::to_vec).collect()
+            // A comment in front, once nothing stands before it, is not part of the event.
+            let kept = lines.filter(|line| !line.starts_with(b"data") && !line.starts_with(b":"));
+            kept.filter(|line| !has_odd_line_end(line)).map(<[u8]>::to_vec).collect()
         };
         for piece in pieces([&stream[..]]) {
             let Piece::Event(event) = piece else { continue };
