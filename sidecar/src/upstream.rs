@@ -15,6 +15,7 @@ mod deadlines;
 mod environment;
 mod error;
 mod exchange;
+mod places;
 mod pool;
 mod proxy;
 mod target;
@@ -27,6 +28,7 @@ mod tests;
 pub use body::Body;
 pub use environment::Environment;
 pub use error::{BuildError, Cause, Sent, UpstreamError};
+pub use places::Traffic;
 pub use target::{Target, TargetError};
 
 use std::sync::Arc;
@@ -34,8 +36,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Uri, header};
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Server;
 
@@ -45,6 +45,7 @@ use credential::Credential;
 use deadlines::Deadlines;
 use error::Failure;
 use exchange::{Answer, Attempt, Lease};
+use places::Places;
 use pool::{Bounds, Pool, Wanted};
 use tls::Tls;
 
@@ -56,8 +57,7 @@ pub struct Upstream {
     pool: Arc<Pool>,
     credential: Option<Credential>,
     deadlines: Deadlines,
-    /// One for each call that may be in flight.
-    places: Arc<Semaphore>,
+    places: Places,
 }
 
 impl Upstream {
@@ -87,7 +87,7 @@ impl Upstream {
                     pool: Pool::new(connector, bounds),
                     credential,
                     deadlines,
-                    places: Arc::new(Semaphore::new(server.limits.max_concurrent_calls)),
+                    places: Places::new(&server.limits),
                 })
             }
             _ => Err(errors),
@@ -147,34 +147,27 @@ impl Upstream {
 
     /// Sends a request and waits for the head of its answer. Of the request the method, headers and body are taken; the
     /// target, `Host`, the length and the credential are set here. A call that an old connection certainly did not take
-    /// is tried once more.
+    /// is tried once more. It waits for a place among the traffic of its kind as long as for a connection.
     ///
     /// Dropping the future ends the call: the connection is closed (HTTP/1.1) or the stream reset (HTTP/2). `progress`
     /// then still tells whether the server can have got it.
     ///
     /// # Errors
     /// What went wrong, and whether the server can have got the call.
-    pub async fn send(&self, request: Request<Bytes>, progress: &Progress) -> Result<Response<Body>, UpstreamError> {
+    pub async fn send(
+        &self,
+        request: Request<Bytes>,
+        traffic: Traffic,
+        progress: &Progress,
+    ) -> Result<Response<Body>, UpstreamError> {
         let answer = async {
-            let place = self.place().await?;
+            let place = self.places.take(traffic, self.deadlines.connect).await?;
             let Answer { response, share } = self.exchange(request, progress).await?;
             check_status(&response)?;
             let call = InFlight { _place: place, _share: share };
             Ok(response.map(|incoming| Body::new(incoming, call, self.deadlines.stream_idle, &self.name)))
         };
         answer.await.map_err(|failure: Failure| failure.at(&self.name))
-    }
-
-    /// A place among the calls in flight; waits for one as long as for a connection.
-    async fn place(&self) -> Result<OwnedSemaphorePermit, Failure> {
-        let free = Arc::clone(&self.places).acquire_owned();
-        match tokio::time::timeout(self.deadlines.connect, free).await {
-            Ok(Ok(place)) => Ok(place),
-            _ => {
-                let detail = format!("{} calls are in flight", self.server.limits.max_concurrent_calls);
-                Err(Failure::unsent(Cause::Busy, detail))
-            }
-        }
     }
 
     async fn exchange(&self, mut request: Request<Bytes>, progress: &Progress) -> Result<Answer, Failure> {

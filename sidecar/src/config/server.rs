@@ -115,10 +115,14 @@ pub struct UpstreamLimits {
     /// The largest event of a stream, in bytes.
     #[schemars(range(min = 1))]
     pub max_event_bytes: usize,
-    /// The most calls in flight at once, streams included; further ones wait, at most `connectTimeout`. With HTTP/1.1 each
-    /// has a connection of its own.
+    /// The most calls in flight at once; further ones wait, at most `connectTimeout`. With HTTP/1.1 each has a connection of
+    /// its own.
     #[schemars(range(min = 1, max = 100_000))]
     pub max_concurrent_calls: usize,
+    /// The most streams open at once that do not end by themselves: those of sessions (GET) and of `subscriptions/listen`.
+    /// They do not count as calls in flight.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_streams: usize,
     /// The most connections kept open and idle.
     pub max_idle_connections: usize,
 }
@@ -134,6 +138,7 @@ impl Default for UpstreamLimits {
             max_response_bytes: 16 << 20,
             max_event_bytes: 16 << 20,
             max_concurrent_calls: 1_024,
+            max_streams: 1_024,
             max_idle_connections: 64,
         }
     }

@@ -18,7 +18,7 @@ use crate::live::Route;
 use crate::mcp::binding::{Thing, is_session_id};
 use crate::mcp::headers;
 use crate::mcp::version::{Era, Version};
-use crate::upstream::{self, Cause, UpstreamError};
+use crate::upstream::{self, Cause, Traffic, UpstreamError};
 
 /// What the answer to a message may bring that must be looked after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,16 @@ pub(super) struct Awaited {
     /// The request to be answered, as it wrote its id; none of what no message answers.
     pub(super) id: Option<Box<[u8]>>,
     pub(super) expected: Expected,
+}
+
+impl Awaited {
+    fn traffic(&self) -> Traffic {
+        match (self.expected, &self.id) {
+            (Expected::Stream, _) => Traffic::Stream,
+            (_, Some(_)) => Traffic::Call,
+            (_, None) => Traffic::Message,
+        }
+    }
 }
 
 /// A request on its way: where to, and how its headers look there.
@@ -101,7 +111,7 @@ impl Shared {
         // The memory of the body is counted until the server has begun to answer.
         let Received { bytes, memory } = body;
         let request = sending.request(bytes);
-        let answered = sending.route.upstream.send(request, flight.progress()).await;
+        let answered = sending.route.upstream.send(request, awaited.traffic(), flight.progress()).await;
         drop(memory);
         let answered = match answered {
             Ok(response) => self.begin_answer(&sending, &awaited, response, flight).await,
@@ -250,7 +260,7 @@ impl Sending {
         let mut request = self.request(message);
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         request.headers_mut().remove(headers::LAST_EVENT_ID);
-        if let Err(error) = self.route.upstream.send(request, &upstream::Progress::new()).await {
+        if let Err(error) = self.route.upstream.send(request, Traffic::Message, &upstream::Progress::new()).await {
             tracing::warn!(server = %error.server, cause = %error.cause, "the server was not told of a refusal");
         }
     }

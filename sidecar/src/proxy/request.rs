@@ -44,7 +44,7 @@ impl Shared {
             self.openings.settled(&route.name, session).await;
         }
         let facts = Facts::new(&headers, era, examined.method, received);
-        let id = examined.id.clone();
+        let mut id = examined.id.clone();
         // A listener's answer is a stream that does not end by itself.
         let anything = if examined.method == LISTEN { Expected::Stream } else { Expected::Anything };
         let (expected, taken) = match examined.ask {
@@ -52,6 +52,8 @@ impl Shared {
             Ask::Relay => (anything, Taken::nothing(self)),
             Ask::Answer => {
                 let question = Question::take(route, session(&headers, era), id.as_deref())?;
+                // Nothing answers an answer: the id is that of a request of the server.
+                id = None;
                 (Expected::Anything, Taken::question(self, question))
             }
             Ask::List(listing) => {

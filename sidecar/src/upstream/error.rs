@@ -57,6 +57,8 @@ causes! {
     Credential = "credential", "was not called: the credential for it is not available";
     /// As many calls to the server are in flight as may be (`maxConcurrentCalls`), and none ended in time.
     Busy = "busy", "was not called: as many calls to it are in flight as may be";
+    /// As many streams of the server are open as may be (`maxStreams`), and none ended in time.
+    Streams = "streams", "was not asked for a stream: as many of its streams are open as may be";
     /// The server turned the call away before it began it (HTTP/2 `REFUSED_STREAM` or `GOAWAY`).
     Refused = "refused", "turned the call away before it began";
     /// The connection ended before the answer did.

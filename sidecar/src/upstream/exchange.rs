@@ -1,5 +1,8 @@
 //! One request and the head of its answer, over a connection; and what a failure says of whether it was sent.
 
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -27,8 +30,8 @@ const READ_AHEAD: usize = 128 << 10;
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 2 << 20;
 
-/// The most calls at once on one HTTP/2 connection; then another is made. Streams may stay open for hours, and servers
-/// need not permit more than 100 (RFC 9113, 6.5.2): further ones would wait.
+/// The most calls at once on one HTTP/2 connection, if the server permits as many; then another is made. Streams may stay
+/// open for hours, and servers need not permit more than 100 (RFC 9113, 6.5.2): further ones would wait.
 const MAX_CALLS: usize = 100;
 
 /// How long an HTTP/2 connection with calls in flight may be silent before it is asked for a sign of life, and how long
@@ -51,6 +54,8 @@ pub(super) struct Http2 {
     made: Instant,
     /// Held by every call in flight, to count them.
     calls: Share,
+    /// How many the server permits at once, as of the last call.
+    permitted: Arc<AtomicUsize>,
 }
 
 /// A call's share of an HTTP/2 connection.
@@ -75,7 +80,7 @@ impl Http1 {
 
 impl Http2 {
     pub(super) async fn new(connection: Connection) -> Result<Self, Failure> {
-        let (sender, driver) = http2::Builder::new(TokioExecutor::new())
+        let (sender, mut driver) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_header_list_size(MAX_HEAD_BYTES)
             .initial_stream_window_size(STREAM_WINDOW)
@@ -85,13 +90,20 @@ impl Http2 {
             .handshake(TokioIo::new(connection.stream))
             .await
             .map_err(|error| unmade(&error))?;
-        tokio::spawn(driver);
-        Ok(Self { sender, made: Instant::now(), calls: Share(Arc::default()) })
+        let permitted = Arc::new(AtomicUsize::new(MAX_CALLS));
+        let known = Arc::clone(&permitted);
+        tokio::spawn(poll_fn(move |cx| {
+            let over = Pin::new(&mut driver).poll(cx);
+            known.store(driver.current_max_send_streams(), Ordering::Relaxed);
+            over
+        }));
+        Ok(Self { sender, made: Instant::now(), calls: Share(Arc::default()), permitted })
     }
 
     pub(super) fn is_usable(&self, max_age: Duration) -> bool {
         let calls = Arc::strong_count(&self.calls.0) - 1;
-        self.sender.is_ready() && self.made.elapsed() < max_age && calls < MAX_CALLS
+        let most = MAX_CALLS.min(self.permitted.load(Ordering::Relaxed));
+        self.sender.is_ready() && self.made.elapsed() < max_age && calls < most
     }
 }
 

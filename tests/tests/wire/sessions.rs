@@ -205,3 +205,41 @@ fn an_answer_that_never_left_may_be_given_again() {
     upstream.next().answer("202 Accepted", &[], "");
     assert_eq!(posted.rest().status, 202);
 }
+
+#[test]
+fn open_streams_keep_no_call_out_and_calls_not_the_answers_that_they_wait_for() {
+    let upstream = Upstream::start();
+    let limits = "{maxConcurrentCalls: 1, maxStreams: 1, connectTimeout: 1s}";
+    let setup = Setup::config(&format!(
+        "servers: [{{name: s, path: /mcp, url: '{}', limits: {limits}}}]\npolicyFiles: [policy.yaml]\n",
+        upstream.url
+    ));
+    setup.write("policy.yaml", ELICITATION_ONLY);
+    let sidecar = setup.start();
+    let agent = begin(&upstream, &format!("{}/mcp", sidecar.agents), "one");
+    let mut stream = agent.stream();
+    let mut own = upstream.next();
+    own.begin_events();
+    own.write(": open\n\n");
+    stream.until(": open");
+
+    let mut exchange = agent.begin_call("echo");
+    let mut call = upstream.next();
+    call.begin_events();
+    let ask = json!({"jsonrpc": "2.0", "id": "e-1", "method": "elicitation/create", "params": {"message": "?"}});
+    call.write(format!("data: {ask}\n\n"));
+    exchange.until("elicitation/create");
+    for message in [
+        json!({"jsonrpc": "2.0", "id": "e-1", "result": {"action": "decline"}}),
+        json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}),
+    ] {
+        let posted = agent.begin_raw("", None, &message.to_string());
+        upstream.next().answer("202 Accepted", &[], "");
+        assert_eq!(posted.rest().status, 202, "{message}");
+    }
+
+    assert!(told(&agent.call("echo", json!({}))).1.contains("as many calls to it are in flight as may be"));
+    let another = agent.stream().rest();
+    assert!(another.status == 502 && another.body.contains("as many of its streams are open as may be"), "{another:?}");
+    upstream.saw_nothing();
+}

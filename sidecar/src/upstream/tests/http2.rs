@@ -15,7 +15,9 @@ const SETTINGS: u8 = 4;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const GOAWAY: u8 = 7;
+const END_HEADERS: u8 = 4;
 const END_STREAM_AND_HEADERS: u8 = 5;
+const MAX_CONCURRENT_STREAMS: u8 = 3;
 const REFUSED_STREAM: u32 = 7;
 
 struct Peer(TcpStream);
@@ -136,6 +138,28 @@ async fn a_stream_above_goaway_moves_to_another_connection() {
         text(call(&upstream, "call").await.unwrap()).await;
     }
     assert_eq!(scripted.connections.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_call_does_not_wait_for_others_on_a_connection_that_permits_no_more() {
+    let scripted = Scripted::start(|stream, number| async move {
+        let mut peer = Peer::greet(stream).await;
+        peer.write(SETTINGS, 0, 0, &[&[0, MAX_CONCURRENT_STREAMS][..], &1_u32.to_be_bytes()].concat()).await;
+        while let Some(stream) = peer.request().await {
+            // The second call of the first connection begins an answer that does not end.
+            match (number, stream) {
+                (0, 3) => peer.write(HEADERS, END_HEADERS, stream, &[0x88]).await,
+                _ => peer.answer(stream).await,
+            }
+        }
+    })
+    .await;
+    let upstream = build(&prior_knowledge(&scripted)).unwrap();
+    text(call(&upstream, "call").await.unwrap()).await;
+    let endless = call(&upstream, "stream").await.unwrap();
+    text(call(&upstream, "call").await.unwrap()).await;
+    assert_eq!(scripted.connections(), 2);
+    drop(endless);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::super::{Cause, Progress, Sent};
+use super::super::{Cause, Progress, Sent, Traffic};
 use super::support::{
     Scripted, answer, build, call, echo, eventually, post, read_request, server, text, upstream, within,
 };
@@ -156,6 +156,25 @@ async fn no_more_calls_are_in_flight_than_permitted_and_an_ended_one_makes_place
 }
 
 #[tokio::test]
+async fn calls_streams_and_messages_take_no_place_of_each_other() {
+    let scripted = Scripted::start(|stream, _| echo(stream)).await;
+    let mut server = server(&scripted.url());
+    server.limits.max_concurrent_calls = 1;
+    server.limits.max_streams = 1;
+    server.limits.connect_timeout = "1s".into();
+    let upstream = build(&server).unwrap();
+    let send = async |traffic| within(upstream.send(post("x"), traffic, &Progress::new())).await;
+    let mut open = Vec::new();
+    for traffic in [Traffic::Stream, Traffic::Call, Traffic::Message, Traffic::Message] {
+        open.push(send(traffic).await.unwrap());
+    }
+    for (traffic, cause) in [(Traffic::Stream, Cause::Streams), (Traffic::Call, Cause::Busy)] {
+        let error = send(traffic).await.unwrap_err();
+        assert_eq!((error.cause, error.sent), (cause, Sent::No));
+    }
+}
+
+#[tokio::test]
 async fn dropping_a_call_or_its_answer_hangs_up() {
     let (hung_up, mut noticed) = tokio::sync::mpsc::unbounded_channel();
     let scripted = Scripted::start(move |mut stream, number| {
@@ -173,8 +192,10 @@ async fn dropping_a_call_or_its_answer_hangs_up() {
     .await;
     let upstream = upstream(&scripted.url());
     let progress = Progress::new();
-    let unanswered =
-        tokio::time::timeout(std::time::Duration::from_millis(300), upstream.send(post("call"), &progress));
+    let unanswered = tokio::time::timeout(
+        std::time::Duration::from_millis(300),
+        upstream.send(post("call"), Traffic::Call, &progress),
+    );
     assert!(unanswered.await.is_err());
     assert_eq!(within(noticed.recv()).await, Some(0));
     drop(call(&upstream, "call").await.unwrap());

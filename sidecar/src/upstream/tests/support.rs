@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::config::Server;
 
-use super::super::{Body, BuildError, Environment, Progress, Upstream, UpstreamError};
+use super::super::{Body, BuildError, Environment, Progress, Traffic, Upstream, UpstreamError};
 
 /// The longest that anything may take before a test fails.
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);
@@ -36,7 +36,7 @@ pub(super) fn post(body: &str) -> Request<Bytes> {
 }
 
 pub(super) async fn call(upstream: &Upstream, body: &str) -> Result<Response<Body>, UpstreamError> {
-    within(upstream.send(post(body), &Progress::new())).await
+    within(upstream.send(post(body), Traffic::Call, &Progress::new())).await
 }
 
 /// The whole answer.
