@@ -88,6 +88,15 @@ impl Exchange {
         Answer { status, head: head.to_owned(), body }
     }
 
+    /// Reads to the end of the connection, or until nothing has come for this long.
+    ///
+    /// # Panics
+    /// If the connection is no longer ours.
+    pub fn rest_within(self, silence: Duration) -> Answer {
+        self.stream.set_read_timeout(Some(silence)).expect("a timeout can be set");
+        self.rest()
+    }
+
     /// Sends another request on the same connection.
     ///
     /// # Panics

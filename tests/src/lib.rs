@@ -14,6 +14,8 @@ pub mod conformance;
 pub mod eventually;
 pub mod http;
 pub mod process;
+pub mod request;
 pub mod servers;
 pub mod sidecar;
+pub mod sink;
 pub mod upstream;

@@ -15,12 +15,20 @@ pub enum Kind {
     HealthImaging,
     /// The same over standard input and output, behind the Python `mcp-proxy`: the legacy era only.
     HealthImagingBridged,
+    /// The Python SDK itself, both eras.
+    Python,
     /// `fastmcp`, both eras.
     Fast,
     /// `@modelcontextprotocol/server`, TypeScript SDK 2, both eras.
     TypeScript,
+    /// The TypeScript SDK 2 behind Express and its body parser, both eras.
+    Express,
     /// `rmcp`, both eras.
     Rust,
+    /// The Go SDK 1.3.0, which reads keys whatever their case: the legacy era only.
+    Go13,
+    /// The Go SDK 1.4.0, which reads keys up to a NUL: the legacy era only.
+    Go14,
     /// The TypeScript SDK 2 again, with all that the conformance suites ask of a server.
     Conformance,
 }
@@ -28,7 +36,8 @@ pub enum Kind {
 impl Kind {
     /// Whether it speaks this era.
     pub fn speaks(self, era: crate::clients::Era) -> bool {
-        era == crate::clients::Era::Legacy || !matches!(self, Self::Everything | Self::HealthImagingBridged)
+        let legacy_only = matches!(self, Self::Everything | Self::HealthImagingBridged | Self::Go13 | Self::Go14);
+        era == crate::clients::Era::Legacy || !legacy_only
     }
 
     fn command(self, port: u16) -> Command {
@@ -53,6 +62,11 @@ impl Kind {
                 command.arg(peer("healthimaging/bin/awslabs.healthimaging-mcp-server"));
                 command
             }
+            Self::Python => {
+                let mut command = program("healthimaging/bin/python");
+                command.arg(crate::process::root().join("tests/peers/python/plain.py")).arg(port);
+                command
+            }
             Self::Fast => {
                 let mut command = program("fastmcp/bin/python");
                 command.arg(crate::process::root().join("tests/peers/python/fast.py")).arg(port);
@@ -61,6 +75,16 @@ impl Kind {
             Self::TypeScript => {
                 let mut command = Command::new(node());
                 command.arg(peer("node/server.mjs")).arg(port);
+                command
+            }
+            Self::Express => {
+                let mut command = Command::new(node());
+                command.arg(peer("node/express.mjs")).arg(port);
+                command
+            }
+            Self::Go13 | Self::Go14 => {
+                let mut command = program(if self == Self::Go13 { "go-1.3.0/server" } else { "go-1.4.0/server" });
+                command.arg(port);
                 command
             }
             Self::Conformance => {

@@ -1,13 +1,10 @@
 //! AWS' real HealthImaging server: the seed's policy through every SDK, and what reaches AWS.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
-
 use reeve_tests::clients::{Client, Era, Outcome, Sdk, Step};
 use reeve_tests::eventually::eventually;
 use reeve_tests::servers::{Kind, Server};
 use reeve_tests::sidecar::{Sidecar, example};
+use reeve_tests::sink::Sink;
 use serde_json::{Value, json};
 
 fn export() -> Step {
@@ -53,37 +50,6 @@ fn after_its_window_a_limit_lets_calls_through_again() {
     }
 }
 
-/// Stands where AWS would: remembers each request, answers none with success.
-#[derive(Clone)]
-struct Aws {
-    url: String,
-    requests: Arc<Mutex<Vec<String>>>,
-}
-
-impl Aws {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&requests);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let mut bytes = [0; 65_536];
-                let read = stream.read(&mut bytes).unwrap_or(0);
-                seen.lock().unwrap().push(String::from_utf8_lossy(&bytes[..read]).into_owned());
-                let _ =
-                    stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}");
-            }
-        });
-        Self { url, requests }
-    }
-
-    fn requests(&self) -> usize {
-        self.requests.lock().unwrap().len()
-    }
-}
-
 fn import(bucket: &str) -> Step {
     let arguments: Value = json!({
         "datastore_id": "0123456789abcdef0123456789abcdef",
@@ -96,16 +62,16 @@ fn import(bucket: &str) -> Step {
 
 #[test]
 fn an_import_to_a_foreign_bucket_never_reaches_aws_and_one_to_ours_does() {
-    let aws = Aws::start();
+    let aws = Sink::start();
     let server = Server::start_with(Kind::HealthImaging, &[("AWS_ENDPOINT_URL", &aws.url)]);
     let sidecar = Sidecar::start(&example("bucket-rule.yaml"), &server.url);
     for client in Client::ALL {
-        let before = aws.requests();
+        let before = aws.requests().len();
         let refused = client.run(&sidecar.url, &[import("attacker")]);
         assert!(refused[0].is_refusal(), "{client:?}: {refused:?}");
-        assert_eq!(aws.requests(), before, "{client:?}: a refused call makes no request");
+        assert_eq!(aws.requests().len(), before, "{client:?}: a refused call makes no request");
         let permitted = client.run(&sidecar.url, &[import("clinic-exports")]);
         assert!(!permitted[0].is_refusal(), "{client:?}: {permitted:?}");
-        assert_eq!(aws.requests(), before + 1, "{client:?}: a permitted call makes one request");
+        assert_eq!(aws.requests().len(), before + 1, "{client:?}: a permitted call makes one request");
     }
 }

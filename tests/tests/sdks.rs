@@ -24,7 +24,7 @@ fn tools(kind: Kind) -> Tools {
             denied: ("delete_datastore", json!({"datastore_id": "0123456789abcdef0123456789abcdef"})),
             limited: ("list_datastores", json!({})),
         },
-        Kind::Fast | Kind::TypeScript | Kind::Rust => Tools {
+        Kind::Python | Kind::Fast | Kind::TypeScript | Kind::Express | Kind::Rust | Kind::Go13 | Kind::Go14 => Tools {
             permitted: ("echo", json!({"message": "hello"})),
             denied: ("delete_everything", json!({})),
             limited: ("add", json!({"a": 1, "b": 2})),

@@ -13,6 +13,7 @@ import { McpServer, createMcpHandler, createRequestStateCodec, isLegacyRequest }
 import { registerPrompts, registerResources } from "./conformance-catalogue.mjs";
 import { registerRounds } from "./conformance-rounds.mjs";
 import { registerTools } from "./conformance-tools.mjs";
+import { registerDangerousTool } from "./tools.mjs";
 
 const states = createRequestStateCodec({ key: randomUUID() + randomUUID() });
 
@@ -28,6 +29,7 @@ function build({ era }) {
   const server = new McpServer(info, { capabilities, requestState: { verify: states.verify } });
   const changed = { tools: () => modern.notify.toolsChanged(), prompts: () => modern.notify.promptsChanged() };
   registerTools(server, changed);
+  registerDangerousTool(server);
   registerRounds(server, states);
   registerResources(server);
   registerPrompts(server);

@@ -1,5 +1,9 @@
-"""A fastmcp server with a few tools: `fast.py PORT`."""
+"""A fastmcp server with a few tools: `fast.py PORT`.
 
+Each tool says on standard error that it ran, and with what.
+"""
+
+import json
 import sys
 
 from fastmcp import FastMCP
@@ -7,21 +11,29 @@ from fastmcp import FastMCP
 server = FastMCP("fast")
 
 
+def ran(tool: str, given: object) -> None:
+    """Says so, at once."""
+    print(f"ran {tool} {json.dumps(str(given))[:64]}", file=sys.stderr, flush=True)
+
+
 @server.tool
 def echo(message: str) -> str:
     """Answers with the message."""
+    ran("echo", message)
     return f"Echo: {message}"
 
 
 @server.tool
 def add(a: int, b: int) -> int:
     """Adds two numbers."""
+    ran("add", a)
     return a + b
 
 
 @server.tool
-def delete_everything() -> str:
+def delete_everything(token: str = "") -> str:
     """Deletes every datastore."""
+    ran("delete_everything", token)
     return "deleted"
 
 

@@ -22,10 +22,11 @@ fn schema(schema: Value) -> Arc<JsonObject> {
 fn tools() -> Vec<Tool> {
     let message = json!({"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]});
     let numbers = json!({"type": "object", "properties": {"a": {"type": "number"}, "b": {"type": "number"}}});
+    let token = json!({"type": "object", "properties": {"token": {"type": "string"}}});
     vec![
         Tool::new("echo", "Answers with the message.", schema(message)),
         Tool::new("add", "Adds two numbers.", schema(numbers)),
-        Tool::new("delete_everything", "Deletes every datastore.", schema(json!({"type": "object"}))),
+        Tool::new("delete_everything", "Deletes every datastore.", schema(token)),
     ]
 }
 
@@ -50,14 +51,17 @@ impl ServerHandler for Peer {
     ) -> Result<CallToolResponse, ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
         let number = |name: &str| arguments.get(name).and_then(Value::as_f64).unwrap_or_default();
-        let text = match &*request.name {
-            "echo" => format!("Echo: {}", arguments.get("message").and_then(Value::as_str).unwrap_or_default()),
-            "add" => (number("a") + number("b")).to_string(),
-            "delete_everything" => "deleted".into(),
+        let string = |name: &str| arguments.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (given, text) = match &*request.name {
+            "echo" => (string("message").to_owned(), format!("Echo: {}", string("message"))),
+            "add" => (number("a").to_string(), (number("a") + number("b")).to_string()),
+            "delete_everything" => (string("token").to_owned(), "deleted".into()),
             other => {
                 return Err(ErrorData::invalid_params(format!("Unknown tool: {other}"), None));
             }
         };
+        let given: String = Value::from(given).to_string().chars().take(64).collect();
+        eprintln!("ran {} {given}", request.name);
         Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into())
     }
 }

@@ -1,18 +1,15 @@
 //! Requests that are refused for what they are: each cause of the table in `docs/refusals.md` is provoked by one change to a
 //! call that is permitted.
 
-mod request;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use reeve_tests::agent::{LEGACY, MODERN};
 use reeve_tests::http::Exchange;
 use reeve_tests::process::root;
+use reeve_tests::request::Request;
 use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
 use reeve_tests::upstream::Upstream;
 use serde_json::json;
-
-use request::Request;
 
 /// A change to a call that is permitted.
 type Change = fn(&mut Request);
@@ -21,8 +18,8 @@ type Change = fn(&mut Request);
 const CHANGES: &[(&str, Change)] = &[
     ("host", |call| call.set("Host", "evil.example")),
     ("origin", |call| call.set("Origin", "https://evil.example")),
-    ("path", |call| call.path = "/other"),
-    ("http_method", |call| call.method = "PUT"),
+    ("path", |call| call.target = "/other".into()),
+    ("http_method", |call| call.method = "PUT".into()),
     ("transport", |call| call.set("Upgrade", "websocket")),
     ("media_type", |call| call.set("Content-Type", "text/plain")),
     ("charset", |call| call.set("Content-Type", "application/json; charset=utf-16le")),
@@ -51,7 +48,7 @@ const CHANGES: &[(&str, Change)] = &[
     ("invalid_id", |call| call.replace(r#""id":1"#, r#""id":1.5"#)),
     ("missing_id", |call| call.replace(r#""id":1,"#, "")),
     ("invalid_params", |call| call.replace(r#""arguments":{}"#, r#""arguments":[]"#)),
-    ("duplicate_header", |call| call.headers.push(("Mcp-Name", "echo".into()))),
+    ("duplicate_header", |call| call.add("Mcp-Name", "echo")),
     ("invalid_header", |call| call.set("Mcp-Name", "=?base64?!?=")),
     ("missing_header", |call| call.remove("Mcp-Method")),
     ("header_mismatch", |call| call.set("Mcp-Name", "other")),
@@ -96,7 +93,7 @@ impl Scene {
     }
 
     fn send(&self, request: &Request) -> Exchange {
-        request.send(self.sidecar.agents.trim_start_matches("http://"))
+        request.send_to(&self.sidecar.agents)
     }
 
     fn permits(&self, request: &Request) {
