@@ -21,6 +21,8 @@
 //! | [`lists`] | what is cut out of lists |
 //! | [`inputs`] | what a result asks of the agent |
 //! | [`binding`] | which grant a session or task belongs to, bounded |
+//! | [`tasks`] | what servers say of tasks, and what is held while they run |
+//! | [`rounds`] | calls that come again with what the server asked for |
 //! | [`open`] | requests whose answers are waited for, bounded |
 //! | `digest`, `recent` | what these tables are made of |
 //!
@@ -41,7 +43,9 @@ pub mod method;
 pub mod open;
 mod recent;
 pub mod rejection;
+pub mod rounds;
 pub mod sse;
+pub mod tasks;
 pub mod version;
 
 #[cfg(test)]

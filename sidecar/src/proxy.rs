@@ -17,6 +17,7 @@
 //! | `forward` | to the server, and what its answer's head leads to |
 //! | `relay`, `events` | answers and streams on their way to the agent |
 //! | `opening` | what keeps a session's stream ahead of later requests |
+//! | `tasks` | whose tasks are whose |
 //! | `record` | what audit log and metrics are told |
 //! | `reply` | answers that the sidecar gives itself |
 
@@ -32,6 +33,7 @@ mod reply;
 mod request;
 mod stream;
 mod take;
+mod tasks;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,6 +58,8 @@ use crate::mcp::headers;
 use crate::mcp::method::List;
 use crate::mcp::open::Open;
 use crate::mcp::rejection::{Cause, Rejection};
+use crate::mcp::rounds::Rounds;
+use crate::mcp::tasks::Running;
 use crate::metrics::Metrics;
 use crate::state::Keeper;
 
@@ -111,6 +115,10 @@ struct Shared {
     listing: Mutex<Open<Listing>>,
     /// What calls hold whose streams have ended and whose answers are to come on another.
     elsewhere: Mutex<Open<Vec<Held>>>,
+    /// What calls hold that have become tasks.
+    running: Mutex<Running<Vec<Held>>>,
+    /// Calls that servers answered with a question.
+    rounds: Mutex<Rounds>,
     /// A permit for each server that is being told of a refusal.
     telling: Arc<Semaphore>,
 }
@@ -150,6 +158,8 @@ impl Proxy {
             openings: opening::Openings::default(),
             listing: Mutex::new(Open::new(REMEMBERED)),
             elsewhere: Mutex::new(Open::new(REMEMBERED)),
+            running: Mutex::new(Running::new(REMEMBERED)),
+            rounds: Mutex::new(Rounds::new(REMEMBERED)),
             telling: Arc::new(Semaphore::new(TOLD_AT_ONCE)),
         })))
     }
@@ -184,6 +194,14 @@ impl Shared {
 
     fn bindings(&self) -> MutexGuard<'_, Bindings> {
         held(&self.bindings)
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running<Vec<Held>>> {
+        held(&self.running)
+    }
+
+    fn rounds(&self) -> MutexGuard<'_, Rounds> {
+        held(&self.rounds)
     }
 
     fn elsewhere(&self) -> MutexGuard<'_, Open<Vec<Held>>> {

@@ -22,6 +22,11 @@ impl Key {
         Self(key)
     }
 
+    /// Its bytes.
+    pub(super) fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// As 32 hexadecimal digits.
     pub(super) fn hex(&self) -> String {
         self.0.iter().fold(String::with_capacity(32), |mut text, byte| {

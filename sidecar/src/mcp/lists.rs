@@ -33,7 +33,7 @@ pub enum ListError {
 pub struct Item<'d> {
     /// What kind of list it stands in.
     pub list: List,
-    /// What calls name it by: a tool's or prompt's name, a resource's URI, a template's.
+    /// What calls name it by: a tool's or prompt's name, a resource's URI, a template's, a task's id.
     pub name: Cow<'d, str>,
     /// The server's definition of it.
     pub definition: Value<'d>,
@@ -41,7 +41,7 @@ pub struct Item<'d> {
 
 impl List {
     /// Every kind of list.
-    pub const ALL: [Self; 4] = [Self::Tools, Self::Resources, Self::ResourceTemplates, Self::Prompts];
+    pub const ALL: [Self; 5] = [Self::Tools, Self::Resources, Self::ResourceTemplates, Self::Prompts, Self::Tasks];
 
     /// The member of a result that is the list, and the member of an item by which it is called.
     fn keys(self) -> (&'static str, &'static str) {
@@ -50,6 +50,7 @@ impl List {
             Self::Resources => ("resources", "uri"),
             Self::ResourceTemplates => ("resourceTemplates", "uriTemplate"),
             Self::Prompts => ("prompts", "name"),
+            Self::Tasks => ("tasks", "taskId"),
         }
     }
 

@@ -29,7 +29,7 @@ pub enum Handling {
     Filter(List),
     /// Decided by policy: each resource that it subscribes to as a call of that resource, each task as that task.
     Listen,
-    /// Permitted only for a task that is bound to this grant; until tasks are bound, denied.
+    /// Relayed if the task that it names belongs to this grant.
     Task,
     /// A request of the server to the agent, decided by `serverRequests`.
     ServerRequest(ServerRequest),
@@ -61,6 +61,8 @@ pub enum List {
     ResourceTemplates,
     /// `prompts/list`.
     Prompts,
+    /// `tasks/list`: the tasks that belong to others are left out.
+    Tasks,
 }
 
 /// One row of the table.
@@ -100,7 +102,7 @@ const fn row(sender: Sender, form: Form, method: &'static str, legacy: Handling,
 pub const TABLE: &[Row] = {
     use Form::{Notification, Request};
     use Handling::{Decide, Deny, Filter, Listen, Relay, ServerRequest, Task};
-    use List::{Prompts, ResourceTemplates, Resources, Tools};
+    use List::{Prompts, ResourceTemplates, Resources, Tasks, Tools};
     use Named::{Prompt, Reference, Resource, Tool};
     use Sender::{Agent, Server};
     use reeve_policy::decide::ServerRequest::{Elicitation, Roots, Sampling};
@@ -123,7 +125,7 @@ pub const TABLE: &[Row] = {
         row(Agent,  Request,      "server/discover",                         Deny,                         Relay),
         row(Agent,  Request,      "tasks/get",                               Task,                         Task),
         row(Agent,  Request,      "tasks/result",                            Task,                         Deny),
-        row(Agent,  Request,      "tasks/list",                              Task,                         Deny),
+        row(Agent,  Request,      "tasks/list",                              Filter(Tasks),                Deny),
         row(Agent,  Request,      "tasks/cancel",                            Task,                         Task),
         row(Agent,  Request,      "tasks/update",                            Deny,                         Task),
         row(Agent,  Notification, "notifications/initialized",               Relay,                        Deny),

@@ -19,6 +19,7 @@ use crate::mcp::envelope::{Answer, Envelope, Id, Message, Sender};
 use crate::mcp::inputs;
 use crate::mcp::lists::{self, Item};
 use crate::mcp::method::{Form, Handling, List, handling};
+use crate::mcp::rounds;
 use crate::mcp::sse::{Event, SseError, has_odd_line_end, replace_data};
 use crate::mcp::version::Era;
 use crate::upstream::{Cause, UpstreamError};
@@ -26,10 +27,12 @@ use crate::upstream::{Cause, UpstreamError};
 /// Governs one stream.
 #[derive(Debug)]
 pub(super) struct Events {
-    shared: Arc<Shared>,
-    sending: Sending,
+    pub(super) shared: Arc<Shared>,
+    pub(super) sending: Sending,
     /// What the stream answers.
-    awaited: Awaited,
+    pub(super) awaited: Awaited,
+    /// The task that the call has become.
+    pub(super) made: Option<Box<str>>,
     answered: bool,
 }
 
@@ -45,7 +48,13 @@ enum Fate {
 
 impl Events {
     pub(super) fn new(shared: &Arc<Shared>, sending: &Sending, awaited: &Awaited) -> Self {
-        Self { shared: Arc::clone(shared), sending: sending.clone(), awaited: awaited.clone(), answered: false }
+        Self {
+            shared: Arc::clone(shared),
+            sending: sending.clone(),
+            awaited: awaited.clone(),
+            made: None,
+            answered: false,
+        }
     }
 
     pub(super) fn max_event_bytes(&self) -> usize {
@@ -155,6 +164,7 @@ impl Events {
             Message::Response { id, .. } => self.response(&document, &envelope, id.as_ref()),
             Message::Notification { method } => match self.handling(Form::Notification, method) {
                 Handling::Relay => Fate::Pass,
+                Handling::Task if self.may_hear_of_task(&envelope) => self.notified(&envelope),
                 _ => self.dropped(method),
             },
             Message::Request { id, method } => match self.handling(Form::Request, method) {
@@ -181,11 +191,33 @@ impl Events {
         if let Some(instead) = self.govern_inputs(result, id) {
             return Fate::Changed(instead);
         }
+        if own {
+            self.note_task(result);
+            self.note_round(result);
+        }
         let Some(listing) = listing else { return Fate::Pass };
         match self.filter(document, envelope, listing) {
             Ok(None) => Fate::Pass,
             Ok(Some(filtered)) => Fate::Changed(filtered),
             Err(cause) => Fate::Changed(self.withheld(id, &cause)),
+        }
+    }
+
+    /// A notification of a task may bring requests of the server.
+    fn notified(&self, envelope: &Envelope<'_>) -> Fate {
+        let asked = envelope.params.value().map_or(Ok(Vec::new()), inputs::requested);
+        match asked {
+            Ok(kinds) if kinds.iter().all(|kind| self.permit(*kind).is_ok()) => Fate::Pass,
+            _ => self.dropped("notifications/tasks"),
+        }
+    }
+
+    /// The server asks before it answers: the agent will send the call once more.
+    fn note_round(&self, result: Value<'_>) {
+        if let Some(call) = &self.awaited.call
+            && rounds::is_open(result)
+        {
+            self.shared.rounds().open(call.round(result.get("requestState")));
         }
     }
 
@@ -259,6 +291,7 @@ impl Events {
                 List::Prompts => route.ruleset.lists(Target::Prompt(name), &tools),
                 List::Resources => route.ruleset.lists(Target::Resource(name), &tools),
                 List::ResourceTemplates => route.ruleset.lists_template(name),
+                List::Tasks => self.shared.owns_task(route, name),
             }
         };
         let filtered = lists::filter(document, envelope, listing.list, self.sending.era, &mut keep);

@@ -6,17 +6,19 @@
 use bytes::Bytes;
 use http::HeaderMap;
 use reeve_policy::decide::{Call, Target, Verdict};
-use reeve_policy::json::{Document, Limits, Value};
+use reeve_policy::json::{self, Document, Limits, Value};
 use reeve_policy::time::WallTime;
 
 use super::Listing;
+use super::forward::OfTasks;
 use crate::audit::Arguments;
 use crate::live::Route;
 use crate::mcp::envelope::{Envelope, Message, Reference, Sender};
 use crate::mcp::era;
 use crate::mcp::headers;
 use crate::mcp::method::{Form, Handling, Named, TABLE, handling};
-use crate::mcp::rejection::{Cause, Rejection};
+use crate::mcp::rejection::Rejection;
+use crate::mcp::rounds::{CallKey, Round};
 use crate::mcp::version::{Era, Version};
 
 /// A message that may be dealt with.
@@ -45,8 +47,17 @@ pub(super) enum Ask {
     Relay,
     /// A list, of which policy hides a part.
     List(Listing),
-    /// Calls, each decided; more than one only of a listener that subscribes to several resources.
-    Calls(Vec<Decided>),
+    /// A call, and what its answer may say of tasks.
+    Call(Box<Decided>, OfTasks),
+    /// A stream of what changes: each resource that it subscribes to is a call of that resource.
+    Listen {
+        /// Those calls.
+        calls: Vec<Decided>,
+        /// The tasks that it wants to hear of.
+        tasks: Vec<Box<str>>,
+    },
+    /// Something about a task that was made before.
+    Task(Box<str>),
     /// The agent's answer to a request of the server.
     Answer,
 }
@@ -60,6 +71,16 @@ pub(super) struct Decided {
     pub(super) verdict: Verdict,
     /// What the audit log says of the arguments; none if there is no log.
     pub(super) arguments: Option<Arguments>,
+    pub(super) again: Again,
+}
+
+/// How a call is known that comes again with what the server asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Again {
+    /// What makes another call the same one.
+    pub(super) key: Option<CallKey>,
+    /// The round of the call that this one says it is.
+    pub(super) round: Option<Round>,
 }
 
 /// Which kind of thing is called; fixes the form of a refusal.
@@ -132,12 +153,10 @@ impl Reader<'_, '_> {
             Handling::Relay if method == "initialize" => Ok(Ask::Initialize),
             Handling::Relay => Ok(Ask::Relay),
             Handling::Filter(list) => Ok(Ask::List(Listing { list, whole: self.envelope.params.cursor()?.is_none() })),
-            Handling::Decide(named) => Ok(Ask::Calls(vec![self.named(named)?])),
+            Handling::Decide(named) => Ok(Ask::Call(Box::new(self.named(named)?), self.may_make_task(named))),
             Handling::Listen => self.listen(),
-            // No task was made through here, so that for the agent the server has no such method.
-            Handling::Task | Handling::ServerRequest(_) | Handling::Deny => {
-                Err(Rejection::method_unknown(self.era, id))
-            }
+            Handling::Task => Ok(Ask::Task(self.envelope.params.task_id()?.into())),
+            Handling::ServerRequest(_) | Handling::Deny => Err(Rejection::method_unknown(self.era, id)),
         }
     }
 
@@ -151,21 +170,27 @@ impl Reader<'_, '_> {
                 Reference::Prompt(name) => self.decide(Kind::Prompt, &name, None),
                 Reference::Resource(uri) => {
                     let verdict = self.route.ruleset.decide_reference(&uri, session(self.headers, self.era), self.now);
-                    Decided { kind: Kind::Resource, name: uri.into(), verdict, arguments: None }
+                    let again = Again::default();
+                    Decided { kind: Kind::Resource, name: uri.into(), verdict, arguments: None, again }
                 }
             }),
         }
     }
 
-    fn listen(&self) -> Result<Ask, Rejection> {
-        if !self.envelope.params.listened_tasks()?.is_empty() {
-            return Err(Rejection::new(Cause::UnknownTask, "Unknown task."));
+    /// In the modern era it is for the server to say that a call becomes a task, in the legacy era for the agent.
+    fn may_make_task(&self, named: Named) -> OfTasks {
+        match (named, self.era) {
+            (Named::Tool, Era::Modern) => OfTasks::MayMake,
+            (Named::Tool, Era::Legacy) if self.envelope.params.task().is_some() => OfTasks::MayMake,
+            _ => OfTasks::Nothing,
         }
-        let uris = self.envelope.params.resource_subscriptions()?;
-        Ok(match uris.is_empty() {
-            true => Ask::Relay,
-            false => Ask::Calls(uris.iter().map(|uri| self.decide(Kind::Resource, uri, None)).collect()),
-        })
+    }
+
+    fn listen(&self) -> Result<Ask, Rejection> {
+        let params = &self.envelope.params;
+        let tasks = params.listened_tasks()?.into_iter().map(Into::into).collect();
+        let uris = params.resource_subscriptions()?;
+        Ok(Ask::Listen { calls: uris.iter().map(|uri| self.decide(Kind::Resource, uri, None)).collect(), tasks })
     }
 
     fn decide(&self, kind: Kind, name: &str, arguments: Option<Value<'_>>) -> Decided {
@@ -182,11 +207,29 @@ impl Reader<'_, '_> {
             now: self.now,
         };
         let verdict = self.route.ruleset.decide(&call);
+        let again = self.again(&call, &verdict);
         let arguments = match (arguments, self.audit) {
             (Some(arguments), Auditing::On) => Some(Arguments::of(arguments, self.route.ruleset.audited_arguments())),
             _ => None,
         };
-        Decided { kind, name: name.into(), verdict, arguments }
+        Decided { kind, name: name.into(), verdict, arguments, again }
+    }
+
+    /// How the call is known when it comes again, where that matters: a limit charges it, and its era has rounds.
+    fn again(&self, call: &Call<'_>, verdict: &Verdict) -> Again {
+        if self.era == Era::Legacy || !verdict.demands.is_charged() {
+            return Again::default();
+        }
+        let (name, arguments) = match call.target {
+            Target::Tool(name) | Target::Prompt(name) => (name, call.arguments.map(json::hash)),
+            // All of a resource is in its URI.
+            Target::Resource(uri) => (uri, None),
+        };
+        let method = self.envelope.method().unwrap_or_default();
+        let key = CallKey::of(&self.route.name, &self.route.grant, method, name, &arguments.unwrap_or_default());
+        let params = &self.envelope.params;
+        let answers = params.input_responses().is_some() || params.request_state().is_some();
+        Again { key: Some(key), round: answers.then(|| key.round(params.request_state())) }
     }
 }
 

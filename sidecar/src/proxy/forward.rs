@@ -17,6 +17,7 @@ use super::{Listing, Shared, WORKER_BYTES, reply};
 use crate::live::Route;
 use crate::mcp::binding::{Thing, is_session_id};
 use crate::mcp::headers;
+use crate::mcp::rounds::CallKey;
 use crate::mcp::version::{Era, Version};
 use crate::upstream::{self, Cause, Traffic, UpstreamError};
 
@@ -41,6 +42,27 @@ pub(super) struct Awaited {
     /// The request to be answered, as it wrote its id; none of what no message answers.
     pub(super) id: Option<Box<[u8]>>,
     pub(super) expected: Expected,
+    pub(super) tasks: OfTasks,
+    /// Of a call that limits have charged: what makes a later one the same call.
+    pub(super) call: Option<CallKey>,
+}
+
+impl Awaited {
+    /// An answer to this request of which nothing more needs to be known.
+    pub(super) fn answer(id: Option<Box<[u8]>>, expected: Expected) -> Self {
+        Self { id, expected, tasks: OfTasks::Nothing, call: None }
+    }
+}
+
+/// What an answer may say of tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum OfTasks {
+    /// Nothing.
+    Nothing,
+    /// That the call has become one.
+    MayMake,
+    /// How this one is.
+    About(Box<str>),
 }
 
 impl Awaited {
@@ -128,9 +150,9 @@ impl Shared {
         sending: &Sending,
         awaited: &Awaited,
         response: Response<upstream::Body>,
-        flight: Flight,
+        mut flight: Flight,
     ) -> Result<Response<Body>, UpstreamError> {
-        let Awaited { ref id, expected } = *awaited;
+        let Awaited { ref id, expected, .. } = *awaited;
         let (mut head, body) = response.into_parts();
         let content = Content::of(&head.headers);
         self.note_session(sending, &head, expected);
@@ -154,12 +176,15 @@ impl Shared {
             (Content::Json | Content::Other, _) => {
                 let whole = self.collect(sending, body).await?;
                 let events = Events::new(self, sending, awaited);
-                let governed = match (head.status.is_success(), id) {
-                    (false, _) => Ok(events.failed_answer(whole)),
+                let (governed, events) = match (head.status.is_success(), id) {
+                    (false, _) => (Ok(events.failed_answer(whole)), None),
                     // To a message that wants no answer: some clients read it all the same.
-                    (true, None) => Ok(Bytes::new()),
+                    (true, None) => (Ok(Bytes::new()), None),
                     (true, Some(_)) => govern(events, content, whole).await,
                 };
+                if let Some(mut events) = events {
+                    events.settle(&mut flight);
+                }
                 Body::Whole(governed.map_err(|detail| sending.route.upstream.error(Cause::Protocol, detail))?)
             }
         };
@@ -199,16 +224,20 @@ impl Shared {
 
 /// What the agent is sent for the whole of an answer to a request. Clients differ in what they make of a type that is none of
 /// the protocol's, so that nothing of one passes.
-async fn govern(mut events: Events, content: Content, whole: Bytes) -> Result<Bytes, String> {
+async fn govern(mut events: Events, content: Content, whole: Bytes) -> (Result<Bytes, String>, Option<Events>) {
     if content != Content::Json {
         let empty = whole.is_empty().then(Bytes::new);
-        return empty.ok_or_else(|| "the answer is neither JSON nor an event stream".to_owned());
+        return (empty.ok_or_else(|| "the answer is neither JSON nor an event stream".to_owned()), None);
     }
-    if whole.len() <= WORKER_BYTES {
-        return events.answer(&whole);
+    let large = whole.len() > WORKER_BYTES;
+    let read = move || (events.answer(&whole), Some(events));
+    if large {
+        tokio::task::spawn_blocking(read)
+            .await
+            .unwrap_or_else(|_| (Err("the sidecar failed to read the answer".into()), None))
+    } else {
+        read()
     }
-    let read = tokio::task::spawn_blocking(move || events.answer(&whole)).await;
-    read.unwrap_or_else(|_| Err("the sidecar failed to read the answer".to_owned()))
 }
 
 /// How an answer is read.

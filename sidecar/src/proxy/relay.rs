@@ -133,9 +133,7 @@ impl Relay {
                             if let Err(error) = scan(scanner, events, ready, &data) {
                                 return self.fail(&error);
                             }
-                            if events.is_answered() {
-                                self.flight.answered();
-                            }
+                            events.settle(&mut self.flight);
                         }
                     }
                 }
@@ -151,6 +149,7 @@ impl Relay {
             if let Some(Ok(Some(piece))) = scanner.take().map(Scanner::finish) {
                 ready.extend(relay(events, piece));
             }
+            events.settle(&mut self.flight);
             ready.extend(events.end());
             if !events.is_answered() {
                 events.hold_on(self.flight.take_out());

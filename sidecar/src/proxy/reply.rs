@@ -3,9 +3,11 @@
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
+use reeve_policy::decide::Verdict;
 
 use super::body::Body;
-use super::examine::Kind;
+use super::examine::{Decided, Kind};
+use crate::live::Route;
 use crate::mcp::answer::{self, Failure, Refusal};
 use crate::mcp::rejection::{Cause, Rejection};
 use crate::mcp::version::Era;
@@ -33,8 +35,15 @@ pub(super) fn rejected(rejection: &Rejection) -> Response<Body> {
     response
 }
 
+/// A call that was decided or not given what it needs, and why.
+pub(super) fn refused(route: &Route, id: Option<&[u8]>, era: Era, refused: &(Decided, Verdict)) -> Response<Body> {
+    let (call, verdict) = refused;
+    let text = verdict.sentence(&route.name, call.target());
+    refusal(id.unwrap_or(b"null"), era, call.kind, &Refusal { text: &text, verdict })
+}
+
 /// A request that policy refuses, in the form that the thing it calls has for that.
-pub(super) fn refused(id: &[u8], era: Era, kind: Kind, refusal: &Refusal<'_>) -> Response<Body> {
+pub(super) fn refusal(id: &[u8], era: Era, kind: Kind, refusal: &Refusal<'_>) -> Response<Body> {
     let body = match kind {
         Kind::Tool => answer::refused_call(id, era, refusal),
         Kind::Resource | Kind::Prompt => answer::refused_request(id, refusal),

@@ -12,7 +12,7 @@ use reeve_policy::reason::Reason;
 
 use super::body::{Body, Received};
 use super::examine::{Ask, Auditing, Examined, Kind, examine, session};
-use super::forward::{Awaited, Expected, Sending};
+use super::forward::{Awaited, Expected, OfTasks, Sending};
 use super::question::Question;
 use super::record::Facts;
 use super::take::Taken;
@@ -24,8 +24,6 @@ use crate::mcp::envelope::{Envelope, Message, Sender};
 use crate::mcp::rejection::{Cause, Rejection};
 use crate::mcp::version::Era;
 use crate::mcp::{era, headers};
-
-const LISTEN: &str = "subscriptions/listen";
 
 impl Shared {
     pub(super) async fn post(
@@ -44,37 +42,46 @@ impl Shared {
             self.openings.settled(&route.name, session).await;
         }
         let facts = Facts::new(&headers, era, examined.method, received);
-        let mut id = examined.id.clone();
-        // A listener's answer is a stream that does not end by itself.
-        let anything = if examined.method == LISTEN { Expected::Stream } else { Expected::Anything };
-        let (expected, taken) = match examined.ask {
-            Ask::Initialize => (Expected::Session, Taken::nothing(self)),
-            Ask::Relay => (anything, Taken::nothing(self)),
+        let mut awaited = Awaited::answer(examined.id, Expected::Anything);
+        let taken = match examined.ask {
+            Ask::Relay => Taken::nothing(self),
+            Ask::Initialize => {
+                awaited.expected = Expected::Session;
+                Taken::nothing(self)
+            }
             Ask::Answer => {
-                let question = Question::take(route, session(&headers, era), id.as_deref())?;
                 // Nothing answers an answer: the id is that of a request of the server.
-                id = None;
-                (Expected::Anything, Taken::question(self, question))
+                let id = awaited.id.take();
+                Taken::question(self, Question::take(route, session(&headers, era), id.as_deref())?)
             }
             Ask::List(listing) => {
-                self.note_listing(route, &headers, era, id.as_deref(), listing);
-                (Expected::List(listing), Taken::nothing(self))
+                self.note_listing(route, &headers, era, awaited.id.as_deref(), listing);
+                awaited.expected = Expected::List(listing);
+                Taken::nothing(self)
             }
-            Ask::Calls(calls) => {
-                let kind = calls.first().map(|call| call.kind).filter(|_| anything == Expected::Anything);
+            Ask::Task(task) => {
+                self.check_task(route, era, awaited.id.as_deref(), &task)?;
+                awaited.tasks = OfTasks::About(task);
+                Taken::nothing(self)
+            }
+            Ask::Call(call, tasks) => {
+                (awaited.expected, awaited.tasks, awaited.call) = (Expected::Call(call.kind), tasks, call.again.key);
+                match self.take(route, vec![*call], &facts) {
+                    Ok(taken) => taken,
+                    Err(refused) => return Ok(reply::refused(route, awaited.id.as_deref(), era, &refused)),
+                }
+            }
+            Ask::Listen { calls, tasks } => {
+                self.check_listened(route, &tasks).map_err(|rejection| rejection.of(awaited.id.as_deref()))?;
+                awaited.expected = Expected::Stream;
                 match self.take(route, calls, &facts) {
-                    Ok(taken) => (kind.map_or(anything, Expected::Call), taken),
-                    Err(refused) => {
-                        let (call, verdict) = *refused;
-                        let text = verdict.sentence(&route.name, call.target());
-                        let refusal = Refusal { text: &text, verdict: &verdict };
-                        return Ok(reply::refused(id.as_deref().unwrap_or(b"null"), era, call.kind, &refusal));
-                    }
+                    Ok(taken) => taken,
+                    Err(refused) => return Ok(reply::refused(route, awaited.id.as_deref(), era, &refused)),
                 }
             }
         };
         let sending = Sending::new(route, Method::POST, headers, examined.version);
-        Ok(self.forward(sending, body, Awaited { id, expected }, taken).await)
+        Ok(self.forward(sending, body, awaited, taken).await)
     }
 
     async fn examine(
@@ -125,7 +132,7 @@ impl Shared {
             _ => return Err(envelope.reject(Cause::NotConfigured, Reason::NoConfiguration.meaning())),
         };
         let refusal = Refusal { verdict: &verdict, text: Reason::NoConfiguration.meaning() };
-        Ok(reply::refused(id, era, kind, &refusal))
+        Ok(reply::refusal(id, era, kind, &refusal))
     }
 }
 

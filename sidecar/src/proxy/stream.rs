@@ -59,7 +59,7 @@ impl Shared {
     }
 
     async fn forward_bodiless(self: &Arc<Self>, sending: Sending, expected: Expected) -> Response<Body> {
-        self.forward(sending, Received::nothing(), Awaited { id: None, expected }, Taken::nothing(self)).await
+        self.forward(sending, Received::nothing(), Awaited::answer(None, expected), Taken::nothing(self)).await
     }
 
     pub(super) fn forget_session(&self, route: &Route, session: &str) {

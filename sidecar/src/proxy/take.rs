@@ -14,13 +14,14 @@ use super::question::Question;
 use super::record::Facts;
 use crate::audit::{Full, Slot};
 use crate::live::Route;
+use crate::mcp::rounds::Round;
 use crate::metrics::ToolMetrics;
 use crate::upstream::{Progress, Sent};
 
 /// What a forwarded call holds until its answer has ended.
 ///
 /// Dropped while the server certainly did not get the call (the agent hung up before a byte was sent, say), it returns the
-/// quota, and the request of the server that it answers; otherwise they stay taken.
+/// quota, and the request or round of the server that it answers; otherwise they stay taken.
 #[derive(Debug)]
 pub(super) struct Taken {
     shared: Arc<Shared>,
@@ -29,13 +30,22 @@ pub(super) struct Taken {
     tool: Option<Arc<ToolMetrics>>,
     /// What the message answers.
     question: Option<Question>,
+    /// The round of the call that the message goes on with.
+    round: Option<Round>,
     progress: Progress,
 }
 
 impl Taken {
     /// Of a message that takes nothing.
     pub(super) fn nothing(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), held: Vec::new(), tool: None, question: None, progress: Progress::new() }
+        Self {
+            shared: Arc::clone(shared),
+            held: Vec::new(),
+            tool: None,
+            question: None,
+            round: None,
+            progress: Progress::new(),
+        }
     }
 
     /// Of an answer to this request.
@@ -80,6 +90,9 @@ impl Drop for Taken {
             if let Some(question) = self.question.take() {
                 question.put_back();
             }
+            if let Some(round) = self.round {
+                self.shared.rounds().open(round);
+            }
         }
     }
 }
@@ -106,7 +119,10 @@ impl Shared {
             let slot = self.audit.reserve(&facts.entry(route, call));
             match acquired.map(|acquired| self.reserve(call, acquired?, &slot, now)) {
                 None => {}
-                Some(Ok(held)) => taken.held.push(held),
+                Some(Ok((held, round))) => {
+                    taken.held.push(held);
+                    taken.round = taken.round.or(round);
+                }
                 Some(Err(verdict)) => refused = Some((number, verdict)),
             }
             slots.push(slot.ok());
@@ -115,7 +131,9 @@ impl Shared {
         for ((number, call), slot) in calls.iter().enumerate().zip(slots) {
             let mut shadow = call.verdict.shadow.clone();
             if let (true, Some(held)) = (permitted, taken.held.get_mut(number)) {
-                shadow.extend(call.verdict.demands.record_shadows(&self.limiter, now, held));
+                if taken.round.is_none() {
+                    shadow.extend(call.verdict.demands.record_shadows(&self.limiter, now, held));
+                }
                 taken.tool = Some(self.tool_metrics(route, call, facts.method()));
             }
             // A call that is refused for itself says so; another, why the message is.
@@ -132,20 +150,24 @@ impl Shared {
         }
     }
 
-    /// Reserves the quota of a call that has its permits, if the audit log has a place for it.
+    /// Reserves the quota of a call that has its permits, if the audit log has a place for it. A call that answers what the server asked
+    /// in an earlier round has its quota: gives that round.
     fn reserve(
         &self,
         call: &Decided,
         mut held: Held,
         slot: &Result<Slot, Full>,
         now: Instant,
-    ) -> Result<Held, Verdict> {
+    ) -> Result<(Held, Option<Round>), Verdict> {
         if slot.is_err() {
             return Err(Verdict::refusal(Reason::AuditUnavailable));
         }
-        call.verdict.demands.reserve(&self.limiter, now, &mut held)?;
-        self.keeper.changed();
-        Ok(held)
+        let round = call.again.round.filter(|round| self.rounds().take(*round));
+        if round.is_none() {
+            call.verdict.demands.reserve(&self.limiter, now, &mut held)?;
+            self.keeper.changed();
+        }
+        Ok((held, round))
     }
 }
 

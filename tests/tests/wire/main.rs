@@ -10,9 +10,11 @@ mod lists;
 mod rejections;
 mod reload;
 mod requests;
+mod rounds;
 mod servers;
 mod sessions;
 mod streams;
+mod tasks;
 
 use serde_json::{Value, json};
 

@@ -166,6 +166,11 @@ impl Demands {
         refused
     }
 
+    /// Whether a limit charges the call.
+    pub fn is_charged(&self) -> bool {
+        !self.charges.is_empty()
+    }
+
     /// Whether there is nothing to take or record.
     pub fn is_empty(&self) -> bool {
         self.charges.is_empty() && self.rare.is_none()

@@ -45,6 +45,7 @@ fn each_list_is_named_by_its_own_member() {
         (List::Resources, "resources", "uri"),
         (List::ResourceTemplates, "resourceTemplates", "uriTemplate"),
         (List::Prompts, "prompts", "name"),
+        (List::Tasks, "tasks", "taskId"),
     ] {
         let page = answer(&format!(r#"{{"{array}":[{{"{name}":"a"}},{{"{name}":"b"}}]}}"#));
         let expected = answer(&format!(r#"{{"{array}":[{{"{name}":"b"}}]}}"#));

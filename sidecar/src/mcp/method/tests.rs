@@ -22,7 +22,7 @@ fn permitted() -> Vec<(Era, Sender, Form, &'static str, Handling)> {
         (Legacy, Agent, Request, "logging/setLevel", Relay),
         (Legacy, Agent, Request, "tasks/get", Task),
         (Legacy, Agent, Request, "tasks/result", Task),
-        (Legacy, Agent, Request, "tasks/list", Task),
+        (Legacy, Agent, Request, "tasks/list", Filter(List::Tasks)),
         (Legacy, Agent, Request, "tasks/cancel", Task),
         (Legacy, Agent, Notification, "notifications/initialized", Relay),
         (Legacy, Agent, Notification, "notifications/progress", Relay),

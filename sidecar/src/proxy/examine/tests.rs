@@ -37,7 +37,8 @@ fn asked(route: &Route, method: &str, params: &str) -> Result<Ask, Rejection> {
 /// Why a request was decided as it was, for each call that it makes.
 fn reasons(ask: &Ask) -> Vec<Reason> {
     match ask {
-        Ask::Calls(calls) => calls.iter().map(|call| call.verdict.reason).collect(),
+        Ask::Call(call, _) => vec![call.verdict.reason],
+        Ask::Listen { calls, .. } => calls.iter().map(|call| call.verdict.reason).collect(),
         _ => Vec::new(),
     }
 }

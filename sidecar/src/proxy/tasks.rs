@@ -1,0 +1,92 @@
+//! Tasks belong to the grant whose call made them: bound when a server makes one, asked for by nobody else.
+
+use reeve_policy::json::Value;
+
+use super::Shared;
+use super::events::Events;
+use super::forward::OfTasks;
+use super::record::Flight;
+use crate::live::Route;
+use crate::mcp::binding::Thing;
+use crate::mcp::envelope::Envelope;
+use crate::mcp::rejection::{Cause, Rejection};
+use crate::mcp::tasks::{described, made};
+use crate::mcp::version::Era;
+
+impl Shared {
+    /// Whether a server's task belongs to the grant of this route.
+    pub(super) fn owns_task(&self, route: &Route, task: &str) -> bool {
+        self.bindings().check(Thing::Task, &route.name, task, &route.grant)
+    }
+
+    /// Refuses a request about a task of somebody else, or one that does not exist: no answer tells the two apart. For a server that
+    /// has made no task here the method does not exist, as for the server itself if it has none.
+    pub(super) fn check_task(&self, route: &Route, era: Era, id: Option<&[u8]>, task: &str) -> Result<(), Rejection> {
+        if self.owns_task(route, task) {
+            Ok(())
+        } else if self.bindings().makes_tasks(&route.name) {
+            Err(unknown().of(id))
+        } else {
+            Err(Rejection::method_unknown(era, id))
+        }
+    }
+
+    /// Refuses a listener to a task of somebody else, or one that does not exist.
+    pub(super) fn check_listened(&self, route: &Route, tasks: &[Box<str>]) -> Result<(), Rejection> {
+        if tasks.iter().all(|task| self.owns_task(route, task)) { Ok(()) } else { Err(unknown()) }
+    }
+}
+
+fn unknown() -> Rejection {
+    Rejection::new(Cause::UnknownTask, "Unknown task.")
+}
+
+impl Events {
+    /// Takes note of what an answer says of tasks.
+    pub(super) fn note_task(&mut self, result: Value<'_>) {
+        let (shared, route) = (&self.shared, &self.sending.route);
+        match &self.awaited.tasks {
+            OfTasks::Nothing => {}
+            OfTasks::MayMake => {
+                let Some(task) = made(result, self.sending.era) else { return };
+                for change in shared.bindings().bind(Thing::Task, &route.name, &task.id, &route.grant) {
+                    shared.keeper.binding(change.write());
+                }
+                self.made = (!task.ended).then(|| task.id.into());
+            }
+            OfTasks::About(id) => {
+                // In the legacy era an answer that is no task is the result of one.
+                if described(result).map_or(self.sending.era == Era::Legacy, |task| task.ended) {
+                    drop(shared.running().end(&route.name, id));
+                }
+            }
+        }
+    }
+
+    /// Whether a notification about a task may pass: it is one of the agent's own.
+    pub(super) fn may_hear_of_task(&self, envelope: &Envelope<'_>) -> bool {
+        let (shared, route) = (&self.shared, &self.sending.route);
+        let Some(task) = envelope.params.value().and_then(described) else { return false };
+        if !shared.owns_task(route, &task.id) {
+            return false;
+        }
+        if task.ended {
+            drop(shared.running().end(&route.name, &task.id));
+        }
+        true
+    }
+
+    /// The answer has come: what its call holds is given up, or held on for the task that the call has become.
+    pub(super) fn settle(&mut self, flight: &mut Flight) {
+        if !self.is_answered() {
+            return;
+        }
+        if let Some(task) = self.made.take() {
+            let held = flight.take_out();
+            if !held.is_empty() {
+                self.shared.running().begin(&self.sending.route.name, &task, held);
+            }
+        }
+        flight.answered();
+    }
+}

@@ -1,0 +1,113 @@
+//! Calls that come again with what the server asked for: one unit of quota for all rounds, and none saved by pretending.
+
+use reeve_tests::agent::Agent;
+use reeve_tests::sidecar::Sidecar;
+use reeve_tests::upstream::Upstream;
+use serde_json::{Value, json};
+
+const TWO_EXPORTS: &str = "
+apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: exports, namespace: clinic}
+spec:
+  serverRefs: [{name: '*'}]
+  serverRequests: {elicitation: Allow}
+  rules:
+  - name: export
+    tools: [export]
+    action: Allow
+    require: [{expression: 'args.to != \"elsewhere\"', message: not there}]
+    limits: [{counter: exports, window: 1h, max: 2}]
+";
+
+struct World {
+    upstream: Upstream,
+    sidecar: Sidecar,
+}
+
+impl World {
+    fn new() -> Self {
+        let upstream = Upstream::start();
+        let sidecar = Sidecar::start(TWO_EXPORTS, &upstream.url);
+        Self { upstream, sidecar }
+    }
+
+    /// Sends a call and has the server answer with `result`. What the agent reads; none reached the server if it is a refusal.
+    fn call(&self, params: Value, result: Value) -> Value {
+        let exchange = Agent::modern(&self.sidecar.url).begin("tools/call", params);
+        while !exchange.has_begun() {
+            if let Some(request) = self.upstream.arrived() {
+                request.result(result.clone());
+            }
+        }
+        exchange.rest().json()["result"].clone()
+    }
+
+    /// A call to which the server answers that it needs to know more; it gives this state to come again with.
+    fn asks(&self, to: &str, state: &str) {
+        let asked = json!({"who": {"method": "elicitation/create", "params": {}}});
+        let question = json!({"resultType": "input_required", "inputRequests": asked, "requestState": state});
+        assert_eq!(self.call(call(to), question)["resultType"], "input_required");
+    }
+
+    /// Whether a call passes.
+    fn passes(&self, params: Value) -> bool {
+        let done = json!({"resultType": "complete", "content": [{"type": "text", "text": "done"}]});
+        self.call(params, done)["content"][0]["text"] == "done"
+    }
+}
+
+fn call(to: &str) -> Value {
+    json!({"name": "export", "arguments": {"to": to}})
+}
+
+fn retry(to: &str, state: &str) -> Value {
+    let answers = json!({"who": {"action": "accept", "content": {}}});
+    json!({"name": "export", "arguments": {"to": to}, "inputResponses": answers, "requestState": state})
+}
+
+#[test]
+fn a_call_in_two_rounds_takes_one_unit() {
+    let world = World::new();
+    world.asks("us", "s1");
+    assert!(world.passes(retry("us", "s1")));
+    assert!(world.passes(call("us")), "the second unit");
+    assert!(!world.passes(call("us")));
+}
+
+#[test]
+fn each_answer_of_the_server_spares_one_unit_and_no_more() {
+    let world = World::new();
+    world.asks("us", "s1");
+    assert!(world.passes(retry("us", "s1")));
+    assert!(world.passes(retry("us", "s1")), "the second unit");
+    assert!(!world.passes(retry("us", "s1")));
+}
+
+#[test]
+fn who_pretends_to_come_again_is_charged() {
+    let world = World::new();
+    assert!(world.passes(retry("us", "made up")));
+    assert!(world.passes(retry("us", "made up")));
+    assert!(!world.passes(retry("us", "made up")));
+}
+
+#[test]
+fn an_answer_to_one_call_spares_nothing_to_another() {
+    let world = World::new();
+    world.asks("us", "s1");
+    assert!(world.passes(retry("them", "s1")), "other arguments: the second unit");
+    assert!(!world.passes(retry("us", "s2")), "another state");
+    assert!(world.passes(retry("us", "s1")), "the round that the server opened is still open");
+}
+
+#[test]
+fn a_retry_is_a_call_like_any_other_for_every_rule() {
+    let world = World::new();
+    world.asks("us", "s1");
+    let refused = world.call(retry("elsewhere", "s1"), json!({}));
+    assert_eq!(refused["_meta"]["reeve.dev/decision"]["reason"], "RequirementFailed", "{refused}");
+    let recorded = world.sidecar.decisions(3);
+    let events: Vec<&Value> = recorded.iter().map(|line| &line["event"]).collect();
+    assert_eq!(events, ["call", "server_request", "call"], "each round and question is recorded: {recorded:?}");
+}
