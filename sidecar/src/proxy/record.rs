@@ -26,6 +26,7 @@ use crate::upstream::{Progress, UpstreamError};
 /// What is known of a request beside its calls.
 #[derive(Debug)]
 pub(super) struct Facts<'a> {
+    era: Era,
     session: Option<SessionTag>,
     method: &'static str,
     trace_id: Option<&'a str>,
@@ -35,7 +36,11 @@ pub(super) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     pub(super) fn new(headers: &'a HeaderMap, era: Era, method: &'static str, received: Instant) -> Self {
-        Self { session: session(headers, era).map(SessionTag::of), method, trace_id: trace_id(headers), received }
+        Self { era, session: session(headers, era).map(SessionTag::of), method, trace_id: trace_id(headers), received }
+    }
+
+    pub(super) fn era(&self) -> Era {
+        self.era
     }
 
     pub(super) fn method(&self) -> &'static str {

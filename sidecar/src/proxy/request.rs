@@ -11,7 +11,7 @@ use reeve_policy::json::{Document, Limits};
 use reeve_policy::reason::Reason;
 
 use super::body::{Body, Received};
-use super::examine::{Ask, Auditing, Examined, Kind, examine, session};
+use super::examine::{Ask, Auditing, Decided, Examined, Kind, examine, session};
 use super::forward::{Awaited, Expected, OfTasks, Sending};
 use super::question::Question;
 use super::record::Facts;
@@ -22,8 +22,27 @@ use crate::mcp::answer::Refusal;
 use crate::mcp::binding::Thing;
 use crate::mcp::envelope::{Envelope, Message, Sender};
 use crate::mcp::rejection::{Cause, Rejection};
-use crate::mcp::version::Era;
 use crate::mcp::{era, headers};
+
+/// Why a message goes no further.
+enum Stop {
+    /// For what it is.
+    Rejected(Rejection),
+    /// For what it calls.
+    Refused(Box<(Decided, Verdict)>),
+}
+
+impl From<Rejection> for Stop {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<Box<(Decided, Verdict)>> for Stop {
+    fn from(refused: Box<(Decided, Verdict)>) -> Self {
+        Self::Refused(refused)
+    }
+}
 
 impl Shared {
     pub(super) async fn post(
@@ -43,45 +62,52 @@ impl Shared {
         }
         let facts = Facts::new(&headers, era, examined.method, received);
         let mut awaited = Awaited::answer(examined.id, Expected::Anything);
-        let taken = match examined.ask {
-            Ask::Relay => Taken::nothing(self),
-            Ask::Initialize => {
-                awaited.expected = Expected::Session;
-                Taken::nothing(self)
-            }
-            Ask::Answer => {
-                // Nothing answers an answer: the id is that of a request of the server.
-                let id = awaited.id.take();
-                Taken::question(self, Question::take(route, session(&headers, era), id.as_deref())?)
-            }
-            Ask::List(listing) => {
-                self.note_listing(route, &headers, era, awaited.id.as_deref(), listing);
-                awaited.expected = Expected::List(listing);
-                Taken::nothing(self)
-            }
-            Ask::Task(task) => {
-                self.check_task(route, era, awaited.id.as_deref(), &task)?;
-                awaited.tasks = OfTasks::About(task);
-                Taken::nothing(self)
-            }
-            Ask::Call(call, tasks) => {
-                (awaited.expected, awaited.tasks, awaited.call) = (Expected::Call(call.kind), tasks, call.again.key);
-                match self.take(route, vec![*call], &facts) {
-                    Ok(taken) => taken,
-                    Err(refused) => return Ok(reply::refused(route, awaited.id.as_deref(), era, &refused)),
-                }
-            }
-            Ask::Listen { calls, tasks } => {
-                self.check_listened(route, &tasks).map_err(|rejection| rejection.of(awaited.id.as_deref()))?;
-                awaited.expected = Expected::Stream;
-                match self.take(route, calls, &facts) {
-                    Ok(taken) => taken,
-                    Err(refused) => return Ok(reply::refused(route, awaited.id.as_deref(), era, &refused)),
-                }
-            }
+        let taken = match self.prepare(route, examined.ask, session(&headers, era), &facts, &mut awaited) {
+            Ok(taken) => taken,
+            Err(Stop::Rejected(rejection)) => return Err(rejection.of(awaited.id.as_deref())),
+            Err(Stop::Refused(refused)) => return Ok(reply::refused(route, awaited.id.as_deref(), era, &refused)),
         };
         let sending = Sending::new(route, Method::POST, headers, examined.version);
         Ok(self.forward(sending, body, awaited, taken).await)
+    }
+
+    /// Takes what a message needs, and notes what its answer may bring.
+    fn prepare(
+        self: &Arc<Self>,
+        route: &Arc<Route>,
+        ask: Ask,
+        session: Option<&str>,
+        facts: &Facts<'_>,
+        awaited: &mut Awaited,
+    ) -> Result<Taken, Stop> {
+        match ask {
+            Ask::Relay => {}
+            Ask::Initialize => awaited.expected = Expected::Session,
+            Ask::Answer => {
+                let question = Question::take(route, session, awaited.id.as_deref())?;
+                // Nothing answers an answer: the id is that of a request of the server.
+                awaited.id = None;
+                return Ok(Taken::question(self, question));
+            }
+            Ask::List(listing) => {
+                self.note_listing(route, session, awaited.id.as_deref(), listing);
+                awaited.expected = Expected::List(listing);
+            }
+            Ask::Task(task) => {
+                self.check_task(route, facts.era(), awaited.id.as_deref(), &task)?;
+                awaited.tasks = OfTasks::About(task);
+            }
+            Ask::Call(call, tasks) => {
+                (awaited.expected, awaited.tasks, awaited.call) = (Expected::Call(call.kind), tasks, call.again.key);
+                return Ok(self.take(route, vec![*call], facts)?);
+            }
+            Ask::Listen { calls, tasks } => {
+                self.check_listened(route, &tasks)?;
+                awaited.expected = Expected::Stream;
+                return Ok(self.take(route, calls, facts)?);
+            }
+        }
+        Ok(Taken::nothing(self))
     }
 
     async fn examine(
@@ -109,8 +135,8 @@ impl Shared {
     }
 
     /// Remembers a request for a list, whose result may come on another stream of its session.
-    fn note_listing(&self, route: &Route, headers: &HeaderMap, era: Era, id: Option<&[u8]>, listing: Listing) {
-        if let Some(session) = session(headers, era) {
+    fn note_listing(&self, route: &Route, session: Option<&str>, id: Option<&[u8]>, listing: Listing) {
+        if let Some(session) = session {
             with_id(id, |id| self.listing().insert(&route.name, session, id, listing));
         }
     }
