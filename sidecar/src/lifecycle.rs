@@ -10,5 +10,5 @@ mod readiness;
 mod signals;
 
 pub use drain::{Drain, DrainTrigger, Phase, drain};
-pub use readiness::{CONFIGURATION_WAIT, Readiness};
+pub use readiness::Readiness;
 pub use signals::{Signals, Stop};

@@ -128,11 +128,6 @@ impl Upstream {
         Some(connector)
     }
 
-    /// The server's name, as messages and metrics write it.
-    pub fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-
     /// A failure that shows only when the answer is read: the server has got the call.
     pub fn error(&self, cause: Cause, detail: impl Into<String>) -> UpstreamError {
         UpstreamError { server: Arc::clone(&self.name), cause, sent: Sent::Maybe, detail: detail.into() }

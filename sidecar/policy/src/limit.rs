@@ -3,7 +3,7 @@
 //! ```text
 //! Limiter ── one lock ──► table: counter ──► key ──► window: when units were taken
 //!    │ snapshot, restore                    (scope's value)
-//! Permits ── one lock ──► gate (a rule) ──► permits of calls in flight
+//! Permits ──► gate (a rule) ── one lock ──► permits of calls in flight
 //! ```
 //!
 //! A [`Limiter`] outlives configurations: a [`crate::compile::Ruleset`] names its counters by policy and name, so that

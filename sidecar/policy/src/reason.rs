@@ -101,18 +101,10 @@ reasons! {
     PolicyInvalid => Deny,
     /// The sidecar has not received a configuration.
     NoConfiguration => Deny,
-    /// The sidecar has been cut off from the operator for longer than a policy permits.
-    ConfigurationStale => Deny,
     /// The audit log cannot take another record.
     AuditUnavailable => Deny,
-    /// The shared store of a limit cannot be reached.
-    StoreUnavailable => Deny,
-    /// The tool is not the one that was pinned.
-    ToolDrifted => Deny,
     /// The server may not send this kind of request to the agent.
     ServerRequestDenied => Deny,
-    /// The method is not one that the sidecar relays.
-    MethodDenied => Deny,
 }
 
 impl fmt::Display for Reason {

@@ -26,8 +26,6 @@ const WORD_BYTES: usize = 128;
 pub enum Event {
     /// A call: `tools/call`, `resources/read`, `prompts/get`.
     Call,
-    /// Another request of the agent, refused.
-    Request,
     /// A request of the server to the agent: sampling, elicitation, roots.
     ServerRequest,
 }
@@ -37,7 +35,6 @@ impl Event {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Call => "call",
-            Self::Request => "request",
             Self::ServerRequest => "server_request",
         }
     }

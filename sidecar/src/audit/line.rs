@@ -16,7 +16,7 @@ pub struct Line {
     pub run: String,
     /// When the decision was made: RFC 3339, UTC, microseconds.
     pub time: String,
-    /// `call`, `request` (another request of the agent, refused), `server_request` (of the server to the agent), or `started`,
+    /// `call`, `server_request` (of the server to the agent), or `started`,
     /// `configured`, `stopped`, which are no decisions.
     pub event: String,
     /// Whom the call is charged to: `namespace/name` of the ServiceAccount, or of the grant in the configuration.

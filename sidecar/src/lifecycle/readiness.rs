@@ -11,7 +11,7 @@ use crate::clock::Clock;
 
 /// How long `/started` waits for a configuration. After it the sidecar serves and denies (`NoConfiguration`), so that a
 /// pod can start while the operator is away, and its other containers are not held up for ever.
-pub const CONFIGURATION_WAIT: Duration = Duration::from_secs(10);
+const CONFIGURATION_WAIT: Duration = Duration::from_secs(10);
 
 /// What has been reached. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -13,9 +13,6 @@ use serde::Serialize;
 
 use super::version::Era;
 
-/// The key under which refusals carry their decision for programs.
-pub const DECISION_KEY: &str = "reeve.dev/decision";
-
 /// A decision of policy against a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Refusal<'a> {
@@ -61,7 +58,7 @@ struct Decision<'a> {
     retry_after_ms: Option<u64>,
 }
 
-/// Serialises under [`DECISION_KEY`].
+/// How refusals carry their decision for programs.
 #[derive(Serialize)]
 struct Decided<'a> {
     #[serde(rename = "reeve.dev/decision")]

@@ -67,8 +67,8 @@ pub enum Message<'d> {
 pub enum Answer<'d> {
     /// The value of `result`.
     Result(Value<'d>),
-    /// The value of `error`.
-    Error(Value<'d>),
+    /// It has an `error`.
+    Error,
 }
 
 impl<'d> Envelope<'d> {
@@ -169,7 +169,7 @@ impl<'d> Members<'d> {
         let answer = match (self.result, self.error) {
             (None, None) => None,
             (Some(result), None) => Some(Answer::Result(result)),
-            (None, Some(error)) => Some(Answer::Error(error)),
+            (None, Some(_)) => Some(Answer::Error),
             (Some(_), Some(_)) => {
                 return Err(not_jsonrpc("A response has either `result` or `error`."));
             }
@@ -206,11 +206,11 @@ impl<'d> Members<'d> {
         }
         let unread = self.id.is_none_or(|id| id.kind() == Kind::Null);
         let id = match (sender, answer) {
-            (Sender::Server, Answer::Error(_)) if unread => None,
+            (Sender::Server, Answer::Error) if unread => None,
             _ => id?,
         };
         match (sender, answer, &id) {
-            (Sender::Server, Answer::Error(_), _) | (_, _, Some(_)) => Ok(Message::Response { id, answer }),
+            (Sender::Server, Answer::Error, _) | (_, _, Some(_)) => Ok(Message::Response { id, answer }),
             _ => Err(Rejection::new(Cause::MissingId, "A response needs the id of the request it answers.")),
         }
     }

@@ -35,8 +35,6 @@ pub struct Item<'d> {
     pub list: List,
     /// What calls name it by: a tool's or prompt's name, a resource's URI, a template's, a task's id.
     pub name: Cow<'d, str>,
-    /// The server's definition of it.
-    pub definition: Value<'d>,
 }
 
 impl List {
@@ -109,7 +107,7 @@ fn cut<'d>(
     let mut kept = Vec::new();
     let mut hidden = false;
     for definition in array.items() {
-        let item = Item { list, name: name(definition, array_key, name_key)?, definition };
+        let item = Item { list, name: name(definition, array_key, name_key)? };
         if keep(&item) {
             kept.push(definition.raw());
         } else {

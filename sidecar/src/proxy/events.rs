@@ -141,7 +141,7 @@ impl Events {
         let harmless = Document::parse(data.clone(), LIMITS).is_ok_and(|document| {
             let root = document.root();
             match Envelope::read(&document, Sender::Server) {
-                Ok(envelope) => matches!(envelope.message, Message::Response { answer: Answer::Error(_), .. }),
+                Ok(envelope) => matches!(envelope.message, Message::Response { answer: Answer::Error, .. }),
                 Err(_) => {
                     root.kind() == json::Kind::Object
                         && root.get("jsonrpc").is_none()

@@ -89,7 +89,7 @@ impl Sending {
     pub(super) fn new(route: &Arc<Route>, method: Method, mut headers: HeaderMap, version: Version) -> Self {
         let era = version.era();
         let session = session(&headers, era).map(Into::into);
-        headers::for_upstream(&mut headers, era, None);
+        headers::for_upstream(&mut headers, era);
         Self { route: Arc::clone(route), method, headers, era, session }
     }
 

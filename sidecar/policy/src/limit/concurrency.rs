@@ -9,60 +9,35 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use slab::Slab;
-
 use crate::time::Instant;
 
 /// Every gate of a sidecar.
 #[derive(Debug, Default)]
-pub struct Permits {
-    names: Mutex<Names>,
-    held: Arc<Mutex<Held>>,
-}
+pub struct Permits(Mutex<Names>);
 
 #[derive(Debug, Default)]
 struct Names {
-    gates: HashMap<Arc<str>, Weak<GateState>>,
+    gates: HashMap<Arc<str>, Weak<Mutex<Held>>>,
     /// The number of names at which those of gates that are gone are dropped.
     sweep_at: usize,
 }
 
-/// For each gate, until when each of its permits counts at most. One lock for all gates, so that a call passes all of
-/// its gates at one moment.
+/// Until when each permit of a gate counts at most.
 #[derive(Debug, Default)]
 struct Held {
-    gates: Slab<BTreeSet<(Instant, u64)>>,
+    permits: BTreeSet<(Instant, u64)>,
     next: u64,
 }
 
 /// What one rule's calls in flight are counted at. Clones are the same gate.
 #[derive(Clone, Debug)]
-pub struct Gate {
-    state: Arc<GateState>,
-}
-
-#[derive(Debug)]
-struct GateState {
-    slot: usize,
-    held: Arc<Mutex<Held>>,
-}
-
-/// One of the places that a call asks for.
-#[derive(Clone, Copy, Debug)]
-pub struct Entrance<'a> {
-    /// The gate.
-    pub gate: &'a Gate,
-    /// The most calls in flight.
-    pub max: usize,
-    /// How long a permit counts if it is not dropped before.
-    pub held_at_most: Duration,
-}
+pub struct Gate(Arc<Mutex<Held>>);
 
 /// A place in flight, given up by dropping it.
 #[derive(Debug)]
 #[must_use]
 pub struct Permit {
-    state: Arc<GateState>,
+    gate: Gate,
     until: Instant,
     id: u64,
 }
@@ -77,93 +52,57 @@ impl Permit {
 impl Permits {
     /// The gate of this rule pointer, made if need be.
     pub fn gate(&self, rule: &Arc<str>) -> Gate {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(state) = names.gates.get(rule).and_then(Weak::upgrade) {
-            return Gate { state };
+        // Every change is a single insertion or removal, so that a panic elsewhere leaves nothing half done.
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = names.gates.get(rule).and_then(Weak::upgrade) {
+            return Gate(held);
         }
         if names.gates.len() >= names.sweep_at {
             names.gates.retain(|_, gate| gate.strong_count() > 0);
             names.sweep_at = (names.gates.len() * 2).max(64);
         }
-        let slot = lock(&self.held).gates.insert(BTreeSet::new());
-        let state = Arc::new(GateState { slot, held: Arc::clone(&self.held) });
-        names.gates.insert(Arc::clone(rule), Arc::downgrade(&state));
-        Gate { state }
-    }
-
-    /// A permit of each gate, or none of any.
-    ///
-    /// # Errors
-    /// The indices of the gates at which too many calls are in flight.
-    pub fn acquire_all(&self, entrances: &[Entrance<'_>], now: Instant) -> Result<Vec<Permit>, Vec<usize>> {
-        if entrances.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut held = lock(&self.held);
-        let mut full = Vec::new();
-        for (index, entrance) in entrances.iter().enumerate() {
-            // A gate that is asked for twice must have room for both.
-            let same = |other: &&Entrance<'_>| Arc::ptr_eq(&other.gate.state, &entrance.gate.state);
-            let wanted = entrances[..index].iter().filter(same).count() + 1;
-            if held.in_flight(entrance.gate.state.slot, now) + wanted > entrance.max {
-                full.push(index);
-            }
-        }
-        if full.is_empty() {
-            Ok(entrances.iter().map(|entrance| held.admit(entrance, now)).collect())
-        } else {
-            Err(full)
-        }
+        let gate = Gate(Arc::default());
+        names.gates.insert(Arc::clone(rule), Arc::downgrade(&gate.0));
+        gate
     }
 }
 
 impl Gate {
     /// A permit, if fewer than `max` calls are in flight.
     pub fn acquire(&self, max: usize, held_at_most: Duration, now: Instant) -> Option<Permit> {
-        let mut held = lock(&self.state.held);
-        let room = held.in_flight(self.state.slot, now) < max;
-        room.then(|| held.admit(&Entrance { gate: self, max, held_at_most }, now))
+        let mut held = self.held();
+        if held.in_flight(now) >= max {
+            return None;
+        }
+        let (until, id) = (now.after(held_at_most), held.next);
+        held.next += 1;
+        held.permits.insert((until, id));
+        Some(Permit { gate: self.clone(), until, id })
     }
 
     /// How many permits count at this time.
     pub fn in_flight(&self, now: Instant) -> usize {
-        lock(&self.state.held).in_flight(self.state.slot, now)
+        self.held().in_flight(now)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Held {
-    fn in_flight(&mut self, slot: usize, now: Instant) -> usize {
-        let permits = &mut self.gates[slot];
-        while permits.first().is_some_and(|(until, _)| *until <= now) {
-            permits.pop_first();
+    fn in_flight(&mut self, now: Instant) -> usize {
+        while self.permits.first().is_some_and(|(until, _)| *until <= now) {
+            self.permits.pop_first();
         }
-        permits.len()
-    }
-
-    fn admit(&mut self, entrance: &Entrance<'_>, now: Instant) -> Permit {
-        let state = Arc::clone(&entrance.gate.state);
-        let (until, id) = (now.after(entrance.held_at_most), self.next);
-        self.next += 1;
-        self.gates[state.slot].insert((until, id));
-        Permit { state, until, id }
+        self.permits.len()
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        lock(&self.state.held).gates[self.state.slot].remove(&(self.until, self.id));
+        self.gate.held().permits.remove(&(self.until, self.id));
     }
-}
-
-impl Drop for GateState {
-    fn drop(&mut self) {
-        lock(&self.held).gates.remove(self.slot);
-    }
-}
-
-/// Each change under the lock is a single insertion or removal, so that a panic elsewhere leaves nothing half done.
-fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
-    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -220,23 +159,6 @@ mod tests {
             let gate = permits.gate(&rule(&format!("clinic/imaging#{reload}")));
             drop(gate.acquire(1, HOUR, NOW));
         }
-        assert_eq!(lock(&permits.held).gates.len(), 0);
-        assert!(permits.names.lock().expect("no panic").gates.len() <= 64);
-    }
-
-    #[test]
-    fn a_call_passes_all_of_its_gates_or_none() {
-        let permits = Permits::default();
-        let (one, two) = (permits.gate(&rule("one")), permits.gate(&rule("two")));
-        let entrance = |gate, max| Entrance { gate, max, held_at_most: HOUR };
-        let both = [entrance(&one, 2), entrance(&two, 1)];
-        let held = permits.acquire_all(&both, NOW).expect("the first");
-        assert_eq!(permits.acquire_all(&both, NOW).expect_err("two is full"), [1]);
-        assert_eq!((one.in_flight(NOW), two.in_flight(NOW)), (1, 1));
-        drop(held);
-        assert_eq!((one.in_flight(NOW), two.in_flight(NOW)), (0, 0));
-        let twice = [entrance(&one, 1), entrance(&one, 1)];
-        assert_eq!(permits.acquire_all(&twice, NOW).expect_err("one place, asked for twice"), [1]);
-        assert_eq!(permits.acquire_all(&[], NOW).expect("nothing asked for").len(), 0);
+        assert!(permits.0.lock().expect("no panic").gates.len() <= 64);
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use reeve_policy::compile::Source;
 
 use super::*;
+use crate::upstream::Cause;
 
 const POLICY: &str = r#"{"version":"1","default":"deny","tools":{"get_datastore":{}}}"#;
 
@@ -90,7 +91,10 @@ audit: {to: audit.log}
     assert_eq!(loaded.sources(imaging).len(), 2);
     assert_eq!(loaded.sources(aws).len(), 3);
     assert_eq!(loaded.config.audit.to, place.path("audit.log").display().to_string());
-    assert_eq!(loaded.upstreams.iter().map(|upstream| &**upstream.name()).collect::<Vec<_>>(), ["imaging", "aws"]);
+    assert_eq!(
+        loaded.upstreams.iter().map(|upstream| upstream.error(Cause::Reset, "").server.to_string()).collect::<Vec<_>>(),
+        ["imaging", "aws"]
+    );
     for name in ["config.yaml", "beside.yaml", "seed.json", "ca.pem"] {
         fs::write(place.path(name), "changed").unwrap();
         let now = loaded.files.again();

@@ -72,8 +72,9 @@ fn any_other_refusal_is_an_error_outside_the_reserved_codes() {
     ] {
         let verdict = verdict(reason, None, None);
         let bytes = refused_request(b"1", &Refusal { verdict: &verdict, text: "No." });
-        let start =
-            format!(r#"{{"jsonrpc":"2.0","id":1,"error":{{"code":{code},"message":"No.","data":{{"{DECISION_KEY}":{{"#);
+        let start = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"error":{{"code":{code},"message":"No.","data":{{"reeve.dev/decision":{{"#
+        );
         assert!(text(&bytes).starts_with(&start), "{}", text(&bytes));
     }
 }

@@ -13,7 +13,7 @@ pub const META_PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion
 /// The most resources, and the most tasks, that one listener may subscribe to: each is decided and recorded by itself.
 pub const MAX_SUBSCRIPTIONS: usize = 256;
 
-/// The members of `params` and of its `_meta` that the protocol knows. All of them are as they came: the methods say what
+/// The members of `params` and of its `_meta` that are read. All of them are as they came: the methods say what
 /// their type must be.
 ///
 /// The rejections of these methods carry no id; `Envelope::reject` or [`Rejection::of`] adds it.
@@ -31,9 +31,7 @@ pub struct Params<'d> {
     protocol_version: Option<Value<'d>>,
     reference: Option<Value<'d>>,
     notifications: Option<Value<'d>>,
-    request_id: Option<Value<'d>>,
     meta_protocol_version: Option<Value<'d>>,
-    progress_token: Option<Value<'d>>,
 }
 
 /// What a completion completes an argument of.
@@ -69,7 +67,6 @@ impl<'d> Params<'d> {
                 "protocolVersion" => &mut read.protocol_version,
                 "ref" => &mut read.reference,
                 "notifications" => &mut read.notifications,
-                "requestId" => &mut read.request_id,
                 other => {
                     keys::check(other, keys::PARAMS)?;
                     continue;
@@ -95,7 +92,6 @@ impl<'d> Params<'d> {
         for (key, value) in meta.members() {
             match key.as_ref() {
                 META_PROTOCOL_VERSION => self.meta_protocol_version = Some(value),
-                "progressToken" => self.progress_token = Some(value),
                 other => keys::check(other, keys::META)?,
             }
         }
@@ -211,11 +207,6 @@ impl<'d> Params<'d> {
         self.meta_protocol_version
     }
 
-    /// The token by which the sender wants to be told of progress.
-    pub fn progress_token(&self) -> Option<Value<'d>> {
-        self.progress_token
-    }
-
     /// That a legacy call wants to run as a task: `params.task`.
     pub fn task(&self) -> Option<Value<'d>> {
         self.task
@@ -229,11 +220,6 @@ impl<'d> Params<'d> {
     /// What a server of the modern era wants back with a retry. The agent may have changed it.
     pub fn request_state(&self) -> Option<Value<'d>> {
         self.request_state
-    }
-
-    /// The request that a `notifications/cancelled` is about.
-    pub fn request_id(&self) -> Option<Value<'d>> {
-        self.request_id
     }
 }
 

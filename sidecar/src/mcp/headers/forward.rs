@@ -11,8 +11,8 @@ use super::parameters::is_parameter;
 use super::{LAST_EVENT_ID, METHOD, NAME, SESSION_ID};
 use crate::mcp::version::Era;
 
-/// Makes an agent's headers those of the request to the server, in place. `credential`: the header that the sidecar sets
-/// itself, of which the agent's own is dropped.
+/// Makes an agent's headers those of the request to the server, in place. A credential takes the place of the agent's own
+/// header when the request is sent.
 ///
 /// Kept is what is not dropped, so that headers which a server asks of its clients arrive. Dropped are:
 /// - hop-by-hop headers, those that `Connection` names, and what frames the body, which is framed anew;
@@ -23,11 +23,10 @@ use crate::mcp::version::Era;
 /// - in the legacy era `Mcp-Method`, `Mcp-Name` and `Mcp-Param-*`, which nobody verifies there; in the modern one
 ///   `Mcp-Session-Id` and `Last-Event-ID`, which it does not have;
 /// - names with `_`, which some servers read as `-`.
-pub fn for_upstream(headers: &mut HeaderMap, era: Era, credential: Option<&HeaderName>) {
+pub fn for_upstream(headers: &mut HeaderMap, era: Era) {
     drop_where(headers, |name| {
         is_hop_by_hop(name)
             || [HOST, ORIGIN, ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, FORWARDED].contains(name)
-            || credential == Some(name)
             || speaks_for_proxies(name.as_str())
             || match era {
                 Era::Legacy => *name == METHOD || *name == NAME || is_parameter(name),

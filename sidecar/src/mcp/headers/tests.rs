@@ -1,7 +1,7 @@
 //! Which headers are refused, which must say what the body says, and what crosses.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, COOKIE, HOST, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, COOKIE, HOST, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use reeve_policy::json::{Document, Limits};
 
@@ -165,7 +165,7 @@ fn in_the_legacy_era_routing_headers_are_neither_read_nor_forwarded() {
     let lines = [("mcp-method", "tools/list"), ("mcp-name", "other"), ("mcp-param-region", "x")];
     assert_eq!(verified(&lines, CALL, Era::Legacy), None);
     let mut headers = headers(&lines);
-    for_upstream(&mut headers, Era::Legacy, None);
+    for_upstream(&mut headers, Era::Legacy);
     assert!(headers.is_empty(), "{headers:?}");
 }
 
@@ -200,13 +200,13 @@ fn what_the_server_needs_reaches_it_untouched() {
     ];
     let names: Vec<_> = kept.iter().map(|(name, _)| (*name).to_owned()).collect();
     for era in Era::ALL {
-        assert_eq!(left(&kept, |headers| for_upstream(headers, era, None)), names);
+        assert_eq!(left(&kept, |headers| for_upstream(headers, era)), names);
     }
     let legacy = [("last-event-id", "7"), ("mcp-session-id", "s")];
-    assert_eq!(left(&legacy, |headers| for_upstream(headers, Era::Legacy, None)), ["last-event-id", "mcp-session-id"]);
-    assert!(left(&legacy, |headers| for_upstream(headers, Era::Modern, None)).is_empty());
+    assert_eq!(left(&legacy, |headers| for_upstream(headers, Era::Legacy)), ["last-event-id", "mcp-session-id"]);
+    assert!(left(&legacy, |headers| for_upstream(headers, Era::Modern)).is_empty());
     let modern = [("mcp-method", "m"), ("mcp-name", "n"), ("mcp-param-x", "p")];
-    assert_eq!(left(&modern, |headers| for_upstream(headers, Era::Modern, None)).len(), 3);
+    assert_eq!(left(&modern, |headers| for_upstream(headers, Era::Modern)).len(), 3);
 }
 
 #[test]
@@ -237,17 +237,9 @@ fn what_ends_at_the_sidecar_does_not_cross_it() {
         ("content_type", "text/plain"),
     ];
     for era in Era::ALL {
-        let left = left(&dropped, |headers| for_upstream(headers, era, None));
+        let left = left(&dropped, |headers| for_upstream(headers, era));
         assert!(left.is_empty(), "{left:?}");
     }
-}
-
-#[test]
-fn the_agents_own_credential_is_dropped_where_the_sidecar_sets_one() {
-    let lines = [("authorization", "Bearer agent"), ("x-api-key", "agent")];
-    assert_eq!(left(&lines, |headers| for_upstream(headers, Era::Legacy, Some(&AUTHORIZATION))), ["x-api-key"]);
-    let key = HeaderName::from_static("x-api-key");
-    assert_eq!(left(&lines, |headers| for_upstream(headers, Era::Modern, Some(&key))), ["authorization"]);
 }
 
 #[test]
@@ -282,7 +274,7 @@ fn an_answer_keeps_what_the_agent_needs_and_loses_what_leads_around_the_sidecar(
 fn a_header_with_several_values_crosses_with_all_of_them() {
     let mut headers = headers(&[("cookie", "a=1"), ("cookie", "b=2"), ("host", "x"), ("www-authenticate", "Bearer")]);
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    for_upstream(&mut headers, Era::Legacy, None);
+    for_upstream(&mut headers, Era::Legacy);
     assert_eq!(headers.get_all(COOKIE).iter().count(), 2);
     assert!(!headers.contains_key(HOST) && headers.contains_key(ACCEPT) && headers.contains_key(WWW_AUTHENTICATE));
 }
