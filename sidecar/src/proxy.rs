@@ -47,6 +47,7 @@ use tokio::sync::Semaphore;
 
 pub use body::Body;
 
+use self::tasks::Unanswered;
 use crate::audit;
 use crate::clock::Clock;
 use crate::config::Listener;
@@ -111,10 +112,8 @@ struct Shared {
     bindings: Arc<Mutex<Bindings>>,
     /// Streams of sessions that servers are opening.
     openings: opening::Openings,
-    /// Requests for lists, whose results may come on another stream.
-    listing: Mutex<Open<Listing>>,
-    /// What calls hold whose streams have ended and whose answers are to come on another.
-    elsewhere: Mutex<Open<Vec<Held>>>,
+    /// Requests whose streams have ended before their answers, which may come on others.
+    unanswered: Mutex<Open<Unanswered>>,
     /// What calls hold that have become tasks.
     running: Mutex<Running<Vec<Held>>>,
     /// Calls that servers answered with a question.
@@ -156,8 +155,7 @@ impl Proxy {
             keeper: parts.keeper,
             bindings: parts.bindings,
             openings: opening::Openings::default(),
-            listing: Mutex::new(Open::new(REMEMBERED)),
-            elsewhere: Mutex::new(Open::new(REMEMBERED)),
+            unanswered: Mutex::new(Open::new(REMEMBERED)),
             running: Mutex::new(Running::new(REMEMBERED)),
             rounds: Mutex::new(Rounds::new(REMEMBERED)),
             telling: Arc::new(Semaphore::new(TOLD_AT_ONCE)),
@@ -204,12 +202,8 @@ impl Shared {
         held(&self.rounds)
     }
 
-    fn elsewhere(&self) -> MutexGuard<'_, Open<Vec<Held>>> {
-        held(&self.elsewhere)
-    }
-
-    fn listing(&self) -> MutexGuard<'_, Open<Listing>> {
-        held(&self.listing)
+    fn unanswered(&self) -> MutexGuard<'_, Open<Unanswered>> {
+        held(&self.unanswered)
     }
 }
 

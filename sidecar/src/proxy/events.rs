@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Method;
-use reeve_policy::decide::{Held, ServerRequest, Target, Verdict};
+use reeve_policy::decide::{ServerRequest, Target, Verdict};
 use reeve_policy::json::{self, Document, Limits, Value};
 use reeve_policy::reason::Reason;
 
 use super::examine::Kind;
 use super::forward::{Awaited, Expected, Sending};
+use super::record::Flight;
+use super::tasks::Unanswered;
 use super::{Listing, Shared, request};
 use crate::mcp::answer::{self, Failure, Refusal};
 use crate::mcp::envelope::{Answer, Envelope, Id, Message, Sender};
@@ -69,12 +71,17 @@ impl Events {
         self.sending.era
     }
 
-    /// Holds on what a call holds until its answer comes on another stream of its session.
-    pub(super) fn hold_on(&self, held: Vec<Held>) {
-        if self.sending.era == Era::Legacy && !held.is_empty() {
-            let (server, session) = (&self.sending.route.name, self.session());
-            request::with_id(self.awaited.id.as_deref(), |id| {
-                self.shared.elsewhere().insert(server, session, id, held);
+    /// The stream has ended. If its answer has not come, it may come on another one of the session, in the legacy era: notes what
+    /// must be known of it then.
+    pub(super) fn leave(&self, flight: &mut Flight) {
+        if self.answered || self.sending.era == Era::Modern {
+            return;
+        }
+        let Awaited { id, expected, tasks, .. } = &self.awaited;
+        let unanswered = Unanswered { expected: *expected, tasks: tasks.clone(), held: flight.take_out() };
+        if unanswered.matters() {
+            request::with_id(id.as_deref(), |id| {
+                self.shared.unanswered().insert(&self.sending.route.name, self.session(), id, unanswered);
             });
         }
     }
@@ -182,18 +189,22 @@ impl Events {
     fn response(&mut self, document: &Document, envelope: &Envelope<'_>, id: Option<&Id<'_>>) -> Fate {
         let own = self.is_own(id);
         self.answered |= own;
-        if let Some(id) = id.filter(|_| !own) {
-            drop(self.shared.elsewhere().take(&self.sending.route.name, self.session(), id));
-        }
-        let listing = self.listing_of(envelope);
+        let earlier = id
+            .filter(|_| !own)
+            .and_then(|id| self.shared.unanswered().take(&self.sending.route.name, self.session(), id));
+        let listing = self.listing_of(envelope, own, earlier.as_ref());
         // Only an error can be without an id, and neither a list nor a request for input stands in one.
         let (Some(result), Some(id)) = (envelope.result(), id) else { return Fate::Pass };
         if let Some(instead) = self.govern_inputs(result, id) {
             return Fate::Changed(instead);
         }
         if own {
-            self.note_task(result);
+            self.made = self.note_task(result, &self.awaited.tasks);
             self.note_round(result);
+        } else if let Some(Unanswered { tasks, held, .. }) = earlier
+            && let Some(task) = self.note_task(result, &tasks)
+        {
+            self.hold_for_task(&task, held);
         }
         let Some(listing) = listing else { return Fate::Pass };
         match self.filter(document, envelope, listing) {
@@ -259,17 +270,13 @@ impl Events {
 
     /// Which list an answer brings: the one asked for, by its id; or, on a stream that may bring answers to requests which
     /// nobody remembers, what its result looks like.
-    fn listing_of(&self, envelope: &Envelope<'_>) -> Option<Listing> {
-        let id = envelope.id();
-        if self.is_own(id) {
-            return match self.awaited.expected {
-                Expected::List(listing) => Some(listing),
-                _ => None,
-            };
+    fn listing_of(&self, envelope: &Envelope<'_>, own: bool, earlier: Option<&Unanswered>) -> Option<Listing> {
+        let expected = if own { Some(self.awaited.expected) } else { earlier.map(|earlier| earlier.expected) };
+        match expected {
+            Some(Expected::List(listing)) => Some(listing),
+            _ if own => None,
+            _ => Some(Listing { list: List::looks_like(envelope.result()?)?, whole: false }),
         }
-        let asked = id.and_then(|id| self.shared.listing().take(&self.sending.route.name, self.session(), id));
-        let looks = || Some(Listing { list: List::looks_like(envelope.result()?)?, whole: false });
-        asked.or_else(looks)
     }
 
     fn filter(&self, document: &Document, envelope: &Envelope<'_>, listing: Listing) -> Result<Option<Bytes>, String> {

@@ -47,11 +47,10 @@ impl Attended {
 
 impl Drop for Attended {
     fn drop(&mut self) {
-        if let Some(relay) = self.0.take()
-            && let Some(at_most) = relay.outlives_the_agent()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(tokio::time::timeout(at_most, relay.read_on()));
+        let Some(mut relay) = self.0.take() else { return };
+        match (relay.outlives_the_agent(), tokio::runtime::Handle::try_current()) {
+            (Some(at_most), Ok(runtime)) => drop(runtime.spawn(tokio::time::timeout(at_most, relay.read_on()))),
+            _ => relay.leave(),
         }
     }
 }
@@ -99,6 +98,13 @@ impl Relay {
         match &self.way {
             Way::Events { events, .. } if !self.ended && events.era() == Era::Legacy => self.flight.in_flight_for(),
             Way::Events { .. } | Way::Bytes => None,
+        }
+    }
+
+    /// The agent has hung up. It may take up the stream of a session again.
+    fn leave(&mut self) {
+        if let (false, Way::Events { events, .. }) = (self.ended, &self.way) {
+            events.leave(&mut self.flight);
         }
     }
 
@@ -151,9 +157,7 @@ impl Relay {
             }
             events.settle(&mut self.flight);
             ready.extend(events.end());
-            if !events.is_answered() {
-                events.hold_on(self.flight.take_out());
-            }
+            events.leave(&mut self.flight);
         }
     }
 

@@ -16,7 +16,7 @@ use super::forward::{Awaited, Expected, OfTasks, Sending};
 use super::question::Question;
 use super::record::Facts;
 use super::take::Taken;
-use super::{Listing, Shared, WORKER_BYTES, reply};
+use super::{Shared, WORKER_BYTES, reply};
 use crate::live::Route;
 use crate::mcp::answer::Refusal;
 use crate::mcp::binding::Thing;
@@ -89,10 +89,7 @@ impl Shared {
                 awaited.id = None;
                 return Ok(Taken::question(self, question));
             }
-            Ask::List(listing) => {
-                self.note_listing(route, session, awaited.id.as_deref(), listing);
-                awaited.expected = Expected::List(listing);
-            }
+            Ask::List(listing) => awaited.expected = Expected::List(listing),
             Ask::Task(task) => {
                 self.check_task(route, facts.era(), awaited.id.as_deref(), &task)?;
                 awaited.tasks = OfTasks::About(task);
@@ -132,13 +129,6 @@ impl Shared {
             return Ok(());
         }
         Err(Rejection::new(Cause::UnknownSession, "Unknown session: begin another with initialize."))
-    }
-
-    /// Remembers a request for a list, whose result may come on another stream of its session.
-    fn note_listing(&self, route: &Route, session: Option<&str>, id: Option<&[u8]>, listing: Listing) {
-        if let Some(session) = session {
-            with_id(id, |id| self.listing().insert(&route.name, session, id, listing));
-        }
     }
 
     /// Answers while no configuration has come: every call is refused, on every path.

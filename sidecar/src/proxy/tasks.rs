@@ -1,10 +1,11 @@
 //! Tasks belong to the grant whose call made them: bound when a server makes one, asked for by nobody else.
 
+use reeve_policy::decide::Held;
 use reeve_policy::json::Value;
 
 use super::Shared;
 use super::events::Events;
-use super::forward::OfTasks;
+use super::forward::{Expected, OfTasks};
 use super::record::Flight;
 use crate::live::Route;
 use crate::mcp::binding::Thing;
@@ -41,24 +42,41 @@ fn unknown() -> Rejection {
     Rejection::new(Cause::UnknownTask, "Unknown task.")
 }
 
+/// A request whose stream has ended before its answer came.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    pub(super) expected: Expected,
+    pub(super) tasks: OfTasks,
+    /// What its call holds.
+    pub(super) held: Vec<Held>,
+}
+
+impl Unanswered {
+    /// Whether its answer is to be treated otherwise than one to a request that nobody remembers.
+    pub(super) fn matters(&self) -> bool {
+        matches!(self.expected, Expected::List(_)) || self.tasks != OfTasks::Nothing || !self.held.is_empty()
+    }
+}
+
 impl Events {
-    /// Takes note of what an answer says of tasks.
-    pub(super) fn note_task(&mut self, result: Value<'_>) {
+    /// Takes note of what an answer says of tasks. Gives the task that the call has become, if it still runs.
+    pub(super) fn note_task(&self, result: Value<'_>, tasks: &OfTasks) -> Option<Box<str>> {
         let (shared, route) = (&self.shared, &self.sending.route);
-        match &self.awaited.tasks {
-            OfTasks::Nothing => {}
+        match tasks {
+            OfTasks::Nothing => None,
             OfTasks::MayMake => {
-                let Some(task) = made(result, self.sending.era) else { return };
+                let task = made(result, self.sending.era)?;
                 for change in shared.bindings().bind(Thing::Task, &route.name, &task.id, &route.grant) {
                     shared.keeper.binding(change.write());
                 }
-                self.made = (!task.ended).then(|| task.id.into());
+                (!task.ended).then(|| task.id.into())
             }
             OfTasks::About(id) => {
                 // In the legacy era an answer that is no task is the result of one.
                 if described(result).map_or(self.sending.era == Era::Legacy, |task| task.ended) {
                     drop(shared.running().end(&route.name, id));
                 }
+                None
             }
         }
     }
@@ -82,11 +100,15 @@ impl Events {
             return;
         }
         if let Some(task) = self.made.take() {
-            let held = flight.take_out();
-            if !held.is_empty() {
-                self.shared.running().begin(&self.sending.route.name, &task, held);
-            }
+            self.hold_for_task(&task, flight.take_out());
         }
         flight.answered();
+    }
+
+    /// Holds what a call holds until the task that it has become has ended.
+    pub(super) fn hold_for_task(&self, task: &str, held: Vec<Held>) {
+        if !held.is_empty() {
+            self.shared.running().begin(&self.sending.route.name, task, held);
+        }
     }
 }

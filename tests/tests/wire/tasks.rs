@@ -114,6 +114,27 @@ fn an_answer_that_only_looks_like_a_task_makes_none() {
 }
 
 #[test]
+fn a_task_that_is_made_on_the_stream_which_takes_up_a_call_is_the_agents_own() {
+    let world = World::new();
+    let call = world.legacy().begin("tools/call", json!({"name": "export", "arguments": {}, "task": {}}));
+    let mut request = world.upstream.next();
+    request.begin_events();
+    request.write("id: 7\ndata:\n\n");
+    request.end();
+    call.rest();
+    let mut resumed = world.legacy().with("Last-Event-ID", "7").stream();
+    let mut request = world.upstream.next();
+    request.begin_events();
+    request.write(format!("data: {}\n\n", json!({"jsonrpc": "2.0", "id": 1, "result": made(false, "mine")})));
+    resumed.until("mine");
+    let refused = world.legacy().call("export", json!({}));
+    assert_eq!(refused.json()["result"]["isError"], true, "the task is in flight: {refused:?}");
+    let shown = world.answered(ask(&world.legacy(), "tasks/get", "mine"), ended("mine"));
+    assert_eq!(shown["result"]["taskId"], "mine");
+    world.make(&world.legacy(), "export", "next");
+}
+
+#[test]
 fn lists_of_tasks_show_only_those_of_the_agent() {
     let world = World::new();
     world.make(&world.legacy(), "echo", "mine");
