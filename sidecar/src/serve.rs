@@ -20,7 +20,7 @@ use crate::config::source::{Inputs, Loaded, Rejected, load};
 use crate::lifecycle::{self, Drain, DrainTrigger, Phase, Readiness};
 use crate::listener::{self, Addresses, BindError, Bounds, Peer, bind};
 use crate::live::inspector::Inspector;
-use crate::live::reload::Reloader;
+use crate::live::reload::{Fixed, Reloader};
 use crate::live::{Builder, Catalogues, Current, catalogue_key};
 use crate::mcp::binding::{Bindings, Change};
 use crate::mcp::gate::Gate;
@@ -103,10 +103,10 @@ impl Sidecar {
         let (trigger, drain) = lifecycle::drain();
         let (unseen, seen) = lifecycle::drain();
         let readiness = Readiness::new(ground.clock.clone(), drain.clone());
-        let reloader = ground.reloader(options.inputs, environment);
+        let reloader = ground.reloader(options.inputs, environment, &loaded);
         reloader.enforce(&loaded);
         readiness.configured();
-        tell(&ports, &loaded);
+        tell(&ports, &loaded, options.cache_dir.as_deref());
 
         let inspector = ground.inspector(&reloader.current);
         ground.metrics.observe_limits(Box::new({
@@ -205,13 +205,14 @@ impl Ground {
         Ok(Self { clock, limiter, bindings, catalogues, metrics, audit, keeper })
     }
 
-    fn reloader(&self, inputs: Inputs, environment: Arc<Environment>) -> Reloader {
+    fn reloader(&self, inputs: Inputs, environment: Arc<Environment>, loaded: &Loaded) -> Reloader {
         let (limiter, catalogues) = (Arc::clone(&self.limiter), Arc::clone(&self.catalogues));
         Reloader {
             current: Arc::default(),
             builder: Arc::new(Builder::new(limiter, catalogues, Arc::clone(&self.metrics))),
             inputs,
             environment,
+            fixed: Fixed::of(&loaded.config),
             metrics: Arc::clone(&self.metrics),
             audit: self.audit.clone(),
         }
@@ -254,23 +255,27 @@ fn bound(listeners: &[TcpListener]) -> Vec<SocketAddr> {
     listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
 }
 
-/// Says where everything is, and what standalone means for the policies.
-fn tell(ports: &Ports, loaded: &Loaded) {
-    for address in bound(&ports.agents) {
-        for server in &loaded.config.servers {
-            tracing::info!(server = server.name, "agents: http://{address}{}", server.agent_path());
-        }
+/// Says where everything is, and what standalone means for the policies and for what is counted.
+fn tell(ports: &Ports, loaded: &Loaded, cache_dir: Option<&Path>) {
+    let urls = |listeners: &[TcpListener], path: &str| {
+        let urls: Vec<_> = bound(listeners).iter().map(|address| format!("http://{address}{path}")).collect();
+        urls.join(" or ")
+    };
+    for server in &loaded.config.servers {
+        let server_urls = urls(&ports.agents, &server.agent_path());
+        tracing::info!(server = server.name, "agents: connect them to {server_urls}");
     }
-    for address in bound(&ports.admin) {
-        tracing::info!("probes and metrics: http://{address}/metrics");
-    }
-    for address in bound(&ports.inspect) {
-        tracing::info!("effective policy and limits: http://{address}/policy");
-    }
+    tracing::info!("metrics: scrape {} (beside it: /started, /live, /ready)", urls(&ports.admin, "/metrics"));
+    tracing::info!("inspection: look at {} (beside it: /limits)", urls(&ports.inspect, "/policy"));
     tracing::info!(
         policies = loaded.policies.len(),
-        "standalone: every policy given governs, whatever pods, ServiceAccounts, namespaces or servers it selects"
+        "standalone: every policy given governs, McpPolicy and ClusterMcpPolicy alike, whatever pods, ServiceAccounts, \
+         namespaces or servers it selects, and configMaxAge has no effect; give only those that should govern"
     );
+    match cache_dir {
+        Some(folder) => tracing::info!("state: counters, sessions, tasks and tools are kept in {}", folder.display()),
+        None => tracing::info!("state: nothing survives a restart, counters neither; give --cache-dir to keep it"),
+    }
 }
 
 /// How long the last writes to the cache directory, and to the audit log, may take.

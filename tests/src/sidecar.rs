@@ -110,16 +110,16 @@ impl Setup {
     pub fn start_as(&self, prepare: impl Fn(&mut Command) -> &mut Command) -> Sidecar {
         let mut process = Process::start(prepare(&mut self.command()));
         let mut listens = |purpose: &str| {
-            eventually(&format!("the sidecar listens for {purpose}"), || {
+            eventually(&format!("the sidecar tells its address for {purpose}"), || {
                 assert!(process.exit_code().is_none(), "the sidecar ended: {}", process.log());
                 let log = process.log();
-                let line = log.lines().find(|line| line.contains(&format!("listening for {purpose}")))?;
-                let (_, address) = line.split_once("address=").or_else(|| line.split_once("\"address\":\""))?;
-                Some(format!("http://{}", address.split(['"', ' ']).next()?.trim()))
+                let (_, line) = log.split_once(&format!("{purpose}: "))?;
+                let (_, address) = line.split_once("http://")?;
+                Some(format!("http://{}", address.split_once('/')?.0))
             })
         };
         let agents = listens("agents");
-        let (admin, inspect) = (listens("probes and metrics"), listens("inspection"));
+        let (admin, inspect) = (listens("metrics"), listens("inspection"));
         eventually("the sidecar is ready", || {
             http::get(&format!("{admin}/ready")).is_ok_and(|answer| answer.status == 200).then_some(())
         });

@@ -150,10 +150,7 @@ async fn serve(options: Options) -> Exit {
             return Exit::Internal;
         }
     };
-    if options.cache_dir.is_none() {
-        tracing::info!("no --cache-dir: what limits have counted does not survive a restart");
-    }
-    tracing::info!("every policy given governs its servers, whatever pods and namespaces it selects");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     let started = tokio::select! {
         biased;
         stop = signals.stop() => {

@@ -51,12 +51,7 @@ pub async fn bind(
             bound = TcpListener::bind(SocketAddr::new(address.ip(), 0)).await;
         }
         match bound {
-            Ok(listener) => {
-                // The port that the system chose, where none was asked for.
-                let address = listener.local_addr().unwrap_or(address);
-                tracing::info!(%address, "listening for {purpose}");
-                listeners.push(listener);
-            }
+            Ok(listener) => listeners.push(listener),
             Err(error) if optional_v6 && address.is_ipv6() && lacks_family(&error) => {
                 tracing::debug!(%address, %error, "this machine has no IPv6: not listening there");
             }

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use reeve_policy::compile::Severity;
 use reeve_policy::load::Diagnostic;
+use serde::Serialize;
+use serde_json::Value;
 
 use super::{Builder, Current};
 use crate::audit::{self, Note};
-use crate::config::Files;
 use crate::config::source::{Inputs, Loaded, Rejected, load};
 use crate::config::watch::Watcher;
+use crate::config::{Audit, Files, Listener, SidecarConfig};
 use crate::metrics::Metrics;
 use crate::upstream::Environment;
 
@@ -26,12 +28,48 @@ pub struct Reloader {
     pub builder: Arc<Builder>,
     /// Where configurations come from.
     pub inputs: Inputs,
+    /// What is read at start only.
+    pub fixed: Fixed,
     /// The process's proxies and certificate authorities.
     pub environment: Arc<Environment>,
     /// What is counted for people.
     pub metrics: Arc<Metrics>,
     /// Where it is recorded which configuration is in force.
     pub audit: audit::Log,
+}
+
+/// The settings that are read at start only.
+#[derive(Clone, Debug)]
+pub struct Fixed {
+    listener: Listener,
+    audit: Audit,
+}
+
+impl Fixed {
+    /// Those of the configuration that the sidecar starts with.
+    pub fn of(config: &SidecarConfig) -> Self {
+        Self { listener: config.listener.clone(), audit: config.audit.clone() }
+    }
+
+    /// Puts them into a later configuration, which so says what is in force. Gives the names of those that were others.
+    fn hold(&self, config: &mut SidecarConfig) -> Vec<String> {
+        let listener = std::mem::replace(&mut config.listener, self.listener.clone());
+        let audit = std::mem::replace(&mut config.audit, self.audit.clone());
+        let mut changed = differing("listener", &self.listener, &listener);
+        changed.extend(differing("audit", &self.audit, &audit));
+        changed
+    }
+}
+
+/// The names of the fields in which two values of a section differ.
+fn differing<T: Serialize>(section: &str, before: &T, after: &T) -> Vec<String> {
+    let fields = |value: &T| match serde_json::to_value(value) {
+        Ok(Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let (before, after) = (fields(before), fields(after));
+    let changed = after.iter().filter(|(field, value)| before.get(*field) != Some(*value));
+    changed.map(|(field, _)| format!("{section}.{field}")).collect()
 }
 
 impl Reloader {
@@ -70,7 +108,10 @@ impl Reloader {
 
     fn reload(&self) -> Files {
         match load(&self.inputs, &self.environment) {
-            Ok(loaded) => {
+            Ok(mut loaded) => {
+                for setting in self.fixed.hold(&mut loaded.config) {
+                    tracing::warn!("{setting} has changed, and is read at start only: restart the sidecar to have it");
+                }
                 self.enforce(&loaded);
                 loaded.files
             }
@@ -91,5 +132,24 @@ fn report(diagnostics: &[Diagnostic]) {
             Severity::Error => tracing::error!("{diagnostic}"),
             Severity::Warning => tracing::warn!("{diagnostic}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_at_start_only_stays_and_is_named_if_it_changes() {
+        let fixed = Fixed::of(&SidecarConfig::default());
+        let mut changed = SidecarConfig::default();
+        assert_eq!(fixed.hold(&mut changed), Vec::<String>::new());
+        changed.listener.max_body_bytes = 1;
+        changed.listener.allowed_hosts = vec!["reeve.internal".into()];
+        changed.audit.to = "off".into();
+        changed.identity.service_account = "other".into();
+        assert_eq!(fixed.hold(&mut changed), ["listener.allowedHosts", "listener.maxBodyBytes", "audit.to"]);
+        assert_eq!((&changed.listener, &changed.audit), (&Listener::default(), &Audit::default()));
+        assert_eq!(changed.identity.service_account, "other", "what can change does");
     }
 }

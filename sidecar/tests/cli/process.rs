@@ -107,6 +107,26 @@ fn a_second_signal_ends_it_at_once_with_1() {
 }
 
 #[test]
+fn the_start_says_where_everything_is_and_each_thing_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let serving = Serving::start(folder.path(), &["--listen", "[::1]:0"]);
+    serving.eventually("it says where", |log| log.contains(" state: "));
+    let log = serving.log();
+    for told in [
+        "starting",
+        "a configuration is in force",
+        "/mcp or http://[::1]:",
+        "/metrics ",
+        "/policy ",
+        "every policy given governs, McpPolicy and ClusterMcpPolicy alike",
+        "configMaxAge has no effect",
+        "give --cache-dir",
+    ] {
+        assert_eq!(log.matches(told).count(), 1, "{told}: {log}");
+    }
+}
+
+#[test]
 fn a_signal_before_the_start_is_over_ends_it_with_0() {
     let folder = tempfile::tempdir().unwrap();
     // Large enough to take a while.
@@ -120,7 +140,7 @@ fn a_signal_before_the_start_is_over_ends_it_with_0() {
     let head = "apiVersion: reeve.dev/v1alpha1\nkind: McpPolicy\nmetadata: {name: p}\nspec:\n  serverRefs: [{name: '*'}]\n  rules:\n";
     let policy = file(folder.path(), "large.yaml", &(head.to_owned() + &rules));
     let serving = Serving::start(folder.path(), &["--policy", &policy]);
-    serving.eventually("it is starting", |log| log.contains("every policy given governs"));
+    serving.eventually("it is starting", |log| log.contains("starting"));
     serving.signal("-TERM");
     serving.eventually("it is ending", |log| log.contains("ending before the start was over"));
     assert_eq!(serving.code(), Some(0));
@@ -164,7 +184,7 @@ fn out_of_file_descriptors_it_waits_says_so_once_and_recovers() {
     let connections: Vec<_> = (0..60).map(|_| TcpStream::connect(&agents).unwrap()).collect();
     serving.eventually("it says so", |log| log.contains("connections cannot be accepted"));
     drop(connections);
-    let mut probe = TcpStream::connect(address(&serving, "probes")).unwrap();
+    let mut probe = TcpStream::connect(address(&serving, "metrics")).unwrap();
     probe.set_read_timeout(Some(DEADLINE)).unwrap();
     probe.write_all(b"GET /ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();

@@ -102,10 +102,11 @@ pub(crate) fn slow_server() -> (String, Receiver<()>, Sender<()>) {
 
 /// Where it listens for this purpose, as its log says.
 pub(crate) fn address(serving: &Serving, purpose: &str) -> String {
-    serving.eventually("it listens", |log| log.contains("a configuration is in force"));
+    serving.eventually("it says where", |log| log.contains(" state: "));
     let log = serving.log();
-    let line = log.lines().find(|line| line.contains(&format!("listening for {purpose}"))).unwrap();
-    line.split("address=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned()
+    let line = log.lines().find(|line| line.contains(&format!(" {purpose}: "))).unwrap();
+    let (_, address) = line.split_once("http://").unwrap();
+    address.split('/').next().unwrap().to_owned()
 }
 
 /// Calls a tool; gives the connection on which the answer will come.

@@ -108,7 +108,7 @@ fn without_a_cache_directory_nothing_survives_and_the_log_says_so() {
     let upstream = Upstream::start();
     let setup = Setup::policy(ONE_ECHO, &upstream.url);
     let sidecar = setup.start();
-    assert!(sidecar.process.log().contains("no --cache-dir"), "{}", sidecar.process.log());
+    assert!(sidecar.process.log().contains("give --cache-dir"), "{}", sidecar.process.log());
     use_up(&sidecar, &upstream);
     drop(sidecar);
     use_up(&setup.start(), &upstream);

@@ -64,3 +64,21 @@ fn a_server_that_is_added_is_served_without_a_restart() {
     two.next().text("hello");
     assert_eq!(told(&exchange.rest()).1, "hello");
 }
+
+#[test]
+fn what_is_read_at_start_only_is_named_when_it_changes_and_stays() {
+    let upstream = Upstream::start();
+    let config = |rest: &str| {
+        format!("servers: [{{name: s, path: /mcp, url: '{}'}}]\npolicyFiles: [policy.yaml]\n{rest}", upstream.url)
+    };
+    let setup = Setup::config(&config(""));
+    setup.write("policy.yaml", ALLOW_ALL);
+    let sidecar = setup.start();
+    setup.write("sidecar.yaml", &config("listener: {maxBodyBytes: 10}\naudit: {onFull: Drop}\n"));
+    for setting in ["listener.maxBodyBytes", "audit.onFull"] {
+        let told = format!("{setting} has changed, and is read at start only: restart the sidecar to have it");
+        eventually(&told, || sidecar.process.log().contains(&told).then_some(()));
+    }
+    let agent = Agent::modern(&format!("{}/mcp", sidecar.agents));
+    assert!(agent.passes("echo", &upstream), "a body of more than ten bytes");
+}

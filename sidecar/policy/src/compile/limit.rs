@@ -49,6 +49,11 @@ fn one(
         let message = format!("max is from 0 to {MOST_UNITS}, not {}", spec.max);
         context.problems.error(format!("{at}/max"), message);
     }
+    if spec.on_store_failure.is_some() {
+        let message =
+            "this has no effect: there is no shared store, and every limit counts in its own sidecar; remove it";
+        context.problems.warn(format!("{at}/onStoreFailure"), message);
+    }
     let pointer = pointer::part(rule_pointer, "limits", &spec.counter);
     let key = key(at, spec, &pointer, context);
     let cost = spec.cost.as_deref().and_then(|source| {

@@ -225,6 +225,11 @@ fn what_a_policy_governs_must_be_able_to_match() {
 fn what_is_legal_but_odd_is_a_warning() {
     warned(&rule("tools: ['*'], action: Allow"), "/spec/rules/0/tools", "every tool");
     warned(&rule("tools: [start_job], action: Constrain"), "/spec/rules/0", "changes nothing");
+    warned(
+        &rule("tools: [start_job], action: Allow, limits: [{counter: c, window: 1m, max: 5, onStoreFailure: Allow}]"),
+        "/spec/rules/0/limits/0/onStoreFailure",
+        "no shared store",
+    );
     let boundary = cluster("tier: Boundary, rules: [{name: r, tools: [start_job], action: Allow}]");
     warned(&boundary, "/spec/rules/0", "cannot grant");
 }
