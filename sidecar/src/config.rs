@@ -103,6 +103,9 @@ pub struct Listener {
     /// The most memory that request bodies may take together, in bytes.
     #[schemars(range(min = 1))]
     pub max_total_body_bytes: usize,
+    /// The most memory that servers' answers may take together while they are read or wait for their agent, in bytes.
+    #[schemars(range(min = 1))]
+    pub max_total_answer_bytes: usize,
     /// The most connections at once.
     #[schemars(range(min = 1))]
     pub max_connections: usize,
@@ -124,6 +127,7 @@ impl Default for Listener {
         Self {
             max_body_bytes: 4 << 20,
             max_total_body_bytes: 64 << 20,
+            max_total_answer_bytes: 64 << 20,
             max_connections: 1_024,
             header_timeout: "10s".into(),
             body_timeout: "60s".into(),

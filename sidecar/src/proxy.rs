@@ -11,6 +11,7 @@
 //! |---|---|
 //! | `request` | POST: one message, from its headers to its answer |
 //! | `stream` | GET and DELETE: a session's own stream, and its end |
+//! | `memory` | what messages take while they are held, bounded |
 //! | `body` | request bodies within bounds; response bodies |
 //! | `examine` | a message read and decided, pure |
 //! | `take` | what a call takes before it is forwarded |
@@ -25,6 +26,7 @@ mod body;
 mod events;
 mod examine;
 mod forward;
+mod memory;
 mod opening;
 mod question;
 mod record;
@@ -47,6 +49,7 @@ use tokio::sync::Semaphore;
 
 pub use body::Body;
 
+use self::memory::Memory;
 use self::tasks::Unanswered;
 use crate::audit;
 use crate::clock::Clock;
@@ -69,6 +72,9 @@ pub const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 
 /// Larger bodies and answers are read on a worker, so that others need not wait for them.
 const WORKER_BYTES: usize = 64 << 10;
+
+/// The most large answers that are read at once.
+const READ_AT_ONCE: usize = 2;
 
 /// The most refusals of servers' requests that are on their way at once. Of more the servers hear nothing.
 const TOLD_AT_ONCE: usize = 64;
@@ -108,6 +114,10 @@ struct Shared {
     clock: Clock,
     drain: Drain,
     bodies: body::Bodies,
+    /// For answers, and the events of streams, while they are held.
+    answers: Memory,
+    /// A permit for each large answer that is being read: reading takes several times its bytes.
+    reading: Arc<Semaphore>,
     keeper: Keeper,
     bindings: Arc<Mutex<Bindings>>,
     /// Streams of sessions that servers are opening.
@@ -152,6 +162,8 @@ impl Proxy {
             clock: parts.clock,
             drain: parts.drain,
             bodies: body::Bodies::new(listener, body_timeout),
+            answers: Memory::new(listener.max_total_answer_bytes),
+            reading: Arc::new(Semaphore::new(READ_AT_ONCE)),
             keeper: parts.keeper,
             bindings: parts.bindings,
             openings: opening::Openings::default(),

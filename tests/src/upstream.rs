@@ -121,6 +121,11 @@ impl Request {
         self.stream.write_all(bytes.as_ref()).and_then(|()| self.stream.flush()).expect("the sidecar reads the answer");
     }
 
+    /// Writes bytes as far as the sidecar reads them.
+    pub fn try_write(mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.stream.write_all(bytes.as_ref());
+    }
+
     /// Answers with a status, headers (each a line without its end) and a body, and ends the connection.
     pub fn answer(mut self, status: &str, headers: &[&str], body: &str) {
         let mut head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n", body.len());
@@ -138,6 +143,15 @@ impl Request {
     /// Answers a call of a tool with a text.
     pub fn text(self, text: &str) {
         self.result(json!({"resultType": "complete", "content": [{"type": "text", "text": text}]}));
+    }
+
+    /// The same, as far as the sidecar reads it.
+    pub fn try_text(self, text: &str) {
+        let result = json!({"resultType": "complete", "content": [{"type": "text", "text": text}]});
+        let body = json!({"jsonrpc": "2.0", "id": self.json()["id"], "result": result}).to_string();
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+        self.try_write(head + &body);
     }
 
     /// Begins an answer that is a stream of events, which ends with the connection.

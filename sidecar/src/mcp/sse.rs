@@ -77,6 +77,11 @@ impl Scanner {
         self.buffer.extend_from_slice(chunk);
     }
 
+    /// How many bytes are held.
+    pub fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// The next piece that is complete.
     ///
     /// # Errors

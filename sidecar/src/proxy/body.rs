@@ -1,7 +1,6 @@
 //! Bodies: an agent's, read within bounds, and the answers', whole or as they come.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -9,8 +8,8 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::memory::{Full, Memory, Share};
 use super::relay::Attended;
 use crate::config::Listener;
 use crate::mcp::rejection::{Cause, Rejection};
@@ -20,6 +19,8 @@ use crate::mcp::rejection::{Cause, Rejection};
 pub enum Body {
     /// All of it, or nothing left.
     Whole(Bytes),
+    /// The same of an answer that was read whole, and what it is counted for until it has been sent.
+    Counted(Bytes, Share),
     /// As it comes from the server.
     Relay(Attended),
 }
@@ -33,19 +34,19 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
         match &mut *self {
-            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Whole(bytes) | Self::Counted(bytes, _) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) | Self::Counted(bytes, _) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Relay(relay) => relay.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(bytes) if bytes.is_empty())
+        matches!(self, Self::Whole(bytes) | Self::Counted(bytes, _) if bytes.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Whole(bytes) | Self::Counted(bytes, _) => SizeHint::with_exact(bytes.len() as u64),
             Self::Relay(_) => SizeHint::default(),
         }
     }
@@ -60,8 +61,7 @@ impl From<Bytes> for Body {
 /// Reads the bodies of requests within the bounds of the listener.
 #[derive(Clone, Debug)]
 pub(super) struct Bodies {
-    /// A permit is a KiB.
-    memory: Arc<Semaphore>,
+    memory: Memory,
     max_bytes: usize,
     timeout: Duration,
 }
@@ -70,7 +70,7 @@ pub(super) struct Bodies {
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) bytes: Bytes,
-    pub(super) memory: Option<OwnedSemaphorePermit>,
+    pub(super) memory: Option<Share>,
 }
 
 impl Received {
@@ -82,8 +82,7 @@ impl Received {
 
 impl Bodies {
     pub(super) fn new(listener: &Listener, timeout: Duration) -> Self {
-        let kibibytes = listener.max_total_body_bytes.max(listener.max_body_bytes).div_ceil(1 << 10);
-        let memory = Arc::new(Semaphore::new(kibibytes.min(Semaphore::MAX_PERMITS)));
+        let memory = Memory::new(listener.max_total_body_bytes.max(listener.max_body_bytes));
         Self { memory, max_bytes: listener.max_body_bytes, timeout }
     }
 
@@ -102,8 +101,9 @@ impl Bodies {
 
     /// `expected`: what memory is taken for at first; more is taken as more comes.
     async fn collect(&self, mut body: Incoming, expected: usize) -> Result<Received, Rejection> {
-        let mut memory = self.take(expected).await?;
-        let mut counted = expected;
+        let busy = |Full| Rejection::new(Cause::Busy, BUSY);
+        let mut memory = self.memory.share();
+        memory.cover(expected).await.map_err(busy)?;
         let mut first: Option<Bytes> = None;
         let mut rest = BytesMut::new();
         while let Some(frame) = body.frame().await {
@@ -114,33 +114,19 @@ impl Bodies {
             if length > self.max_bytes {
                 return Err(self.too_large());
             }
-            if length > counted {
-                memory.merge(self.take(length - counted).await?);
-                counted = length;
-            }
+            memory.cover(length).await.map_err(busy)?;
             match first.take() {
                 // Most calls come in one piece; only the others are put together.
                 None if rest.is_empty() => first = Some(data),
                 None => rest.extend_from_slice(&data),
                 Some(begun) => {
-                    rest.reserve(counted);
+                    rest.reserve(expected.max(length));
                     rest.extend_from_slice(&begun);
                     rest.extend_from_slice(&data);
                 }
             }
         }
         Ok(Received { bytes: first.unwrap_or_else(|| rest.freeze()), memory: Some(memory) })
-    }
-
-    /// Waits a little for memory, as calls are short; bodies that each hold a part of it must not wait for each other for
-    /// long.
-    async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Rejection> {
-        let kibibytes = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX);
-        let waiting = tokio::time::timeout(PATIENCE, Arc::clone(&self.memory).acquire_many_owned(kibibytes));
-        match waiting.await {
-            Ok(Ok(memory)) => Ok(memory),
-            _ => Err(Rejection::new(Cause::Busy, BUSY)),
-        }
     }
 
     fn too_large(&self) -> Rejection {
@@ -151,9 +137,6 @@ impl Bodies {
 
 /// What a body of unstated length is taken to be at first: most calls are smaller.
 const UNSTATED: usize = 4 << 10;
-
-/// How long a request waits for memory.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 const BUSY: &str = "The sidecar holds as many request bodies as it may (listener.maxTotalBodyBytes): try again.";
 const LATE: &str = "The body did not arrive in time (listener.bodyTimeout).";

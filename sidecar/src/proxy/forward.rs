@@ -6,10 +6,12 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request, Response, StatusCode, header::HeaderValue};
 use http_body_util::BodyExt;
+use tokio::sync::Semaphore;
 
 use super::body::{Body, Received};
 use super::events::Events;
 use super::examine::{Kind, session};
+use super::memory::{Full, Share};
 use super::record::{self, Flight};
 use super::relay::{Attended, Endless, Relay};
 use super::take::Taken;
@@ -93,6 +95,11 @@ impl Sending {
         Self { route: Arc::clone(route), method, headers, era, session }
     }
 
+    /// There is no memory for what the server sends.
+    pub(super) fn no_room(&self) -> UpstreamError {
+        self.route.upstream.error(Cause::Memory, "answers hold listener.maxTotalAnswerBytes")
+    }
+
     pub(super) fn request(&self, body: Bytes) -> Request<Bytes> {
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
@@ -174,18 +181,19 @@ impl Shared {
                 return Err(sending.route.upstream.error(Cause::Protocol, "the answer is not an event stream"));
             }
             (Content::Json | Content::Other, _) => {
-                let whole = self.collect(sending, body).await?;
+                let (whole, memory) = self.collect(sending, body).await?;
                 let events = Events::new(self, sending, awaited);
                 let (governed, events) = match (head.status.is_success(), id) {
                     (false, _) => (Ok(events.failed_answer(whole)), None),
                     // To a message that wants no answer: some clients read it all the same.
                     (true, None) => (Ok(Bytes::new()), None),
-                    (true, Some(_)) => govern(events, content, whole).await,
+                    (true, Some(_)) => govern(events, content, whole, &self.reading).await,
                 };
                 if let Some(mut events) = events {
                     events.settle(&mut flight);
                 }
-                Body::Whole(governed.map_err(|detail| sending.route.upstream.error(Cause::Protocol, detail))?)
+                let governed = governed.map_err(|detail| sending.route.upstream.error(Cause::Protocol, detail))?;
+                Body::Counted(governed, memory)
             }
         };
         Ok(Response::from_parts(head, body))
@@ -207,7 +215,8 @@ impl Shared {
         }
     }
 
-    async fn collect(&self, sending: &Sending, mut body: upstream::Body) -> Result<Bytes, UpstreamError> {
+    async fn collect(&self, sending: &Sending, mut body: upstream::Body) -> Result<(Bytes, Share), UpstreamError> {
+        let mut memory = self.answers.share();
         let limit = sending.route.server.limits.max_response_bytes;
         let mut whole = bytes::BytesMut::new();
         while let Some(frame) = body.frame().await {
@@ -216,15 +225,21 @@ impl Shared {
                 let detail = format!("the answer is larger than {limit} bytes (limits.maxResponseBytes)");
                 return Err(sending.route.upstream.error(Cause::TooLarge, detail));
             }
+            memory.cover(whole.len() + data.len()).await.map_err(|Full| sending.no_room())?;
             whole.extend_from_slice(&data);
         }
-        Ok(whole.freeze())
+        Ok((whole.freeze(), memory))
     }
 }
 
 /// What the agent is sent for the whole of an answer to a request. Clients differ in what they make of a type that is none of
 /// the protocol's, so that nothing of one passes.
-async fn govern(mut events: Events, content: Content, whole: Bytes) -> (Result<Bytes, String>, Option<Events>) {
+async fn govern(
+    mut events: Events,
+    content: Content,
+    whole: Bytes,
+    reading: &Semaphore,
+) -> (Result<Bytes, String>, Option<Events>) {
     if content != Content::Json {
         let empty = whole.is_empty().then(Bytes::new);
         return (empty.ok_or_else(|| "the answer is neither JSON nor an event stream".to_owned()), None);
@@ -232,6 +247,8 @@ async fn govern(mut events: Events, content: Content, whole: Bytes) -> (Result<B
     let large = whole.len() > WORKER_BYTES;
     let read = move || (events.answer(&whole), Some(events));
     if large {
+        // Only a closed semaphore fails, and this one never is.
+        let _turn = reading.acquire().await;
         tokio::task::spawn_blocking(read)
             .await
             .unwrap_or_else(|_| (Err("the sidecar failed to read the answer".into()), None))

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http_body::Body as _;
 
 use super::events::Events;
+use super::memory::{Full, Share};
 use super::record::Flight;
 use crate::lifecycle::Drain;
 use crate::mcp::sse::{Piece, Scanner};
@@ -69,7 +70,7 @@ enum Way {
     /// Byte for byte.
     Bytes,
     /// Event by event.
-    Events { scanner: Option<Scanner>, events: Box<Events>, ready: VecDeque<Bytes> },
+    Events { scanner: Option<Scanner>, events: Box<Events>, ready: VecDeque<Bytes>, memory: Share },
 }
 
 impl fmt::Debug for Relay {
@@ -89,7 +90,8 @@ impl Relay {
             Endless::Yes(drain) => Some(Box::pin(async move { drain.draining().await })),
         };
         let scanner = Some(Scanner::new(events.max_event_bytes()));
-        let way = Way::Events { scanner, events: Box::new(events), ready: VecDeque::new() };
+        let memory = events.shared.answers.share();
+        let way = Way::Events { scanner, events: Box::new(events), ready: VecDeque::new(), memory };
         Self { body, way, drained, flight, ended: false }
     }
 
@@ -135,8 +137,8 @@ impl Relay {
                     let Ok(data) = frame.into_data() else { continue };
                     match &mut self.way {
                         Way::Bytes => return Poll::Ready(Some(Ok(data))),
-                        Way::Events { scanner, events, ready } => {
-                            if let Err(error) = scan(scanner, events, ready, &data) {
+                        Way::Events { scanner, events, ready, memory } => {
+                            if let Err(error) = scan(scanner, events, ready, memory, &data) {
                                 return self.fail(&error);
                             }
                             events.settle(&mut self.flight);
@@ -151,7 +153,7 @@ impl Relay {
 
     fn finish(&mut self) {
         self.ended = true;
-        if let Way::Events { scanner, events, ready } = &mut self.way {
+        if let Way::Events { scanner, events, ready, .. } = &mut self.way {
             if let Some(Ok(Some(piece))) = scanner.take().map(Scanner::finish) {
                 ready.extend(relay(events, piece));
             }
@@ -175,13 +177,22 @@ impl Relay {
     }
 }
 
+/// What each stream may hold beside what is counted.
+const UNCOUNTED: usize = 64 << 10;
+
 fn scan(
     scanner: &mut Option<Scanner>,
     events: &mut Events,
     ready: &mut VecDeque<Bytes>,
+    memory: &mut Share,
     data: &[u8],
 ) -> Result<(), UpstreamError> {
     let Some(scanner) = scanner else { return Ok(()) };
+    // What a stream holds usually is a few KiB, for which nothing is counted.
+    match scanner.held() + data.len() {
+        held if held > UNCOUNTED => memory.try_cover(held).map_err(|Full| events.sending.no_room())?,
+        _ => memory.clear(),
+    }
     scanner.push(data);
     loop {
         match scanner.piece() {

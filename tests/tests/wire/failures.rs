@@ -129,3 +129,34 @@ fn an_answer_that_breaks_off_is_not_taken_for_the_whole() {
     request.end();
     is_the_servers_fault(&exchange.rest(), "502", "ended the connection before its answer was complete");
 }
+
+#[test]
+fn answers_for_which_there_is_no_room_are_told_as_the_servers_and_leave_room_for_the_next() {
+    let upstream = Upstream::start();
+    let server = format!("{{name: upstream, path: /mcp, url: '{}'}}", upstream.url);
+    let listener = "listener: {maxTotalAnswerBytes: 131072}";
+    let setup = Setup::config(&format!("servers: [{server}]\npolicyFiles: [policy.yaml]\n{listener}\n"));
+    setup.write("policy.yaml", ALLOW_ALL);
+    let sidecar = setup.start();
+    let agent = Agent::modern(&format!("{}/mcp", sidecar.agents));
+    let large = "x".repeat(200_000);
+
+    let whole = agent.begin_call("echo");
+    let request = upstream.next();
+    std::thread::spawn({
+        let large = large.clone();
+        move || request.try_text(&large)
+    });
+    is_the_servers_fault(&whole.rest(), "502", "no room at the moment");
+
+    let stream = agent.begin_call("echo");
+    let mut request = upstream.next();
+    request.begin_events();
+    std::thread::spawn(move || request.try_write(format!("data: {large}")));
+    is_the_servers_fault(&stream.rest(), "502", "no room at the moment");
+
+    let next = agent.begin_call("echo");
+    upstream.next().text("hello");
+    assert_eq!(told(&next.rest()).1, "hello");
+    assert_eq!(sidecar.metric("reeve_upstream_errors_total{cause=\"memory\",server=\"upstream\"}"), 2.0);
+}

@@ -1,0 +1,116 @@
+//! Memory that messages take while they are held: counted, and bounded for all of them together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How long a message waits for memory: a little, as messages are short; those that each hold a part of it must not wait for each
+/// other for long.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What may be held at once.
+#[derive(Clone, Debug)]
+pub(super) struct Memory {
+    /// A permit is a KiB.
+    free: Arc<Semaphore>,
+}
+
+/// There is no memory left for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
+/// What one message holds, given back when it is dropped.
+#[derive(Debug)]
+pub struct Share {
+    memory: Memory,
+    permit: Option<OwnedSemaphorePermit>,
+    kibibytes: usize,
+}
+
+impl Memory {
+    /// Memory for this many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self { free: Arc::new(Semaphore::new(bytes.div_ceil(1 << 10).min(Semaphore::MAX_PERMITS))) }
+    }
+
+    /// A share that holds nothing yet.
+    pub(super) fn share(&self) -> Share {
+        Share { memory: self.clone(), permit: None, kibibytes: 0 }
+    }
+}
+
+impl Share {
+    /// Holds at least this many bytes; waits a little for them.
+    ///
+    /// # Errors
+    /// If there is no room. What was held before still is.
+    pub(super) async fn cover(&mut self, bytes: usize) -> Result<(), Full> {
+        let Some(more) = self.lacking(bytes) else { return Ok(()) };
+        let waiting = tokio::time::timeout(PATIENCE, Arc::clone(&self.memory.free).acquire_many_owned(more));
+        self.add(waiting.await.ok().and_then(Result::ok), more)
+    }
+
+    /// Holds at least this many bytes, if there is room for them now.
+    ///
+    /// # Errors
+    /// If there is none. What was held before still is.
+    pub(super) fn try_cover(&mut self, bytes: usize) -> Result<(), Full> {
+        let Some(more) = self.lacking(bytes) else { return Ok(()) };
+        let permit = Arc::clone(&self.memory.free).try_acquire_many_owned(more).ok();
+        self.add(permit, more)
+    }
+
+    /// Gives everything back.
+    pub(super) fn clear(&mut self) {
+        (self.permit, self.kibibytes) = (None, 0);
+    }
+
+    fn lacking(&self, bytes: usize) -> Option<u32> {
+        let more = bytes.div_ceil(1 << 10).saturating_sub(self.kibibytes);
+        (more > 0).then(|| u32::try_from(more).unwrap_or(u32::MAX))
+    }
+
+    fn add(&mut self, permit: Option<OwnedSemaphorePermit>, more: u32) -> Result<(), Full> {
+        let permit = permit.ok_or(Full)?;
+        match &mut self.permit {
+            Some(held) => held.merge(permit),
+            None => self.permit = Some(permit),
+        }
+        self.kibibytes += more as usize;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn all_shares_together_hold_no_more_than_there_is() {
+        let memory = Memory::new(8 << 10);
+        let (mut one, mut two) = (memory.share(), memory.share());
+        one.cover(5 << 10).await.unwrap();
+        assert_eq!(two.cover(4 << 10).await, Err(Full));
+        assert_eq!(two.try_cover((3 << 10) + 1), Err(Full));
+        two.try_cover(3 << 10).unwrap();
+        assert_eq!(one.try_cover(6 << 10), Err(Full));
+        one.try_cover(5 << 10).unwrap();
+        two.clear();
+        one.try_cover(8 << 10).unwrap();
+        drop(one);
+        two.try_cover(8 << 10).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_share_waits_for_another_to_end() {
+        let memory = Memory::new(1 << 10);
+        let (mut one, mut two) = (memory.share(), memory.share());
+        one.cover(1).await.unwrap();
+        let (waited, ()) = tokio::join!(two.cover(1), async {
+            tokio::time::sleep(PATIENCE / 2).await;
+            drop(one);
+        });
+        assert_eq!(waited, Ok(()));
+    }
+}
