@@ -14,7 +14,7 @@ use reeve_policy::reason::{Outcome, Reason};
 use reeve_policy::time::Instant;
 
 use super::examine::{Decided, Kind, session};
-use super::take::Taken;
+use super::take::{Counted, Taken};
 use super::{Listing, Shared};
 use crate::audit::{Decision, Entry, Event, SessionTag};
 use crate::live::Route;
@@ -41,6 +41,10 @@ impl<'a> Facts<'a> {
 
     pub(super) fn era(&self) -> Era {
         self.era
+    }
+
+    pub(super) fn received(&self) -> Instant {
+        self.received
     }
 
     pub(super) fn method(&self) -> &'static str {
@@ -178,23 +182,20 @@ pub(super) fn upstream_failed(metrics: &ServerMetrics, error: &UpstreamError) {
 /// A message on its way to the server and back: in flight until its answer has ended or is dropped.
 pub(super) struct Flight {
     metrics: Arc<ServerMetrics>,
-    tool: Option<Arc<ToolMetrics>>,
+    call: Option<Counted>,
     shared: Arc<Shared>,
-    begun: Instant,
     _in_flight: Option<InFlight>,
     taken: Taken,
 }
 
 impl Flight {
-    /// Only calls count as calls: `tool` says of what.
     pub(super) fn begin(shared: &Arc<Shared>, route: &Route, taken: Taken) -> Self {
-        let tool = taken.tool().cloned();
+        let call = taken.call().cloned();
         Self {
-            _in_flight: tool.is_some().then(|| route.metrics.in_flight()),
+            _in_flight: call.is_some().then(|| route.metrics.in_flight()),
             metrics: Arc::clone(&route.metrics),
-            begun: shared.clock.now(),
             shared: Arc::clone(shared),
-            tool,
+            call,
             taken,
         }
     }
@@ -226,14 +227,14 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        if let Some(tool) = &self.tool {
-            tool.took(self.shared.clock.now().since(self.begun));
+        if let Some(Counted { tool, received }) = &self.call {
+            tool.took(self.shared.clock.now().since(*received));
         }
     }
 }
 
 impl fmt::Debug for Flight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Flight").field("begun", &self.begun).finish_non_exhaustive()
+        f.debug_struct("Flight").field("call", &self.call).finish_non_exhaustive()
     }
 }

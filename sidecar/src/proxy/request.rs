@@ -58,7 +58,6 @@ impl Shared {
         let era = examined.era();
         if let Some(session) = session(&headers, era) {
             self.check_session(route, session).map_err(|rejection| rejection.of(examined.id.as_deref()))?;
-            self.openings.settled(&route.name, session).await;
         }
         let facts = Facts::new(&headers, era, examined.method, received);
         let mut awaited = Awaited::answer(examined.id, Expected::Anything);
@@ -68,6 +67,9 @@ impl Shared {
             Err(Stop::Refused(refused)) => return Ok(reply::refused(route, awaited.id.as_deref(), era, &refused)),
         };
         let sending = Sending::new(route, Method::POST, headers, examined.version);
+        if let Some(session) = &sending.session {
+            self.openings.settled(&route.name, session).await;
+        }
         Ok(self.forward(sending, body, awaited, taken).await)
     }
 

@@ -26,13 +26,22 @@ use crate::upstream::{Progress, Sent};
 pub(super) struct Taken {
     shared: Arc<Shared>,
     held: Vec<Held>,
-    /// Of what it is a call; none of a message that is no call.
-    tool: Option<Arc<ToolMetrics>>,
+    /// The call; none of a message that is no call.
+    call: Option<Counted>,
     /// What the message answers.
     question: Option<Question>,
     /// The round of the call that the message goes on with.
     round: Option<Round>,
     progress: Progress,
+}
+
+/// A call that metrics count.
+#[derive(Clone, Debug)]
+pub(super) struct Counted {
+    /// Of what it is a call.
+    pub(super) tool: Arc<ToolMetrics>,
+    /// When its last byte came.
+    pub(super) received: Instant,
 }
 
 impl Taken {
@@ -41,7 +50,7 @@ impl Taken {
         Self {
             shared: Arc::clone(shared),
             held: Vec::new(),
-            tool: None,
+            call: None,
             question: None,
             round: None,
             progress: Progress::new(),
@@ -75,9 +84,9 @@ impl Taken {
         std::mem::take(&mut self.held)
     }
 
-    /// Of what it is a call.
-    pub(super) fn tool(&self) -> Option<&Arc<ToolMetrics>> {
-        self.tool.as_ref()
+    /// The call, if it is one.
+    pub(super) fn call(&self) -> Option<&Counted> {
+        self.call.as_ref()
     }
 }
 
@@ -134,7 +143,8 @@ impl Shared {
                 if taken.round.is_none() {
                     shadow.extend(call.verdict.demands.record_shadows(&self.limiter, now, held));
                 }
-                taken.tool = Some(self.tool_metrics(route, call, facts.method()));
+                let tool = self.tool_metrics(route, call, facts.method());
+                taken.call = Some(Counted { tool, received: facts.received() });
             }
             // A call that is refused for itself says so; another, why the message is.
             let because = refused.as_ref().filter(|_| !is_refused(call)).map(|(_, verdict)| verdict);

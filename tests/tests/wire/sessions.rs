@@ -8,6 +8,8 @@ use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
 use reeve_tests::upstream::Upstream;
 use serde_json::json;
 
+use super::ONE_ECHO;
+
 /// Begins a session: the server mints this id.
 fn begin(upstream: &Upstream, url: &str, session: &str) -> Agent {
     let agent = Agent::legacy(url);
@@ -242,4 +244,25 @@ fn open_streams_keep_no_call_out_and_calls_not_the_answers_that_they_wait_for() 
     let another = agent.stream().rest();
     assert!(another.status == 502 && another.body.contains("as many of its streams are open as may be"), "{another:?}");
     upstream.saw_nothing();
+}
+
+#[test]
+fn a_calls_duration_counts_from_its_last_byte_and_a_refused_call_has_none() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ONE_ECHO, &upstream.url);
+    let agent = begin(&upstream, &sidecar.url, "one");
+    // A stream that the server does not open: the call waits a quarter of a second for it.
+    let stream = agent.stream();
+    let unopened = upstream.next();
+    assert!(agent.passes("echo", &upstream));
+    assert!(!agent.passes("echo", &upstream));
+    let seconds = |what: &str| {
+        sidecar.metric(&format!("reeve_call_duration_seconds_{what}{{server=\"upstream\",tool=\"echo\"}}"))
+    };
+    assert_eq!(seconds("count"), 1.0);
+    assert!(seconds("sum") >= 0.25, "{}", seconds("sum"));
+    assert_eq!(sidecar.metric("reeve_decision_duration_seconds_count"), 2.0);
+    let deciding = sidecar.metric("reeve_decision_duration_seconds_sum");
+    assert!(deciding < 0.25, "waiting is no part of a decision: {deciding}");
+    drop((stream, unopened));
 }
