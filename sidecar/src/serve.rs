@@ -324,6 +324,3 @@ fn earlier_catalogues(cache: &Cache, loaded: &Loaded) -> Catalogues {
     }
     catalogues
 }
-
-#[cfg(test)]
-mod tests;

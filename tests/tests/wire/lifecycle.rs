@@ -12,7 +12,7 @@ use serde_json::json;
 use super::ONE_ECHO;
 
 #[test]
-fn a_call_in_flight_ends_before_the_process_does() {
+fn a_call_in_flight_ends_before_the_process_does_and_probes_say_that_it_is_not_ready() {
     let upstream = Upstream::start();
     let mut sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
     let agent = Agent::modern(&sidecar.url);
@@ -22,6 +22,10 @@ fn a_call_in_flight_ends_before_the_process_does() {
     eventually("nobody new is served", || {
         std::net::TcpStream::connect(http::split(&sidecar.agents).0).is_err().then_some(())
     });
+    let probe = |path: &str| http::get(&format!("{}/{path}", sidecar.admin)).unwrap();
+    let ready = probe("ready");
+    assert!(ready.status == 503 && ready.body.contains("shutting down"), "{ready:?}");
+    assert_eq!(probe("metrics").status, 200, "what happens until the end can be seen");
     assert!(sidecar.process.exit_code().is_none(), "a call is in flight");
     request.text("in time");
     assert_eq!(told(&exchange.rest()).1, "in time");
