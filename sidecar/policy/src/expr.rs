@@ -33,6 +33,7 @@ mod names;
 mod outcome;
 mod rewrite;
 mod source;
+pub(crate) mod spelling;
 #[cfg(test)]
 mod tests;
 mod value;

@@ -7,32 +7,8 @@
 use serde_json::Value;
 
 use super::format::{Condition, Operator};
+use crate::expr::spelling::{member, presence, text};
 use crate::load::node::quoted;
-
-/// Words that cannot follow a dot in CEL.
-const RESERVED: [&str; 21] = [
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "false",
-    "for",
-    "function",
-    "if",
-    "import",
-    "in",
-    "let",
-    "loop",
-    "namespace",
-    "null",
-    "package",
-    "return",
-    "true",
-    "var",
-    "void",
-    "while",
-];
 
 /// Why a condition cannot be mapped: the field, and what is wrong with it.
 pub(super) type Unmappable = (&'static str, String);
@@ -140,24 +116,6 @@ fn literal(number: &serde_json::Number) -> String {
     if number.is_i64() || plain.contains('.') { plain } else { format!("{plain}.0") }
 }
 
-/// Text in CEL.
-fn text(text: &str) -> String {
-    let mut literal = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' => literal.push_str("\\\""),
-            '\\' => literal.push_str("\\\\"),
-            '\n' => literal.push_str("\\n"),
-            '\r' => literal.push_str("\\r"),
-            '\t' => literal.push_str("\\t"),
-            character if character.is_control() => literal.push_str(&format!("\\u{:04x}", u32::from(character))),
-            character => literal.push(character),
-        }
-    }
-    literal.push('"');
-    literal
-}
-
 fn needs(op: &str, what: &str) -> Unmappable {
     ("/value", format!("{op} compares with {what}"))
 }
@@ -182,32 +140,19 @@ impl<'p> Path<'p> {
 
     /// The argument.
     pub(super) fn access(&self) -> String {
-        self.keys.iter().fold("args".to_owned(), |parent, key| step(&parent, key))
+        self.keys.iter().fold("args".to_owned(), |parent, key| member(&parent, key))
     }
 
-    /// Whether the argument is there and not null. Each level is tested, as a test below what is missing would be an error.
+    /// Whether the argument is there and not null. Each level is tested, as a test below what is missing or null would be an
+    /// error.
     fn present(&self) -> String {
         let mut parent = "args".to_owned();
         let mut tests = Vec::new();
         for key in &self.keys {
-            let access = step(&parent, key);
-            tests.push(if is_identifier(key) {
-                format!("has({access})")
-            } else {
-                format!("{} in {parent}", text(key))
-            });
-            parent = access;
+            tests.push(presence(&parent, key));
+            parent = member(&parent, key);
+            tests.push(format!("{parent} != null"));
         }
-        tests.push(format!("{parent} != null"));
         tests.join(" && ")
     }
-}
-
-fn step(parent: &str, key: &str) -> String {
-    if is_identifier(key) { format!("{parent}.{key}") } else { format!("{parent}[{}]", text(key)) }
-}
-
-fn is_identifier(key: &str) -> bool {
-    let begins = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    begins && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !RESERVED.contains(&key)
 }

@@ -69,7 +69,9 @@ fn what_is_missing_or_null_makes_every_comparison_false() {
         r#"{"path": "args.a.b", "op": "contains", "value": "x"}"#,
         r#"{"path": "args.a.b", "op": "exists", "value": true}"#,
     ] {
-        check(condition, &[("{}", Holds::No), (r#"{"a": {}}"#, Holds::No), (r#"{"a": {"b": null}}"#, Holds::No)]);
+        for arguments in ["{}", r#"{"a": null}"#, r#"{"a": {}}"#, r#"{"a": {"b": null}}"#] {
+            check(condition, &[(arguments, Holds::No)]);
+        }
     }
     check(
         r#"{"path": "args.a.b", "op": "exists", "value": false}"#,
