@@ -25,6 +25,7 @@
 
 mod evaluate;
 mod exercise;
+mod expectations;
 mod failure;
 mod functions;
 mod gate;
@@ -44,6 +45,8 @@ use std::sync::{Arc, LazyLock};
 use std::thread;
 
 pub use self::exercise::exercise;
+use self::expectations::Expectations;
+pub use self::expectations::{Certain, Expectation, Expected, Fact};
 use self::failure::{Failure, What};
 use self::functions::table::{self, Type};
 use self::rewrite::Rewritten;
@@ -76,6 +79,7 @@ pub enum Purpose {
 pub struct Expression {
     source: Arc<str>,
     argument_paths: Arc<[Path]>,
+    expectations: Arc<Expectations>,
     rewritten: Arc<Rewritten>,
 }
 
@@ -119,33 +123,6 @@ pub struct Variables<'a> {
 /// A path into the arguments that an expression reads, such as `["filter", "bucket"]`. Only the fixed part: `args.a[args.i].b` reads
 /// `["a"]` and `["i"]`.
 pub type Path = Vec<String>;
-
-/// What an expression takes for granted of an argument. If a tool's schema rules it out, the expression is likely a mistake:
-/// `args.s != 5` is true of every string, and `has(args.a.b)` fails if there is no `a`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expectation {
-    /// The path of the argument.
-    pub path: Path,
-    /// What it is taken for.
-    pub expected: Expected,
-    /// 1-based column (in characters) of the source.
-    pub column: usize,
-}
-
-/// What an argument is taken for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expected {
-    /// A string.
-    Text,
-    /// A number.
-    Number,
-    /// True or false.
-    Boolean,
-    /// An array or object, to range over.
-    Items,
-    /// Anything, but it is there.
-    Present,
-}
 
 /// A function that expressions can call, for the reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,7 +172,8 @@ impl Expression {
         if source.trim().is_empty() {
             return refuse(1, "the expression is empty".to_owned());
         }
-        let rewritten = if HAS_ROOM.get() { prepare(source) } else { prepare_with_room(source) }?;
+        let prepare = if HAS_ROOM.get() { prepare } else { prepare_with_room };
+        let (rewritten, expectations) = prepare(source, purpose)?;
         let (fits, advice) = match purpose {
             Purpose::Condition => (&[Type::Boolean][..], "write something that is true or false"),
             Purpose::Key => {
@@ -209,6 +187,7 @@ impl Expression {
         Ok(Self {
             source: source.into(),
             argument_paths: rewritten.argument_paths.iter().cloned().collect(),
+            expectations: Arc::new(expectations),
             rewritten: Arc::new(rewritten),
         })
     }
@@ -223,9 +202,14 @@ impl Expression {
         &self.argument_paths
     }
 
-    /// What the expression takes for granted of arguments.
+    /// What the expression reads of the arguments, and takes for granted of them.
     pub fn expectations(&self) -> &[Expectation] {
-        &self.rewritten.expectations
+        &self.expectations.read
+    }
+
+    /// What is certain of the arguments of a call for which the condition is true.
+    pub fn ensures(&self) -> &[Fact] {
+        &self.expectations.ensured
     }
 
     /// Whether the value depends on nothing but `tool`, `server`, `grant` and `pod`, and so is the same for every call of a tool.
@@ -294,20 +278,21 @@ thread_local! {
     static HAS_ROOM: Cell<bool> = const { Cell::new(false) };
 }
 
-fn prepare_with_room(source: &str) -> Result<Rewritten, CompileError> {
+fn prepare_with_room(source: &str, purpose: Purpose) -> Result<(Rewritten, Expectations), CompileError> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK);
-        match thread.spawn_scoped(scope, || prepare(source)) {
+        match thread.spawn_scoped(scope, || prepare(source, purpose)) {
             Ok(thread) => thread.join().unwrap_or_else(|_| refuse_all("the expression cannot be read")),
             Err(_) => refuse_all("there is no memory for a thread to compile the expression on"),
         }
     })
 }
 
-fn prepare(source: &str) -> Result<Rewritten, CompileError> {
+fn prepare(source: &str, purpose: Purpose) -> Result<(Rewritten, Expectations), CompileError> {
     let (tree, positions) = source::parse(source)?;
     gate::check(&tree, &positions)?;
-    rewrite::rewrite(tree, &positions)
+    let expectations = expectations::gather(&tree, &positions, purpose);
+    Ok((rewrite::rewrite(tree, &positions)?, expectations))
 }
 
 fn refuse_all<T>(message: &str) -> Result<T, CompileError> {

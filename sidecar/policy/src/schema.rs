@@ -13,7 +13,9 @@
 mod analysis;
 mod budget;
 mod declared;
+mod kinds;
 mod pattern;
+mod permitted;
 mod reference;
 mod tape;
 mod unique;
@@ -29,6 +31,7 @@ use jsonschema::{Keyword, PatternOptions, ValidationError, Validator};
 use crate::json::Value;
 use analysis::Analysis;
 use budget::Budget;
+pub use kinds::Kinds;
 use pattern::{Pattern, PatternKeyword};
 use tape::{Node, Tape};
 
@@ -66,6 +69,15 @@ struct Limits {
     name: usize,
     /// Whether a violation is explained.
     explained: bool,
+}
+
+/// What arguments may have at a path, if they match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permitted {
+    /// What it may be.
+    pub kinds: Kinds,
+    /// Whether it must be there if the object around it is.
+    pub required: bool,
 }
 
 /// Why a schema cannot be used.
@@ -147,6 +159,12 @@ impl ArgumentSchema {
     /// subschema forbids other properties, and where it is likely a misspelling of one that is declared.
     pub fn declares(&self, path: &[String]) -> Option<Result<(), Option<String>>> {
         declared::declares(&self.compiled.schema, path)
+    }
+
+    /// What arguments that match may have at each step of a path, up to the last that the schema declares. For warnings
+    /// about expressions.
+    pub fn permits(&self, path: &[String]) -> Vec<Permitted> {
+        permitted::permits(&self.compiled.schema, path)
     }
 }
 

@@ -1,11 +1,37 @@
-//! Warnings that a server's catalogue makes possible: tools it does not have, and arguments that a tool does not take.
+//! Warnings that a server's catalogue makes possible: tools it does not have, and expressions that take a tool's arguments
+//! for something that its schema says they are not.
+
+mod arguments;
+#[cfg(test)]
+mod tests;
+mod words;
 
 use reeve_crds::v1alpha1::Rule as RuleSpec;
 
+use self::arguments::Arguments;
 use super::draft::Context;
 use super::model::{Limit, Located, Rule};
 use crate::catalogue::Catalogue;
 use crate::glob::{Dialect, Pattern};
+
+/// An expression of a rule.
+struct Part<'r> {
+    /// Its place in the policy.
+    pointer: String,
+    located: &'r Located,
+    role: Role,
+}
+
+/// What an expression does in its rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// Says to which calls the rule applies.
+    When,
+    /// Says what a call must satisfy.
+    Require,
+    /// Gives a key or a cost.
+    Value,
+}
 
 /// Notes what the catalogue says is likely a mistake in a rule.
 pub(super) fn for_rule(at: &str, spec: &RuleSpec, rule: &Rule, limits: &[Limit], context: &mut Context<'_>) {
@@ -18,23 +44,31 @@ pub(super) fn for_rule(at: &str, spec: &RuleSpec, rule: &Rule, limits: &[Limit],
             context.problems.warn(format!("{at}/tools/{number}"), message);
         }
     }
-    let read_by = |located: &Located, part: String| (part, located.expression.argument_paths().to_vec());
-    let mut expressions = Vec::new();
-    expressions.extend(rule.when.as_ref().map(|when| read_by(when, format!("{at}/when"))));
+    let mut arguments = Arguments::of(spec.tools.iter().filter_map(|name| catalogue.tool(name)));
+    for part in parts(at, spec, rule, limits) {
+        for (column, message) in arguments.warnings(&part) {
+            context.problems.warn(part.pointer.as_str(), format!("column {column}: {message}"));
+        }
+    }
+}
+
+/// The expressions of a rule, in the order in which a call meets them.
+fn parts<'r>(at: &str, spec: &RuleSpec, rule: &'r Rule, limits: &'r [Limit]) -> Vec<Part<'r>> {
+    let mut parts = Vec::new();
+    parts.extend(rule.when.as_ref().map(|located| Part { pointer: format!("{at}/when"), located, role: Role::When }));
     for (number, requirement) in rule.require.iter().enumerate() {
-        expressions.push(read_by(&requirement.condition, format!("{at}/require/{number}/expression")));
+        let pointer = format!("{at}/require/{number}/expression");
+        parts.push(Part { pointer, located: &requirement.condition, role: Role::Require });
     }
     for limit in limits {
         let number = spec.limits.iter().position(|spec| limit.pointer.ends_with(&format!("/limits/{}", spec.counter)));
         let place = format!("{at}/limits/{}", number.unwrap_or_default());
-        expressions.extend(limit.cost.as_ref().map(|cost| read_by(cost, format!("{place}/cost"))));
-        expressions.extend(limit.key.as_ref().map(|key| read_by(key, format!("{place}/key"))));
-    }
-    for (place, path) in expressions.iter().flat_map(|(place, paths)| paths.iter().map(move |path| (place, path))) {
-        if let Some(message) = undeclared(&spec.tools, path, catalogue) {
-            context.problems.warn(place.as_str(), message);
+        for (name, located) in [("cost", &limit.cost), ("key", &limit.key)] {
+            let part = |located| Part { pointer: format!("{place}/{name}"), located, role: Role::Value };
+            parts.extend(located.as_ref().map(part));
         }
     }
+    parts
 }
 
 fn unknown_tool(text: &str, catalogue: &Catalogue) -> Option<String> {
@@ -48,16 +82,4 @@ fn unknown_tool(text: &str, catalogue: &Catalogue) -> Option<String> {
         Some((_, nearest)) => Some(format!("the server has no tool `{name}`: did you mean `{nearest}`?")),
         None => Some(format!("the server has no tool `{name}`")),
     }
-}
-
-/// What the schema of an exactly named tool says of a path that it does not declare.
-fn undeclared(tools: &[String], path: &[String], catalogue: &Catalogue) -> Option<String> {
-    tools.iter().filter_map(|name| catalogue.tool(name)).find_map(|tool| {
-        let nearest = tool.schema().ok()?.declares(path)?.err()?;
-        let path = path.join(".");
-        Some(match nearest {
-            Some(nearest) => format!("`{}` takes no argument `{path}`: did you mean `{nearest}`?", tool.name),
-            None => format!("`{}` takes no argument `{path}`", tool.name),
-        })
-    })
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::load;
 
 const CATALOGUE: &str = r#"[
-    {"name": "start_job", "inputSchema": {"type": "object", "properties": {"bucket": {"type": "string"}}, "additionalProperties": false}},
+    {"name": "start_job", "inputSchema": {"type": "object", "properties": {"bucket": {"type": "string"}}, "required": ["bucket"], "additionalProperties": false}},
     {"name": "get_datastore", "inputSchema": {"type": "object"}}
 ]"#;
 

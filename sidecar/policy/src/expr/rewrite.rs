@@ -10,9 +10,8 @@
 //! On the way every name is resolved, so that an unknown one is an error at load.
 
 mod calls;
-mod expectations;
 mod loops;
-mod paths;
+pub(super) mod paths;
 
 use std::collections::BTreeSet;
 
@@ -21,14 +20,14 @@ use cel::common::ast::{CallExpr, Expr, IdedExpr, ListExpr, LiteralValue};
 use cel::common::types::{CelInt, CelList};
 use cel::common::value::Val;
 
-use self::paths::start;
+use self::paths::{path, start};
 use super::functions::operators::{CONDITION, GET, HAS, LIST};
 use super::functions::table::Type;
 use super::functions::url;
 use super::source::Positions;
 use super::value::Text;
 use super::variables::{Key, Read, Step, Want};
-use super::{CompileError, Expectation, Path, names};
+use super::{CompileError, Path, names};
 
 /// The name under which the meter is found.
 pub(super) const METER: &str = "@meter";
@@ -46,7 +45,6 @@ pub(super) struct Rewritten {
     pub(super) tree: IdedExpr,
     pub(super) slots: Vec<Slot>,
     pub(super) argument_paths: BTreeSet<Path>,
-    pub(super) expectations: Vec<Expectation>,
     /// Whether it reads the arguments, the session or the time.
     pub(super) reads_the_call: bool,
     pub(super) gives: Type,
@@ -60,7 +58,6 @@ pub(super) fn rewrite(tree: IdedExpr, positions: &Positions<'_>) -> Result<Rewri
         slots: Vec::new(),
         patterns: 0,
         argument_paths: BTreeSet::new(),
-        expectations: Vec::new(),
         reads_the_call: false,
     };
     let (tree, gives) = rewriter.node(tree)?;
@@ -68,7 +65,6 @@ pub(super) fn rewrite(tree: IdedExpr, positions: &Positions<'_>) -> Result<Rewri
         tree,
         slots: rewriter.slots,
         argument_paths: rewriter.argument_paths,
-        expectations: rewriter.expectations,
         reads_the_call: rewriter.reads_the_call,
         gives,
     })
@@ -82,7 +78,6 @@ struct Rewriter<'p> {
     /// How many patterns there are so far.
     patterns: usize,
     argument_paths: BTreeSet<Path>,
-    expectations: Vec<Expectation>,
     reads_the_call: bool,
 }
 
@@ -109,7 +104,6 @@ impl Rewriter<'_> {
             Expr::Select(select) if select.test => {
                 if let Some((name, mut steps)) = self.variable(&select.operand) {
                     let start = self.column_of_start(&select.operand);
-                    self.expect_presence(&name, &steps);
                     steps.push(Step { key: Key::Field(select.field), column });
                     return self.read(&name, &steps, Want::Presence, start);
                 }
@@ -131,7 +125,7 @@ impl Rewriter<'_> {
 
     /// The variable and the steps from it, if a node is a path that begins with one.
     fn variable(&self, node: &IdedExpr) -> Option<(String, Vec<Step>)> {
-        self.path(node).filter(|(name, _)| !self.elements.contains(name))
+        path(node, self.positions).filter(|(name, _)| !self.elements.contains(name))
     }
 
     fn column_of_start(&self, node: &IdedExpr) -> usize {
@@ -141,7 +135,6 @@ impl Rewriter<'_> {
     /// A node where true or false must stand.
     fn condition(&mut self, node: IdedExpr) -> Result<IdedExpr, CompileError> {
         let column = self.column_of_start(&node);
-        self.expect(&node, Type::Boolean);
         match self.node(node)? {
             (node, Type::Boolean) => Ok(node),
             (node, Type::Any) => Ok(call(CONDITION, vec![node], column)),

@@ -1,6 +1,7 @@
 //! The language as its users meet it.
 
 mod destinations;
+mod expectations;
 mod functions;
 mod generated;
 mod language;

@@ -3,6 +3,7 @@
 
 mod agreement;
 mod hostile;
+mod permitted;
 
 use serde_json::json;
 

@@ -71,8 +71,6 @@ impl Rewriter<'_> {
     fn operator(&mut self, name: &str, operands: Vec<IdedExpr>, column: usize) -> Result<Typed, CompileError> {
         if let ("in", [key, object]) = (name, operands.as_slice()) {
             self.note_key(key, object);
-        } else if name != GET {
-            self.expect_alike(&operands);
         }
         let operands = operands.into_iter().map(|operand| self.node(operand));
         let (operands, types): (Vec<_>, Vec<_>) = operands.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
@@ -161,7 +159,6 @@ impl Rewriter<'_> {
     /// The first argument of a function, whose type is checked if it is known.
     fn first(&mut self, entry: &Entry, argument: IdedExpr) -> Result<IdedExpr, CompileError> {
         let column = self.column_of_start(&argument);
-        self.expect(&argument, entry.takes);
         let (argument, gives) = self.node(argument)?;
         if entry.takes == Type::Text && !matches!(gives, Type::Any | Type::Text) {
             let message = format!("here stands {}: `{}` needs a string", gives.describe(), entry.function.name);

@@ -13,7 +13,6 @@ impl Rewriter<'_> {
     pub(super) fn comprehension(&mut self, mut loops: ComprehensionExpr) -> Result<Typed, CompileError> {
         let column = self.column_of_start(&loops.iter_range);
         let is_constant = gate::literal_list(&loops.iter_range).is_some();
-        self.expect(&loops.iter_range, Type::List);
         let (range, over) = self.node(loops.iter_range)?;
         if !matches!(over, Type::Any | Type::List | Type::Object) {
             let message = format!("here stands {}: a loop needs a list or an object", over.describe());

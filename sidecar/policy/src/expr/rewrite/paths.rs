@@ -9,6 +9,7 @@ use crate::expr::CompileError;
 use crate::expr::functions::table::{self, Type};
 use crate::expr::gate::TYPES;
 use crate::expr::names;
+use crate::expr::source::Positions;
 use crate::expr::variables::{Entry, Key, Read, Root, Step, VARIABLES, Want};
 
 /// The node that a path begins with; the node itself if it is none.
@@ -20,30 +21,30 @@ pub(super) fn start(node: &IdedExpr) -> &IdedExpr {
     }
 }
 
-impl Rewriter<'_> {
-    /// The name that a node begins with and the steps from there, if it is nothing but members and elements at fixed places.
-    pub(super) fn path(&self, node: &IdedExpr) -> Option<(String, Vec<Step>)> {
-        let (operand, key) = match &node.expr {
-            Expr::Ident(name) => return Some((name.clone(), Vec::new())),
-            Expr::Select(select) if !select.test => (&*select.operand, Key::Field(select.field.clone())),
-            Expr::Call(call) if call.func_name == INDEX => {
-                let [operand, index] = call.args.as_slice() else {
-                    return None;
-                };
-                let key = match &index.expr {
-                    Expr::Literal(LiteralValue::String(key)) => Key::Field(key.inner().to_owned()),
-                    Expr::Literal(LiteralValue::Int(index)) => Key::Index(usize::try_from(*index.inner()).ok()?),
-                    _ => return None,
-                };
-                (operand, key)
-            }
-            _ => return None,
-        };
-        let (name, mut steps) = self.path(operand)?;
-        steps.push(Step { key, column: self.positions.column(node.id) });
-        Some((name, steps))
-    }
+/// The name that a node begins with and the steps from there, if it is nothing but members and elements at fixed places.
+pub(in crate::expr) fn path(node: &IdedExpr, positions: &Positions<'_>) -> Option<(String, Vec<Step>)> {
+    let (operand, key) = match &node.expr {
+        Expr::Ident(name) => return Some((name.clone(), Vec::new())),
+        Expr::Select(select) if !select.test => (&*select.operand, Key::Field(select.field.clone())),
+        Expr::Call(call) if call.func_name == INDEX => {
+            let [operand, index] = call.args.as_slice() else {
+                return None;
+            };
+            let key = match &index.expr {
+                Expr::Literal(LiteralValue::String(key)) => Key::Field(key.inner().to_owned()),
+                Expr::Literal(LiteralValue::Int(index)) => Key::Index(usize::try_from(*index.inner()).ok()?),
+                _ => return None,
+            };
+            (operand, key)
+        }
+        _ => return None,
+    };
+    let (name, mut steps) = path(operand, positions)?;
+    steps.push(Step { key, column: positions.column(node.id) });
+    Some((name, steps))
+}
 
+impl Rewriter<'_> {
     /// A path that begins with a variable.
     pub(super) fn read(
         &mut self,
@@ -77,7 +78,7 @@ impl Rewriter<'_> {
 }
 
 /// The fields of a path up to its first element of an array.
-pub(super) fn fixed_part(steps: &[Step]) -> Option<Vec<String>> {
+pub(in crate::expr) fn fixed_part(steps: &[Step]) -> Option<Vec<String>> {
     let fields = steps.iter().map_while(|step| match &step.key {
         Key::Field(field) => Some(field.clone()),
         Key::Index(_) => None,

@@ -101,26 +101,6 @@ fn what_an_expression_reads_is_known() {
 }
 
 #[test]
-fn what_an_expression_takes_for_granted_is_known() {
-    let expectations = |source: &str| {
-        let expression = Expression::compile(source, Purpose::Condition).expect(source);
-        let each = |expectation: &Expectation| (expectation.path.join("."), expectation.expected, expectation.column);
-        expression.expectations().iter().map(each).collect::<Vec<_>>()
-    };
-    let one = |path: &str, expected, column| vec![(path.to_owned(), expected, column)];
-    assert_eq!(expectations("args.s != 5"), one("s", Expected::Number, 6));
-    assert_eq!(expectations("'x' == args.s"), one("s", Expected::Text, 13));
-    assert_eq!(expectations("args.n >= 1.5"), one("n", Expected::Number, 6));
-    assert_eq!(expectations("args.a.b * 2 > args.c"), one("a.b", Expected::Number, 8));
-    assert_eq!(expectations("args.s.startsWith(args.t)"), one("s", Expected::Text, 6));
-    assert_eq!(expectations("url(args.u).host == server"), one("u", Expected::Text, 10));
-    assert_eq!(expectations("args.x || tool.name == 'x'"), one("x", Expected::Boolean, 6));
-    assert_eq!(expectations("args.l.all(x, x.y == 1)"), one("l", Expected::Items, 6));
-    assert_eq!(expectations("has(args.a.b)"), one("a", Expected::Present, 10));
-    assert!(expectations("has(args.a) && args.a == null && args.l[0] == 1").is_empty());
-}
-
-#[test]
 fn whether_a_value_is_the_same_for_every_call_of_a_tool_is_known() {
     let is_constant =
         |source: &str| Expression::compile(source, Purpose::Condition).expect(source).is_constant_for_a_tool();
