@@ -135,6 +135,34 @@ fn check_with_a_catalogue_warns_of_tools_that_the_server_does_not_have_and_ends_
 }
 
 #[test]
+fn check_with_a_catalogue_warns_of_expressions_that_do_not_fit_the_tools_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = file(
+        folder.path(),
+        "policy.yaml",
+        "apiVersion: reeve.dev/v1alpha1\nkind: McpPolicy\nmetadata: {name: p}\nspec:\n  serverRefs: [{name: '*'}]\n  rules:\n  - name: a\n    tools: [start_job]\n    action: Allow\n    when: args.count != 5\n    require:\n    - expression: args.bucket == 'ours'\n",
+    );
+    let catalogue = file(
+        folder.path(),
+        "tools.json",
+        r#"{"tools": [{"name": "start_job", "inputSchema": {"type": "object",
+            "properties": {"count": {"type": "string"}, "bucket": {"type": "string"}}, "required": ["count"]}}]}"#,
+    );
+    let output = run(&["check", "--catalogue", &catalogue, &policy]);
+    ends_with(&output, 0);
+    let text = stdout(&output);
+    let lines: Vec<_> = text.lines().map(|line| line.strip_prefix(&policy).unwrap()).collect();
+    assert_eq!(
+        lines,
+        [
+            ":10:11: warning: /spec/rules/0/when: column 6: `count` of `start_job` is a string, which never equals a number, so that this is always true: compare it with a string, in quotes",
+            ":12:19: warning: /spec/rules/0/require/0/expression: column 6: `bucket` of `start_job` may be left out, and then this is an error, which refuses the call: write has(args.bucket) && … to refuse such a call in your own words, or !has(args.bucket) || … to permit it",
+        ]
+    );
+    assert_eq!(stderr(&output), "1 file: 0 errors, 2 warnings\n");
+}
+
+#[test]
 fn check_reads_standard_input() {
     let mut child = program()
         .args(["check", "-"])

@@ -1,9 +1,12 @@
 //! What expressions give, and what is refused at load: by compiling and evaluating them.
 
 use bytes::Bytes;
+use reeve_policy::catalogue::Catalogue;
+use reeve_policy::compile::Severity;
 use reeve_policy::decide::Subject;
 use reeve_policy::expr::{Expression, Purpose, Variables};
 use reeve_policy::json::{Document, Limits};
+use reeve_policy::load;
 use reeve_policy::time::WallTime;
 
 use super::tables::rows;
@@ -47,6 +50,21 @@ const RESULTS: [(&str, &str); 17] = [
     ("args.missing || args.count == 3", r#"{"count": 3}"#),
 ];
 
+/// Conditions, and arguments of a tool `start_job` as its schema has them: what is required, and what may be left out.
+const WARNED: [(&str, &str, &str); 11] = [
+    ("args.s != 5", r#""s": {"type": "string"}"#, ""),
+    ("args.tags.contains('x')", r#""tags": {"type": "array"}"#, ""),
+    ("args.n > '5'", r#""n": {"type": "integer"}"#, ""),
+    ("args.id == 5", r#""id": {"type": ["integer", "string"]}"#, ""),
+    ("args.id <= 5", r#""id": {"type": ["integer", "string"]}"#, ""),
+    ("args.n % 2 == 0", r#""n": {"type": "number"}"#, ""),
+    ("has(args.note)", r#""note": {"type": ["string", "null"]}"#, ""),
+    ("has(args.a.b)", "", r#""a": {"type": "object"}"#),
+    ("args.bucket == 'ours'", "", r#""bucket": {"type": "string"}"#),
+    ("has(args.n) && args.n <= 5", "", r#""n": {"type": ["integer", "null"]}"#),
+    ("args.buckte == 'ours'", r#""bucket": {"type": "string"}"#, ""),
+];
+
 /// What is said of each expression that does not load.
 pub(crate) fn refused() -> String {
     rows(
@@ -70,6 +88,32 @@ pub(crate) fn results() -> String {
             vec![code(source), code(arguments), given]
         }),
     )
+}
+
+/// What is said of each condition where the schema is known.
+pub(crate) fn warnings() -> String {
+    rows(
+        "expression | in the tool's schema | what is said",
+        WARNED.iter().map(|(source, required, optional)| {
+            let mut shown = code(&format!("{required}{optional}"));
+            shown.push_str(if optional.is_empty() { ", required" } else { "" });
+            vec![code(source), shown, warning(source, required, optional)]
+        }),
+    )
+}
+
+fn warning(source: &str, required: &str, optional: &str) -> String {
+    let name = required.split('"').nth(1).map(|name| format!("\"{name}\"")).unwrap_or_default();
+    let schema = format!(r#"{{"type": "object", "properties": {{{required}{optional}}}, "required": [{name}]}}"#);
+    let tools = format!(r#"[{{"name": "start_job", "inputSchema": {schema}}}]"#);
+    let policy = format!(
+        r#"{{"apiVersion": "reeve.dev/v1alpha1", "kind": "McpPolicy", "metadata": {{"name": "p"}}, "spec": {{"serverRefs": [{{"name": "*"}}],
+        "rules": [{{"name": "r", "tools": ["start_job"], "action": "Allow", "when": "{source}"}}]}}}}"#
+    );
+    let found = load::check("p.json", policy.as_bytes(), Some(&Catalogue::read(tools.as_bytes())));
+    let [only] = found.as_slice() else { panic!("{source}: {found:?}") };
+    assert_eq!((only.pointer.as_str(), only.severity), ("/spec/rules/0/when", Severity::Warning));
+    only.message.clone()
 }
 
 fn evaluate(source: &str, arguments: &str) -> Result<bool, String> {

@@ -13,7 +13,7 @@ use super::fields::fields;
 use super::{commands, expressions, policies, refusals};
 
 /// Every table.
-pub(crate) const NAMES: [&str; 22] = [
+pub(crate) const NAMES: [&str; 23] = [
     "reasons",
     "rejections",
     "upstream-causes",
@@ -31,6 +31,7 @@ pub(crate) const NAMES: [&str; 22] = [
     "seed-example",
     "refused-expressions",
     "expression-results",
+    "expression-warnings",
     "refusal-policy",
     "refusal-sentences",
     "refusal-shapes",
@@ -60,6 +61,7 @@ pub(crate) fn table(name: &str) -> Option<String> {
         "seed-example" => policies::seed(),
         "refused-expressions" => expressions::refused(),
         "expression-results" => expressions::results(),
+        "expression-warnings" => expressions::warnings(),
         "refusal-policy" => format!("```yaml\n{}```\n", refusals::POLICY),
         "refusal-sentences" => refusals::sentences(),
         "refusal-shapes" => refusals::shapes(),
