@@ -38,6 +38,8 @@ pub enum Expected {
     Asked,
     /// One of these kinds; any other is an error.
     Kinds(Kinds),
+    /// One of these kinds, because it is compared with them by `<` or its like; any other is an error.
+    Ordered(Kinds),
     /// Compared by `==` or `in` with these kinds, which others never equal.
     Equal(Kinds),
     /// Compared by `!=` with these kinds, from which others always differ.
@@ -153,7 +155,7 @@ impl Walk<'_> {
                 self.node(place, ANYTHING);
             }
             (operator, operands) => match operands::of_operator(operator, operands) {
-                Some(kinds) => self.each(operands, Expected::Kinds(kinds)),
+                Some(expected) => self.each(operands, expected),
                 None => self.function(call),
             },
         }

@@ -113,7 +113,7 @@ impl<'c> Arguments<'c> {
             let is = permitted.kinds.and(self.kinds(here, expectation));
             let needed = match expected {
                 _ if !is_last => Kinds::OBJECT,
-                Expected::Kinds(needed) => *needed,
+                Expected::Kinds(needed) | Expected::Ordered(needed) => *needed,
                 _ => Kinds::ANY,
             };
             let may_be_missing = !permitted.required && !self.is_present(here, expectation);
@@ -171,7 +171,9 @@ fn of_kinds(is: Kinds, expected: Expected, doubts: Vec<Doubt>, tells: bool) -> O
     }
     let others = is.without(Kinds::NULL);
     let finding = match expected {
-        Expected::Kinds(needed) => Finding::MayFail { others: others.without(needed), needed },
+        Expected::Kinds(needed) | Expected::Ordered(needed) => {
+            Finding::MayFail { others: others.without(needed), needed }
+        }
         Expected::Equal(with) | Expected::Unequal(with) => {
             let alike = if with.meets(Kinds::NUMBER) { with.or(Kinds::NUMBER) } else { with };
             Finding::MayDiffer { others: others.without(alike).and(SCALARS), with }

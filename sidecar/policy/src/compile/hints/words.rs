@@ -20,7 +20,12 @@ pub(super) fn message(finding: &Finding, tool: &Tool, expectation: &Expectation,
         }
         Finding::Undeclared(None) => format!("`{tool}` takes no argument `{name}`"),
         Finding::Impossible { path, is, needed } => {
-            let (name, advice) = (path.join("."), used_as_it_is(&self::access(path), *is, *needed));
+            let (name, access) = (path.join("."), self::access(path));
+            let advice = if is_ordered_as_text(*expected, *needed) {
+                compared_as_it_is(&access, *is)
+            } else {
+                used_as_it_is(&access, *is, *needed)
+            };
             format!(
                 "`{name}` of `{tool}` is {is}, and here {needed} is needed, so that this is always {AN_ERROR}: {advice}"
             )
@@ -43,10 +48,16 @@ pub(super) fn message(finding: &Finding, tool: &Tool, expectation: &Expectation,
             format!("`{name}` of `{tool}` may also be {others}, which never equals {with}: {advice}")
         }
         Finding::MayFail { others, needed } => {
-            let advice = converted(&access, *others, *needed).unwrap_or_else(|| format!("test type({access}) first"));
+            let advice = converted(&access, *others, *needed).filter(|_| !is_ordered_as_text(*expected, *needed));
+            let advice = advice.unwrap_or_else(|| format!("test type({access}) first"));
             format!("`{name}` of `{tool}` may also be {others}, and then this is {AN_ERROR}: {advice}")
         }
     }
+}
+
+/// Whether what is needed is needed for its order, in which no number is to be made a string: as text, 10 comes before 9.
+fn is_ordered_as_text(expected: Expected, needed: Kinds) -> bool {
+    expected == Expected::Ordered(needed) && !needed.is_within(Kinds::NUMBER)
 }
 
 fn missing(tool: &str, doubts: &[Doubt], role: Role) -> String {

@@ -5,22 +5,24 @@ use cel::common::ast::operators::{
 };
 use cel::common::ast::{Expr, IdedExpr, LiteralValue};
 
+use super::Expected;
 use crate::expr::functions::table::{self, Entry, Type};
 use crate::expr::variables::VARIABLES;
 use crate::schema::Kinds;
 
 /// What the operands of an operator must be; none if it is none of those that compute or order.
-pub(super) fn of_operator(operator: &str, operands: &[IdedExpr]) -> Option<Kinds> {
-    let (able, alike) = match operator {
-        LESS | LESS_EQUALS | GREATER | GREATER_EQUALS => (Kinds::NUMBER.or(Kinds::STRING).or(Kinds::BOOLEAN), true),
-        ADD => (Kinds::NUMBER.or(Kinds::STRING).or(Kinds::LIST), true),
-        SUBSTRACT | MULTIPLY | DIVIDE | NEGATE => (Kinds::NUMBER, false),
+pub(super) fn of_operator(operator: &str, operands: &[IdedExpr]) -> Option<Expected> {
+    let alike = |able: Kinds| operands.iter().find_map(kinds).filter(|known| known.meets(able)).unwrap_or(able);
+    Some(match operator {
+        LESS | LESS_EQUALS | GREATER | GREATER_EQUALS => {
+            Expected::Ordered(alike(Kinds::NUMBER.or(Kinds::STRING).or(Kinds::BOOLEAN)))
+        }
+        ADD => Expected::Kinds(alike(Kinds::NUMBER.or(Kinds::STRING).or(Kinds::LIST))),
+        SUBSTRACT | MULTIPLY | DIVIDE | NEGATE => Expected::Kinds(Kinds::NUMBER),
         // Of numbers with a fraction there is no remainder.
-        MODULO => (Kinds::WHOLE, false),
+        MODULO => Expected::Kinds(Kinds::WHOLE),
         _ => return None,
-    };
-    let known = operands.iter().find_map(kinds).filter(|known| alike && known.meets(able));
-    Some(known.unwrap_or(able))
+    })
 }
 
 /// What the first argument of a function must be.
