@@ -53,7 +53,8 @@ pub(crate) fn text(text: &str) -> String {
     literal
 }
 
-fn is_identifier(key: &str) -> bool {
+/// Whether a key can follow a dot.
+pub(crate) fn is_identifier(key: &str) -> bool {
     let begins = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     begins && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !RESERVED.contains(&key)
 }

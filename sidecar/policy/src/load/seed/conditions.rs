@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::format::{Condition, Operator};
-use crate::expr::spelling::{member, presence, text};
+use crate::expr::spelling::{is_identifier, member, presence, text};
 use crate::load::node::quoted;
 
 /// Why a condition cannot be mapped: the field, and what is wrong with it.
@@ -121,8 +121,25 @@ fn needs(op: &str, what: &str) -> Unmappable {
 }
 
 /// A path into the arguments.
+///
+/// A step of digits alone is the index of a list's element and the key of an object's member alike: which of them it is, the
+/// call says. Any other step through a list is an error of the evaluation, so that the call is refused either way.
 pub(super) struct Path<'p> {
-    keys: Vec<&'p str>,
+    steps: Vec<Step<'p>>,
+}
+
+/// The most steps of a path: what tests for all of them then fits an expression, or is soon seen not to.
+const MOST_STEPS: usize = 24;
+/// The most steps of digits alone, each of which triples what stands before it.
+const MOST_INDICES: usize = 2;
+
+enum Step<'p> {
+    /// What can follow a dot in CEL.
+    Identifier(&'p str),
+    /// Any other key.
+    Key(&'p str),
+    /// Digits, and the index that they write.
+    Index(&'p str, i64),
 }
 
 impl<'p> Path<'p> {
@@ -131,16 +148,26 @@ impl<'p> Path<'p> {
     /// # Errors
     /// What a path looks like.
     pub(super) fn parse(path: &'p str) -> Result<Self, String> {
-        let keys: Vec<&str> = path.strip_prefix("args.").unwrap_or_default().split('.').collect();
-        if keys.contains(&"") {
-            return Err(format!("{} is no path to an argument: write args.NAME, or args.NAME.NAME", quoted(path)));
+        let mut steps = Vec::new();
+        for key in path.strip_prefix("args.").unwrap_or_default().split('.').take(MOST_STEPS + 1) {
+            if key.is_empty() {
+                return Err(format!("{} is no path to an argument: write args.NAME, or args.NAME.NAME", quoted(path)));
+            }
+            steps.push(Step::parse(key)?);
         }
-        Ok(Self { keys })
+        let indices = steps.iter().filter(|step| matches!(step, Step::Index(..))).count();
+        let excess = match (steps.len() > MOST_STEPS, indices > MOST_INDICES) {
+            (true, _) => format!("more than {MOST_STEPS} steps"),
+            (_, true) => format!("more than {MOST_INDICES} steps that are numbers"),
+            _ => return Ok(Self { steps }),
+        };
+        let advice = "write an McpPolicy, with an expression that reads the argument";
+        Err(format!("{} has {excess}: {advice}", quoted(path)))
     }
 
     /// The argument.
     pub(super) fn access(&self) -> String {
-        self.keys.iter().fold("args".to_owned(), |parent, key| member(&parent, key))
+        self.steps.iter().fold("args".to_owned(), |parent, step| step.access(&parent))
     }
 
     /// Whether the argument is there and not null. Each level is tested, as a test below what is missing or null would be an
@@ -148,11 +175,48 @@ impl<'p> Path<'p> {
     fn present(&self) -> String {
         let mut parent = "args".to_owned();
         let mut tests = Vec::new();
-        for key in &self.keys {
-            tests.push(presence(&parent, key));
-            parent = member(&parent, key);
+        for step in &self.steps {
+            tests.push(step.present(&parent));
+            parent = step.access(&parent);
             tests.push(format!("{parent} != null"));
         }
         tests.join(" && ")
+    }
+}
+
+impl<'p> Step<'p> {
+    fn parse(key: &'p str) -> Result<Self, String> {
+        if is_identifier(key) {
+            return Ok(Self::Identifier(key));
+        }
+        if !key.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(Self::Key(key));
+        }
+        let index = key
+            .parse()
+            .map_err(|_| format!("{} is no index that a list can have: write a smaller one", quoted(key)))?;
+        Ok(Self::Index(key, index))
+    }
+
+    fn access(&self, parent: &str) -> String {
+        match self {
+            Self::Identifier(key) | Self::Key(key) => member(parent, key),
+            Self::Index(key, index) => {
+                format!("(type({parent}) == list ? {parent}[{index}] : {})", member(parent, key))
+            }
+        }
+    }
+
+    fn present(&self, parent: &str) -> String {
+        match self {
+            Self::Identifier(key) => presence(parent, key),
+            // In a list, `in` would look for an element; to read it by a key is the error that `has` would be.
+            Self::Key(key) => {
+                format!("(type({parent}) == list ? {} != null : {})", member(parent, key), presence(parent, key))
+            }
+            Self::Index(key, index) => {
+                format!("(type({parent}) == list ? size({parent}) > {index} : {})", presence(parent, key))
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What conditions mean: the expressions they become, run on arguments.
 
+use crate::catalogue::Catalogue;
 use crate::load::tests::agent::Agent;
 use crate::reason::Reason;
 
@@ -164,6 +165,94 @@ fn any_name_can_be_a_step_of_a_path() {
         let present = format!("{{\"o\": {{\"{name}\": \"v\"}}}}");
         check(&condition, &[(&present, Holds::Yes), (r#"{"o": {}}"#, Holds::No), ("{}", Holds::No)]);
     }
+}
+
+#[test]
+fn a_step_of_digits_is_an_index_and_a_key() {
+    let cases = [
+        (r#"{"items": [{"name": "aa"}]}"#, Holds::Yes),
+        (r#"{"items": {"0": {"name": "aa"}}}"#, Holds::Yes),
+        (r#"{"items": [{"name": "b"}, {"name": "aa"}]}"#, Holds::No),
+        (r#"{"items": {"0": {"name": "b"}}}"#, Holds::No),
+        (r#"{"items": [{}]}"#, Holds::No),
+        (r#"{"items": [{"name": null}]}"#, Holds::No),
+        (r#"{"items": []}"#, Holds::No),
+        (r#"{"items": ["0"]}"#, Holds::Error),
+        (r#"{"items": {"00": {"name": "aa"}}}"#, Holds::No),
+        (r#"{"items": [null]}"#, Holds::No),
+        (r#"{"items": "0"}"#, Holds::Error),
+        (r#"{"items": 0}"#, Holds::Error),
+        (r#"{"items": null}"#, Holds::No),
+        ("{}", Holds::No),
+    ];
+    check(r#"{"path": "args.items.0.name", "op": "regex", "value": "^a+$"}"#, &cases);
+    check(
+        r#"{"path": "args.grid.1.0", "op": "gt", "value": 5}"#,
+        &[
+            (r#"{"grid": [[9], [6]]}"#, Holds::Yes),
+            (r#"{"grid": {"1": [6]}}"#, Holds::Yes),
+            (r#"{"grid": [0, {"0": 6}]}"#, Holds::Yes),
+            (r#"{"grid": [[9], [5]]}"#, Holds::No),
+            (r#"{"grid": [[9]]}"#, Holds::No),
+            (r#"{"grid": [[9], []]}"#, Holds::No),
+        ],
+    );
+    check(
+        r#"{"path": "args.hosts.0", "op": "exists", "value": false}"#,
+        &[(r#"{"hosts": []}"#, Holds::Yes), (r#"{"hosts": ["a"]}"#, Holds::No), (r#"{"hosts": {"0": 1}}"#, Holds::No)],
+    );
+    check(
+        r#"{"path": "args.hosts.007", "op": "eq", "value": "a"}"#,
+        &[
+            (r#"{"hosts": [0, 1, 2, 3, 4, 5, 6, "a"]}"#, Holds::Yes),
+            (r#"{"hosts": {"007": "a"}}"#, Holds::Yes),
+            (r#"{"hosts": {"7": "a"}}"#, Holds::No),
+        ],
+    );
+}
+
+#[test]
+fn a_schema_that_declares_either_is_no_reason_for_a_warning() {
+    let text = br#"{"default": "deny", "tools": {"t": {
+      "deny_if": [{"path": "args.items.0.name", "op": "regex", "value": "^a+$"}]}}}"#;
+    for items in [
+        serde_json::json!({"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}}}}),
+        serde_json::json!({"type": "object", "properties": {"0": {"properties": {"name": {"type": "string"}}}}}),
+    ] {
+        let schema = serde_json::json!({"type": "object", "properties": {"items": items}});
+        let tools = serde_json::json!({"tools": [{"name": "t", "inputSchema": schema}]});
+        let catalogue = Catalogue::read(tools.to_string().as_bytes());
+        assert_eq!(crate::load::check("p.json", text, Some(&catalogue)), []);
+    }
+}
+
+#[test]
+fn a_list_too_long_to_look_into_is_refused() {
+    let long = format!("{{\"items\": [{{\"name\": \"b\"}}{}]}}", ", 1".repeat(2_000));
+    check(r#"{"path": "args.items.0.name", "op": "regex", "value": "^a+$"}"#, &[(&long, Holds::Error)]);
+}
+
+#[test]
+fn a_name_that_is_an_element_of_a_list_is_no_member() {
+    for name in ["a-b", "in"] {
+        let condition = format!("{{\"path\": \"args.o.{name}\", \"op\": \"eq\", \"value\": \"v\"}}");
+        for arguments in [r#"{"o": []}"#, r#"{"o": ["x"]}"#, r#"{"o": ["a-b", "in"]}"#, r#"{"o": "a-b"}"#] {
+            check(&condition, &[(arguments, Holds::Error)]);
+        }
+    }
+}
+
+#[test]
+fn a_cost_is_read_at_an_index_or_a_key() {
+    let agent = Agent::under(
+        "p.json",
+        r#"{"default": "deny", "tools": {"pay": {"limits": [
+          {"counter": "spent", "window": "day", "max": 10, "increment_from": "args.sums.0"}]}}}"#,
+    );
+    assert_eq!(agent.call("pay", r#"{"sums": [6]}"#), Reason::AllowedByRule);
+    assert_eq!(agent.call("pay", r#"{"sums": {"0": 5}}"#), Reason::LimitExceeded);
+    assert_eq!(agent.call("pay", r#"{"sums": {"0": 4}}"#), Reason::AllowedByRule);
+    assert_ne!(agent.call("pay", r#"{"sums": []}"#), Reason::AllowedByRule);
 }
 
 #[test]

@@ -56,6 +56,16 @@ fn each_mistake_names_its_pointer() {
             "\"args.a..b\" is no path",
         ),
         (
+            r#"{"deny_if": [{"path": "args.a.0.1.2", "op": "gt", "value": 1}]}"#,
+            "/deny_if/0/path",
+            "\"args.a.0.1.2\" has more than 2 steps that are numbers: write an McpPolicy",
+        ),
+        (
+            r#"{"require": [{"path": "args.a.99999999999999999999", "op": "gt", "value": 1}]}"#,
+            "/require/0/path",
+            "\"99999999999999999999\" is no index that a list can have: write a smaller one",
+        ),
+        (
             r#"{"deny_if": [{"path": "args.x", "op": "equals", "value": 1}]}"#,
             "/deny_if/0/op",
             "op cannot be \"equals\": write eq, neq, lt, lte, gt, gte, in, not_in, exists, regex or contains",
@@ -110,6 +120,14 @@ fn each_mistake_names_its_pointer() {
         let matches = |(at, text): &(String, String)| *at == format!("/tools/t{pointer}") && text.starts_with(message);
         assert!(found.iter().any(matches), "{tool}: {found:#?}");
     }
+}
+
+#[test]
+fn a_path_of_very_many_steps_is_refused_quickly() {
+    let path = format!("args{}", ".a".repeat(1_000_000));
+    let found = wrong(&format!("{{\"deny_if\": [{{\"path\": \"{path}\", \"op\": \"gt\", \"value\": 1}}]}}"));
+    assert_eq!(found.len(), 1);
+    assert!(found[0].1.contains("has more than 24 steps: write an McpPolicy"), "{}", found[0].1);
 }
 
 #[test]
