@@ -23,6 +23,7 @@
 //! | [`binding`] | which grant a session or task belongs to, bounded |
 //! | [`tasks`] | what servers say of tasks, and what is held while they run |
 //! | [`rounds`] | calls that come again with what the server asked for |
+//! | [`ids`] | each request id open once in a session |
 //! | [`open`] | requests whose answers are waited for, bounded |
 //! | `digest`, `recent` | what these tables are made of |
 //!
@@ -37,6 +38,7 @@ pub mod envelope;
 pub mod era;
 pub mod gate;
 pub mod headers;
+pub mod ids;
 pub mod inputs;
 pub mod lists;
 pub mod method;

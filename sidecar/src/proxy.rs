@@ -17,6 +17,7 @@
 //! | `take` | what a call takes before it is forwarded |
 //! | `forward` | to the server, and what its answer's head leads to |
 //! | `relay`, `events` | answers and streams on their way to the agent |
+//! | `onward` | exchanges that outlive the agent's wait |
 //! | `opening` | what keeps a session's stream ahead of later requests |
 //! | `tasks` | whose tasks are whose |
 //! | `record` | what audit log and metrics are told |
@@ -27,6 +28,7 @@ mod events;
 mod examine;
 mod forward;
 mod memory;
+mod onward;
 mod opening;
 mod question;
 mod record;
@@ -59,6 +61,7 @@ use crate::live::{Current, Route};
 use crate::mcp::binding::Bindings;
 use crate::mcp::gate::Gate;
 use crate::mcp::headers;
+use crate::mcp::ids::OpenIds;
 use crate::mcp::method::List;
 use crate::mcp::open::Open;
 use crate::mcp::rejection::{Cause, Rejection};
@@ -122,12 +125,14 @@ struct Shared {
     bindings: Arc<Mutex<Bindings>>,
     /// Streams of sessions that servers are opening.
     openings: opening::Openings,
+    /// The ids of requests that are open in sessions.
+    ids: OpenIds,
     /// Requests whose streams have ended before their answers, which may come on others.
     unanswered: Mutex<Open<Unanswered>>,
     /// What calls hold that have become tasks.
     running: Mutex<Running<Vec<Held>>>,
     /// Calls that servers answered with a question.
-    rounds: Mutex<Rounds>,
+    rounds: Mutex<Rounds<Vec<Held>>>,
     /// A permit for each server that is being told of a refusal.
     telling: Arc<Semaphore>,
 }
@@ -167,6 +172,7 @@ impl Proxy {
             keeper: parts.keeper,
             bindings: parts.bindings,
             openings: opening::Openings::default(),
+            ids: OpenIds::default(),
             unanswered: Mutex::new(Open::new(REMEMBERED)),
             running: Mutex::new(Running::new(REMEMBERED)),
             rounds: Mutex::new(Rounds::new(REMEMBERED)),
@@ -210,7 +216,7 @@ impl Shared {
         held(&self.running)
     }
 
-    fn rounds(&self) -> MutexGuard<'_, Rounds> {
+    fn rounds(&self) -> MutexGuard<'_, Rounds<Vec<Held>>> {
         held(&self.rounds)
     }
 

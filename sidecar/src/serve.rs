@@ -98,6 +98,7 @@ impl Sidecar {
         let bounds = Bounds::of(&loaded.config.listener).map_err(ServeError::Listener)?;
         let ground = Ground::lay(options.cache_dir.as_deref(), &loaded)?;
         let ports = Ports::bind(&options).await?;
+        ground.audit.note(&audit::Note::Started { version: env!("CARGO_PKG_VERSION") });
         let [agents, admin, inspect] = ports.addresses();
 
         let (trigger, drain) = lifecycle::drain();
@@ -199,7 +200,6 @@ impl Ground {
         let wanted = &loaded.config.audit;
         let settings = Settings { on_full: wanted.on_full, queue_bytes: wanted.queue_bytes };
         let audit = Log::open(Destination::parse(&wanted.to), settings, clock.clone())?;
-        audit.note(&audit::Note::Started { version: env!("CARGO_PKG_VERSION") });
         metrics.observe_audit(audit.clone());
         let keeper = keep(&cache, &limiter, &bindings, &catalogues, &clock)?;
         Ok(Self { clock, limiter, bindings, catalogues, metrics, audit, keeper })

@@ -17,6 +17,8 @@ pub const LEGACY: &str = "2025-11-25";
 pub struct Agent {
     url: String,
     era: Era,
+    /// The id of its requests.
+    id: u64,
     /// Headers that it sends beside those that the protocol requires.
     headers: Vec<(String, String)>,
 }
@@ -24,18 +26,25 @@ pub struct Agent {
 impl Agent {
     /// An agent of the modern era.
     pub fn modern(url: &str) -> Self {
-        Self { url: url.to_owned(), era: Era::Modern, headers: Vec::new() }
+        Self { url: url.to_owned(), era: Era::Modern, id: 1, headers: Vec::new() }
     }
 
     /// An agent of the legacy era, without a session.
     pub fn legacy(url: &str) -> Self {
-        Self { url: url.to_owned(), era: Era::Legacy, headers: Vec::new() }
+        Self { url: url.to_owned(), era: Era::Legacy, id: 1, headers: Vec::new() }
     }
 
     /// The same agent with one more header on every request.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same agent, whose requests have this id. In a session two that wait for their answers must differ in it.
+    #[must_use]
+    pub fn numbered(mut self, id: u64) -> Self {
+        self.id = id;
         self
     }
 
@@ -54,7 +63,7 @@ impl Agent {
                 "io.modelcontextprotocol/clientCapabilities": {},
             });
         }
-        json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string()
+        json!({"jsonrpc": "2.0", "id": self.id, "method": method, "params": params}).to_string()
     }
 
     /// Sends a request.

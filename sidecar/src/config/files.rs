@@ -15,6 +15,11 @@ const MAX_BYTES: u64 = (4 << 20) + 1;
 pub struct Files(BTreeMap<PathBuf, Option<[u8; 32]>>);
 
 impl Files {
+    /// Whether all of them could be read.
+    pub fn could_be_read(&self) -> bool {
+        self.0.values().all(Option::is_some)
+    }
+
     /// Reads a file and remembers what it held. A file that is read again keeps what it held at first, so that a change in
     /// between is noticed.
     ///

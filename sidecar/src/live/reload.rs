@@ -117,6 +117,7 @@ impl Reloader {
             }
             Err(Rejected { diagnostics, files }) => {
                 report(&diagnostics);
+                self.metrics.configuration_connected(files.could_be_read());
                 self.metrics.configuration_refused();
                 let mistakes = diagnostics.iter().filter(|told| told.severity == Severity::Error).count();
                 tracing::error!(mistakes, "the new configuration has mistakes: the last good one stays in force");

@@ -106,6 +106,8 @@ causes! {
     NotJsonRpc "not_jsonrpc" => BAD_REQUEST, -32600;
     /// The message's id is neither a string nor a whole number that every server echoes alike.
     InvalidId "invalid_id" => BAD_REQUEST, -32600;
+    /// Another request of the session has this id, and is not answered yet: its answer could be taken for this one's.
+    DuplicateId "duplicate_id" => BAD_REQUEST, -32600;
     /// A request has no id.
     MissingId "missing_id" => BAD_REQUEST, -32600;
     /// The request lacks what its method needs, or has it in another type.

@@ -1,12 +1,13 @@
 //! Calls that servers answer with a question: the retry that brings the agent's answer is the same call, one round on.
 //!
 //! ```text
-//! call ─► result `input_required`, `requestState` ─► Rounds::open
-//! the same call with `inputResponses` and that `requestState` ─► Rounds::take ─► no limit charges it again
+//! call ─► result `input_required`, `requestState` ─► Rounds::open, with what the call was charged
+//! the same call with `inputResponses` and that `requestState` ─► Rounds::take ─► that charge is returned, the retry charged
 //! ```
 //!
 //! Everything in a retry is the agent's to choose (specification 2026-07-28, "Multi Round-Trip Requests"). So a retry is told from a
-//! pretended one by what this sidecar saw the server say, and each answer of the server is good for one retry.
+//! pretended one by what this sidecar saw the server say, and each answer of the server is good for one retry. The charge moves to the
+//! time of the retry: who gathers open rounds cannot finish more of them at once than a limit permits.
 
 use std::num::NonZeroUsize;
 
@@ -23,10 +24,10 @@ pub struct CallKey(Key);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Round(Key);
 
-/// The rounds that servers have opened and no retry has used: bounded, the longest waiting forgotten first. A retry of one that is
-/// forgotten is charged like any call.
+/// The rounds that servers have opened and no retry has used, and what the call of each was charged: bounded, the longest waiting
+/// forgotten first. A retry of one that is forgotten is charged like any call.
 #[derive(Debug)]
-pub struct Rounds(Recent<Key, ()>);
+pub struct Rounds<T>(Recent<Key, T>);
 
 impl CallKey {
     /// The key of a call. `arguments`: their canonical hash.
@@ -46,20 +47,20 @@ impl CallKey {
     }
 }
 
-impl Rounds {
+impl<T> Rounds<T> {
     /// None open, and room for `capacity`.
     pub fn new(capacity: NonZeroUsize) -> Self {
         Self(Recent::new(capacity))
     }
 
     /// A server has asked for input in this round.
-    pub fn open(&mut self, round: Round) {
-        self.0.insert(round.0, ());
+    pub fn open(&mut self, round: Round, charged: T) {
+        self.0.insert(round.0, charged);
     }
 
-    /// Whether a server has asked in this round and no retry has answered. This one does.
-    pub fn take(&mut self, round: Round) -> bool {
-        self.0.remove(&round.0).is_some()
+    /// What was charged in this round, if a server has asked in it and no retry has answered. This one does.
+    pub fn take(&mut self, round: Round) -> Option<T> {
+        self.0.remove(&round.0)
     }
 }
 
@@ -75,8 +76,14 @@ mod tests {
 
     use super::*;
 
-    fn rounds() -> Rounds {
+    fn rounds() -> Rounds<()> {
         Rounds::new(NonZeroUsize::new(2).unwrap())
+    }
+
+    impl Rounds<()> {
+        fn take_one(&mut self, round: Round) -> bool {
+            self.take(round).is_some()
+        }
     }
 
     fn call(arguments: u8) -> CallKey {
@@ -91,33 +98,35 @@ mod tests {
     #[test]
     fn each_answer_of_a_server_is_good_for_one_retry_of_the_same_call() {
         let mut rounds = rounds();
-        rounds.open(round(call(1), "state"));
-        assert!(!rounds.take(round(call(2), "state")), "other arguments");
-        assert!(!rounds.take(round(call(1), "other")), "another state");
-        assert!(!rounds.take(call(1).round(None)), "no state");
+        rounds.open(round(call(1), "state"), ());
+        assert!(!rounds.take_one(round(call(2), "state")), "other arguments");
+        assert!(!rounds.take_one(round(call(1), "other")), "another state");
+        assert!(!rounds.take_one(call(1).round(None)), "no state");
         let other = |grant, name| CallKey::of("aws", grant, "tools/call", name, &[1; 32]);
-        assert!(!rounds.take(round(other("clinic/other", "export"), "state")), "another grant");
-        assert!(!rounds.take(round(other("clinic/agent", "import"), "state")), "another tool");
-        assert!(rounds.take(round(call(1), "state")));
-        assert!(!rounds.take(round(call(1), "state")), "a second time");
+        assert!(!rounds.take_one(round(other("clinic/other", "export"), "state")), "another grant");
+        assert!(!rounds.take_one(round(other("clinic/agent", "import"), "state")), "another tool");
+        assert!(rounds.take_one(round(call(1), "state")));
+        assert!(!rounds.take_one(round(call(1), "state")), "a second time");
     }
 
     #[test]
     fn a_server_may_do_without_a_state() {
         let mut rounds = rounds();
-        rounds.open(call(1).round(None));
-        assert!(!rounds.take(round(call(1), "")), "an empty state is one");
-        assert!(rounds.take(call(1).round(None)));
+        rounds.open(call(1).round(None), ());
+        assert!(!rounds.take_one(round(call(1), "")), "an empty state is one");
+        assert!(rounds.take_one(call(1).round(None)));
     }
 
     #[test]
     fn the_table_is_bounded() {
         let mut rounds = rounds();
         for state in ["1", "2", "3"] {
-            rounds.open(round(call(1), state));
+            rounds.open(round(call(1), state), ());
         }
         assert!(
-            !rounds.take(round(call(1), "1")) && rounds.take(round(call(1), "2")) && rounds.take(round(call(1), "3"))
+            !rounds.take_one(round(call(1), "1"))
+                && rounds.take_one(round(call(1), "2"))
+                && rounds.take_one(round(call(1), "3"))
         );
     }
 }

@@ -95,15 +95,15 @@ impl Bodies {
         if stated.is_some_and(|stated| stated > self.max_bytes) {
             return Err(self.too_large());
         }
-        let reading = tokio::time::timeout(self.timeout, self.collect(body, stated.unwrap_or(UNSTATED)));
+        let reading = tokio::time::timeout(self.timeout, self.collect(body, stated.unwrap_or(BEGINNING)));
         reading.await.unwrap_or_else(|_| Err(Rejection::new(Cause::BodyTimeout, LATE)))
     }
 
-    /// `expected`: what memory is taken for at first; more is taken as more comes.
+    /// `expected`: how much is to come. Memory is taken for what has come, so that a promise alone keeps nobody out.
     async fn collect(&self, mut body: Incoming, expected: usize) -> Result<Received, Rejection> {
         let busy = |Full| Rejection::new(Cause::Busy, BUSY);
         let mut memory = self.memory.share();
-        memory.cover(expected).await.map_err(busy)?;
+        memory.cover(expected.min(BEGINNING)).await.map_err(busy)?;
         let mut first: Option<Bytes> = None;
         let mut rest = BytesMut::new();
         while let Some(frame) = body.frame().await {
@@ -120,7 +120,7 @@ impl Bodies {
                 None if rest.is_empty() => first = Some(data),
                 None => rest.extend_from_slice(&data),
                 Some(begun) => {
-                    rest.reserve(expected.max(length));
+                    rest.reserve(length);
                     rest.extend_from_slice(&begun);
                     rest.extend_from_slice(&data);
                 }
@@ -135,8 +135,8 @@ impl Bodies {
     }
 }
 
-/// What a body of unstated length is taken to be at first: most calls are smaller.
-const UNSTATED: usize = 4 << 10;
+/// What memory is taken for before anything has come: most calls are smaller.
+const BEGINNING: usize = 4 << 10;
 
 const BUSY: &str = "The sidecar holds as many request bodies as it may (listener.maxTotalBodyBytes): try again.";
 const LATE: &str = "The body did not arrive in time (listener.bodyTimeout).";

@@ -21,7 +21,7 @@ use crate::mcp::envelope::{Answer, Envelope, Id, Message, Sender};
 use crate::mcp::inputs;
 use crate::mcp::lists::{self, Item};
 use crate::mcp::method::{Form, Handling, List, handling};
-use crate::mcp::rounds;
+use crate::mcp::rounds::{self, Round};
 use crate::mcp::sse::{Event, SseError, has_odd_line_end, replace_data};
 use crate::mcp::version::Era;
 use crate::upstream::{Cause, UpstreamError};
@@ -35,6 +35,10 @@ pub(super) struct Events {
     pub(super) awaited: Awaited,
     /// The task that the call has become.
     pub(super) made: Option<Box<str>>,
+    /// The round that the server has opened in its answer.
+    pub(super) round: Option<Round>,
+    /// The agent was told that what came cannot be read. The answer may still come, for nobody.
+    told: bool,
     answered: bool,
 }
 
@@ -46,6 +50,8 @@ enum Fate {
     Changed(Bytes),
     /// It does not pass.
     Dropped,
+    /// It is not one strict JSON-RPC message.
+    NotUnderstood,
 }
 
 impl Events {
@@ -55,6 +61,8 @@ impl Events {
             sending: sending.clone(),
             awaited: awaited.clone(),
             made: None,
+            round: None,
+            told: false,
             answered: false,
         }
     }
@@ -78,7 +86,8 @@ impl Events {
             return;
         }
         let Awaited { id, expected, tasks, .. } = &self.awaited;
-        let unanswered = Unanswered { expected: *expected, tasks: tasks.clone(), held: flight.take_out() };
+        let unanswered =
+            Unanswered { expected: *expected, tasks: tasks.clone(), held: flight.take_out(), id: flight.take_id() };
         if unanswered.matters() {
             request::with_id(id.as_deref(), |id| {
                 self.shared.unanswered().insert(&self.sending.route.name, self.session(), id, unanswered);
@@ -95,6 +104,8 @@ impl Events {
     pub(super) fn event(&mut self, event: Event) -> Option<Bytes> {
         let Some(data) = event.message() else { return self.between(event.raw) };
         match self.message(data) {
+            Fate::NotUnderstood if event.is_of_another_type() => None,
+            Fate::NotUnderstood => self.not_understood().map(|told| replace_data(&event.raw, &told)),
             Fate::Pass if has_odd_line_end(&event.raw) => Some(replace_data(&event.raw, data)),
             Fate::Pass => Some(event.raw),
             Fate::Changed(data) => Some(replace_data(&event.raw, &data)),
@@ -116,7 +127,10 @@ impl Events {
 
     /// The event that tells an error, if the agent waits for an answer that cannot come any more.
     pub(super) fn fail(&mut self, message: &str) -> Option<Bytes> {
-        let waits = !self.answered && self.sending.era == Era::Modern && self.awaited.expected != Expected::Stream;
+        let waits = !self.answered
+            && !self.told
+            && self.sending.era == Era::Modern
+            && self.awaited.expected != Expected::Stream;
         let id = self.awaited.id.as_deref().filter(|_| waits)?;
         self.answered = true;
         Some(replace_data(b"\n", &answer::failed(Some(id), Failure::Unreachable, message)))
@@ -137,7 +151,7 @@ impl Events {
         match self.response(&document, &envelope, id.as_ref()) {
             Fate::Pass => Ok(data.clone()),
             Fate::Changed(changed) => Ok(changed),
-            Fate::Dropped => Err("the answer cannot be relayed".into()),
+            Fate::Dropped | Fate::NotUnderstood => Err("the answer cannot be relayed".into()),
         }
     }
 
@@ -165,8 +179,8 @@ impl Events {
     }
 
     fn message(&mut self, data: &Bytes) -> Fate {
-        let Ok(document) = Document::parse(data.clone(), LIMITS) else { return self.not_understood() };
-        let Ok(envelope) = Envelope::read(&document, Sender::Server) else { return self.not_understood() };
+        let Ok(document) = Document::parse(data.clone(), LIMITS) else { return Fate::NotUnderstood };
+        let Ok(envelope) = Envelope::read(&document, Sender::Server) else { return Fate::NotUnderstood };
         match &envelope.message {
             Message::Response { id, .. } => self.response(&document, &envelope, id.as_ref()),
             Message::Notification { method } => match self.handling(Form::Notification, method) {
@@ -200,7 +214,7 @@ impl Events {
         }
         if own {
             self.made = self.note_task(result, &self.awaited.tasks);
-            self.note_round(result);
+            self.round = self.round_of(result);
         } else if let Some(Unanswered { tasks, held, .. }) = earlier
             && let Some(task) = self.note_task(result, &tasks)
         {
@@ -223,13 +237,10 @@ impl Events {
         }
     }
 
-    /// The server asks before it answers: the agent will send the call once more.
-    fn note_round(&self, result: Value<'_>) {
-        if let Some(call) = &self.awaited.call
-            && rounds::is_open(result)
-        {
-            self.shared.rounds().open(call.round(result.get("requestState")));
-        }
+    /// The round that the server opens, if it asks before it answers: the agent will send the call once more.
+    fn round_of(&self, result: Value<'_>) -> Option<Round> {
+        let call = self.awaited.call.filter(|_| rounds::is_open(result))?;
+        Some(call.round(result.get("requestState")))
     }
 
     /// The answer that takes the place of one in which the server asks the agent for what it may not ask for.
@@ -268,13 +279,12 @@ impl Events {
         own.unwrap_or(false)
     }
 
-    /// Which list an answer brings: the one asked for, by its id; or, on a stream that may bring answers to requests which
-    /// nobody remembers, what its result looks like.
+    /// Which list an answer brings: the one asked for, by its id; or what its result looks like, since servers may send an answer on
+    /// another stream than its own, and under an id that two requests have.
     fn listing_of(&self, envelope: &Envelope<'_>, own: bool, earlier: Option<&Unanswered>) -> Option<Listing> {
         let expected = if own { Some(self.awaited.expected) } else { earlier.map(|earlier| earlier.expected) };
         match expected {
             Some(Expected::List(listing)) => Some(listing),
-            _ if own => None,
             _ => Some(Listing { list: List::looks_like(envelope.result()?)?, whole: false }),
         }
     }
@@ -351,17 +361,15 @@ impl Events {
         Fate::Dropped
     }
 
-    fn not_understood(&mut self) -> Fate {
+    /// What the agent is told instead of an event that cannot be read, if it waits for an answer: this may have been it.
+    fn not_understood(&mut self) -> Option<Bytes> {
         let server = &self.sending.route.name;
         tracing::warn!(%server, "an event of the stream is not one strict JSON-RPC message, and was not relayed");
         self.sending.route.metrics.upstream_failed(Cause::Protocol);
-        match self.awaited.id.as_deref() {
-            Some(id) if !self.answered && self.awaited.expected != Expected::Stream => {
-                self.answered = true;
-                Fate::Changed(self.failure(id, "sent an event that is not one strict JSON-RPC message"))
-            }
-            _ => Fate::Dropped,
-        }
+        let waits = !self.answered && !self.told && self.awaited.expected != Expected::Stream;
+        let id = self.awaited.id.as_deref().filter(|_| waits)?;
+        self.told = true;
+        Some(self.failure(id, "sent an event that is not one strict JSON-RPC message"))
     }
 
     fn failure(&self, id: &[u8], cause: &str) -> Bytes {

@@ -12,6 +12,7 @@ use super::body::{Body, Received};
 use super::events::Events;
 use super::examine::{Kind, session};
 use super::memory::{Full, Share};
+use super::onward::Onward;
 use super::record::{self, Flight};
 use super::relay::{Attended, Endless, Relay};
 use super::take::Taken;
@@ -117,16 +118,11 @@ impl Shared {
         awaited: Awaited,
         taken: Taken,
     ) -> Response<Body> {
-        if sending.era == Era::Modern || taken.in_flight_until().is_none() {
+        if sending.era == Era::Modern || !taken.must_be_answered() {
             return self.exchange(sending, body, awaited, taken).await;
         }
-        // An agent that hangs up does not end its call in the legacy era: the call's time in flight goes on without it.
-        let (shared, server, id) = (Arc::clone(self), Arc::clone(&sending.route), awaited.id.clone());
-        let exchange = tokio::spawn(async move { shared.exchange(sending, body, awaited, taken).await });
-        exchange.await.unwrap_or_else(|_| {
-            let error = server.upstream.error(Cause::Protocol, "the sidecar failed to relay the answer");
-            reply::failed(id.as_deref(), &error)
-        })
+        let shared = Arc::clone(self);
+        Onward::new(async move { shared.exchange(sending, body, awaited, taken).await }).await
     }
 
     async fn exchange(

@@ -19,6 +19,7 @@ use super::{Listing, Shared};
 use crate::audit::{Decision, Entry, Event, SessionTag};
 use crate::live::Route;
 use crate::mcp::envelope::Envelope;
+use crate::mcp::ids::OpenId;
 use crate::mcp::version::Era;
 use crate::metrics::{InFlight, ServerMetrics, ToolMetrics};
 use crate::upstream::{Progress, UpstreamError};
@@ -179,6 +180,9 @@ pub(super) fn upstream_failed(metrics: &ServerMetrics, error: &UpstreamError) {
     metrics.upstream_failed(error.cause);
 }
 
+/// How long the answer to a request is read for nobody, if no rule says how long that counts.
+const SEEN_THROUGH: Duration = Duration::from_secs(3_600);
+
 /// A message on its way to the server and back: in flight until its answer has ended or is dropped.
 pub(super) struct Flight {
     metrics: Arc<ServerMetrics>,
@@ -209,9 +213,20 @@ impl Flight {
         self.taken.answered();
     }
 
-    /// For how long yet the call is in flight at most, if that counts.
-    pub(super) fn in_flight_for(&self) -> Option<Duration> {
-        self.taken.in_flight_until().map(|until| until.since(self.shared.clock.now()))
+    /// Whether the server's answer must be seen though nobody waits for it.
+    pub(super) fn must_be_answered(&self) -> bool {
+        self.taken.must_be_answered()
+    }
+
+    /// For how long yet the call is in flight at most.
+    pub(super) fn in_flight_for(&self) -> Duration {
+        let until = self.taken.in_flight_until();
+        until.map_or(SEEN_THROUGH, |until| until.since(self.shared.clock.now()))
+    }
+
+    /// Its id, for who holds it on.
+    pub(super) fn take_id(&mut self) -> Option<OpenId> {
+        self.taken.take_id()
     }
 
     /// The stream has ended and its answer is to come on another one: gives what the call holds until then.

@@ -1,7 +1,7 @@
 //! An answer on its way to the agent, as it comes. Nothing is held back but the event under way.
 //!
 //! Dropped when the agent hangs up, which drops the server's body and so ends the call there at once. In the legacy era that does not
-//! end the call: one whose time in flight counts is read to its answer, for nobody.
+//! end a request: one whose id is open in a session, or whose time in flight counts, is read to its answer, for nobody.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -98,7 +98,9 @@ impl Relay {
     /// For how long the call goes on if the agent hangs up now; none if it ends with that.
     fn outlives_the_agent(&self) -> Option<Duration> {
         match &self.way {
-            Way::Events { events, .. } if !self.ended && events.era() == Era::Legacy => self.flight.in_flight_for(),
+            Way::Events { events, .. } if !self.ended && events.era() == Era::Legacy => {
+                self.flight.must_be_answered().then(|| self.flight.in_flight_for())
+            }
             Way::Events { .. } | Way::Bytes => None,
         }
     }
@@ -112,7 +114,7 @@ impl Relay {
 
     async fn read_on(mut self: Box<Self>) {
         // The call is over with its answer, whatever the server does with the stream then.
-        while self.flight.in_flight_for().is_some() {
+        while self.flight.must_be_answered() {
             let Some(Ok(_)) = poll_fn(|cx| self.poll_data(cx)).await else { return };
         }
     }

@@ -21,6 +21,7 @@ use crate::live::Route;
 use crate::mcp::answer::Refusal;
 use crate::mcp::binding::Thing;
 use crate::mcp::envelope::{Envelope, Message, Sender};
+use crate::mcp::ids::OpenId;
 use crate::mcp::rejection::{Cause, Rejection};
 use crate::mcp::{era, headers};
 
@@ -59,10 +60,11 @@ impl Shared {
         if let Some(session) = session(&headers, era) {
             self.check_session(route, session).map_err(|rejection| rejection.of(examined.id.as_deref()))?;
         }
+        let id = self.open_id(route, session(&headers, era), &examined)?;
         let facts = Facts::new(&headers, era, examined.method, received);
         let mut awaited = Awaited::answer(examined.id, Expected::Anything);
         let taken = match self.prepare(route, examined.ask, session(&headers, era), &facts, &mut awaited) {
-            Ok(taken) => taken,
+            Ok(taken) => taken.with_id(id),
             Err(Stop::Rejected(rejection)) => return Err(rejection.of(awaited.id.as_deref())),
             Err(Stop::Refused(refused)) => return Ok(reply::refused(route, awaited.id.as_deref(), era, &refused)),
         };
@@ -123,6 +125,21 @@ impl Shared {
         let route = Arc::clone(route);
         // The worker holds what the body is counted for: it has the bytes even when the agent has hung up.
         on_worker(move || Ok((examine(body.bytes.clone(), &headers, &route, now, audit)?, headers, body))).await
+    }
+
+    /// Opens the id of a request in its session.
+    fn open_id(&self, route: &Route, session: Option<&str>, examined: &Examined) -> Result<Option<OpenId>, Rejection> {
+        let (Some(session), false) = (session, matches!(examined.ask, Ask::Answer)) else { return Ok(None) };
+        let opened = with_id(examined.id.as_deref(), |id| self.ids.open(&route.name, session, id));
+        match opened {
+            Some(None) => {
+                let message =
+                    "A request of this session with the same id waits for its answer: give each request its own.";
+                Err(Rejection::new(Cause::DuplicateId, message).of(examined.id.as_deref()))
+            }
+            Some(opened) => Ok(opened),
+            None => Ok(None),
+        }
     }
 
     /// Refuses a session that the server did not give to this grant: 404, so that the agent begins another.

@@ -14,14 +14,14 @@ use super::question::Question;
 use super::record::Facts;
 use crate::audit::{Full, Slot};
 use crate::live::Route;
-use crate::mcp::rounds::Round;
+use crate::mcp::ids::OpenId;
 use crate::metrics::ToolMetrics;
 use crate::upstream::{Progress, Sent};
 
 /// What a forwarded call holds until its answer has ended.
 ///
 /// Dropped while the server certainly did not get the call (the agent hung up before a byte was sent, say), it returns the
-/// quota, and the request or round of the server that it answers; otherwise they stay taken.
+/// quota, and the request of the server that it answers; otherwise they stay taken.
 #[derive(Debug)]
 pub(super) struct Taken {
     shared: Arc<Shared>,
@@ -30,8 +30,8 @@ pub(super) struct Taken {
     call: Option<Counted>,
     /// What the message answers.
     question: Option<Question>,
-    /// The round of the call that the message goes on with.
-    round: Option<Round>,
+    /// Its id, of a request in a session.
+    id: Option<OpenId>,
     progress: Progress,
 }
 
@@ -52,7 +52,7 @@ impl Taken {
             held: Vec::new(),
             call: None,
             question: None,
-            round: None,
+            id: None,
             progress: Progress::new(),
         }
     }
@@ -69,9 +69,26 @@ impl Taken {
         &self.progress
     }
 
-    /// The answer has come: concurrency is given up, quota stays taken.
+    /// The same of a request whose id is open in its session.
+    pub(super) fn with_id(mut self, id: Option<OpenId>) -> Self {
+        self.id = id;
+        self
+    }
+
+    /// The answer has come: concurrency and the id are given up, quota stays taken.
     pub(super) fn answered(&mut self) {
         self.held.clear();
+        self.id = None;
+    }
+
+    /// Its id, for who holds it on.
+    pub(super) fn take_id(&mut self) -> Option<OpenId> {
+        self.id.take()
+    }
+
+    /// Whether the server's answer must be seen though nobody waits for it: the request is in flight until then.
+    pub(super) fn must_be_answered(&self) -> bool {
+        self.id.is_some() || self.in_flight_until().is_some()
     }
 
     /// Until when the call is in flight at most, if that counts.
@@ -99,9 +116,6 @@ impl Drop for Taken {
             if let Some(question) = self.question.take() {
                 question.put_back();
             }
-            if let Some(round) = self.round {
-                self.shared.rounds().open(round);
-            }
         }
     }
 }
@@ -128,10 +142,7 @@ impl Shared {
             let slot = self.audit.reserve(&facts.entry(route, call));
             match acquired.map(|acquired| self.reserve(call, acquired?, &slot, now)) {
                 None => {}
-                Some(Ok((held, round))) => {
-                    taken.held.push(held);
-                    taken.round = taken.round.or(round);
-                }
+                Some(Ok(held)) => taken.held.push(held),
                 Some(Err(verdict)) => refused = Some((number, verdict)),
             }
             slots.push(slot.ok());
@@ -140,9 +151,7 @@ impl Shared {
         for ((number, call), slot) in calls.iter().enumerate().zip(slots) {
             let mut shadow = call.verdict.shadow.clone();
             if let (true, Some(held)) = (permitted, taken.held.get_mut(number)) {
-                if taken.round.is_none() {
-                    shadow.extend(call.verdict.demands.record_shadows(&self.limiter, now, held));
-                }
+                shadow.extend(call.verdict.demands.record_shadows(&self.limiter, now, held));
                 let tool = self.tool_metrics(route, call, facts.method());
                 taken.call = Some(Counted { tool, received: facts.received() });
             }
@@ -161,23 +170,24 @@ impl Shared {
     }
 
     /// Reserves the quota of a call that has its permits, if the audit log has a place for it. A call that answers what the server asked
-    /// in an earlier round has its quota: gives that round.
+    /// in an earlier round takes the place of that round's: its quota is returned first.
     fn reserve(
         &self,
         call: &Decided,
         mut held: Held,
         slot: &Result<Slot, Full>,
         now: Instant,
-    ) -> Result<(Held, Option<Round>), Verdict> {
+    ) -> Result<Held, Verdict> {
         if slot.is_err() {
             return Err(Verdict::refusal(Reason::AuditUnavailable));
         }
-        let round = call.again.round.filter(|round| self.rounds().take(*round));
-        if round.is_none() {
-            call.verdict.demands.reserve(&self.limiter, now, &mut held)?;
-            self.keeper.changed();
+        let earlier = call.again.round.and_then(|round| self.rounds().take(round));
+        for charged in earlier.into_iter().flatten() {
+            charged.give_back(&self.limiter);
         }
-        Ok((held, round))
+        call.verdict.demands.reserve(&self.limiter, now, &mut held)?;
+        self.keeper.changed();
+        Ok(held)
     }
 }
 

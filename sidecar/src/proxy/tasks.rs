@@ -10,6 +10,7 @@ use super::record::Flight;
 use crate::live::Route;
 use crate::mcp::binding::Thing;
 use crate::mcp::envelope::Envelope;
+use crate::mcp::ids::OpenId;
 use crate::mcp::rejection::{Cause, Rejection};
 use crate::mcp::tasks::{described, made};
 use crate::mcp::version::Era;
@@ -49,12 +50,17 @@ pub(super) struct Unanswered {
     pub(super) tasks: OfTasks,
     /// What its call holds.
     pub(super) held: Vec<Held>,
+    /// Its id, which stays open until then.
+    pub(super) id: Option<OpenId>,
 }
 
 impl Unanswered {
     /// Whether its answer is to be treated otherwise than one to a request that nobody remembers.
     pub(super) fn matters(&self) -> bool {
-        matches!(self.expected, Expected::List(_)) || self.tasks != OfTasks::Nothing || !self.held.is_empty()
+        matches!(self.expected, Expected::List(_))
+            || self.tasks != OfTasks::Nothing
+            || !self.held.is_empty()
+            || self.id.is_some()
     }
 }
 
@@ -101,6 +107,10 @@ impl Events {
         }
         if let Some(task) = self.made.take() {
             self.hold_for_task(&task, flight.take_out());
+        }
+        if let Some(round) = self.round.take() {
+            let charged = flight.take_out().into_iter().map(Held::landed).collect();
+            self.shared.rounds().open(round, charged);
         }
         flight.answered();
     }

@@ -128,3 +128,33 @@ fn a_legacy_call_counts_until_its_answer_on_the_stream_that_takes_up_the_one_it_
     resumed.write(RESULT);
     world.passes(&world.legacy());
 }
+
+#[test]
+fn an_event_that_is_no_message_neither_ends_a_call_nor_breaks_it() {
+    let world = World::new();
+    for agent in [world.legacy(), Agent::modern(&world.sidecar.url)] {
+        let (mut first, mut request) = world.under_way(&agent);
+        request.begin_events();
+        request.write("event: ping\ndata: {\"t\":1}\n\n: seen\n\n");
+        let seen = first.until(": seen");
+        assert!(!seen.contains("\"t\"") && !seen.contains("error"), "{seen}");
+        world.refuses(&agent);
+        request.write(RESULT);
+        first.until("\"result\"");
+        world.passes(&agent);
+    }
+}
+
+#[test]
+fn an_unreadable_answer_is_told_and_its_call_counts_until_the_server_has_ended() {
+    let world = World::new();
+    let agent = Agent::modern(&world.sidecar.url);
+    let (mut first, mut request) = world.under_way(&agent);
+    request.begin_events();
+    request.write("data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"result\":{}}\n\n");
+    first.until("not one strict JSON-RPC message");
+    world.refuses(&agent);
+    request.end();
+    first.rest();
+    world.passes(&agent);
+}

@@ -212,3 +212,14 @@ spec:
         assert_eq!(exchange.rest().json()["result"], json!({key: [shown]}), "{method}");
     }
 }
+
+#[test]
+fn a_list_that_comes_as_the_answer_to_another_request_is_filtered_too() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ECHO_ONLY, &upstream.url);
+    for agent in [Agent::legacy(&sidecar.url), Agent::modern(&sidecar.url)] {
+        let exchange = agent.begin_call("echo");
+        upstream.next().result(two_tools());
+        lists_echo_only(&exchange.rest());
+    }
+}

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reeve_tests::agent::{LEGACY, MODERN};
+use reeve_tests::eventually::eventually;
 use reeve_tests::http::Exchange;
 use reeve_tests::process::root;
 use reeve_tests::request::Request;
@@ -70,7 +71,7 @@ const CHANGES: &[(&str, Change)] = &[
 ];
 
 /// Causes that take time, or another request, and have tests of their own.
-const APART: [&str; 2] = ["body_timeout", "busy"];
+const APART: [&str; 3] = ["body_timeout", "busy", "duplicate_id"];
 
 /// Causes that no agent can provoke: a mistake in the sidecar itself; and that no configuration has come, because a sidecar
 /// that is started with a file serves only when it has read it.
@@ -165,10 +166,41 @@ fn a_body_that_does_not_come_in_time_is_refused() {
 fn a_body_for_which_there_is_no_memory_is_refused_until_there_is() {
     let scene = Scene::with("{maxBodyBytes: 65536, maxTotalBodyBytes: 65536}");
     let mut large = Request::permitted();
-    large.set("Content-Length", "65536");
+    large.argue(&format!("\"{}\"", "a".repeat(64_700)));
+    let more = large.body.len() + 1;
+    large.set("Content-Length", &more.to_string());
     let holding = scene.send(&large);
-    scene.rejects("busy", &Request::permitted());
+    // That what came first has been read shows only in another being refused.
+    let refused = eventually("there is no memory left", || {
+        let exchange = scene.send(&Request::permitted());
+        while !exchange.has_begun() {
+            if let Some(request) = scene.upstream.arrived() {
+                request.text("there was");
+                return None;
+            }
+        }
+        Some(exchange.rest())
+    });
+    assert_eq!((refused.status, scene.counted()["busy"]), (503, 1.0), "{refused:?}");
     holding.hang_up();
+    eventually("there is memory again", || {
+        let exchange = scene.send(&Request::permitted());
+        while !exchange.has_begun() {
+            if let Some(request) = scene.upstream.arrived() {
+                request.text("hello");
+                return (exchange.rest().status == 200).then_some(());
+            }
+        }
+        None
+    });
+}
+
+#[test]
+fn a_promise_of_large_bodies_keeps_nobody_out() {
+    let scene = Scene::with("{maxBodyBytes: 65536, maxTotalBodyBytes: 131072}");
+    let mut promising = Request::permitted();
+    promising.set("Content-Length", "65536");
+    let _promised: Vec<Exchange> = (0..16).map(|_| scene.send(&promising)).collect();
     scene.permits(&Request::permitted());
 }
 

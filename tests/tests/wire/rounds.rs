@@ -50,6 +50,12 @@ impl World {
         assert_eq!(self.call(call(to), question)["resultType"], "input_required");
     }
 
+    /// The same in a later round.
+    fn asks_again(&self, to: &str, before: &str, state: &str) {
+        let question = json!({"resultType": "input_required", "requestState": state});
+        assert_eq!(self.call(retry(to, before), question)["resultType"], "input_required");
+    }
+
     /// Whether a call passes.
     fn passes(&self, params: Value) -> bool {
         let done = json!({"resultType": "complete", "content": [{"type": "text", "text": "done"}]});
@@ -82,6 +88,19 @@ fn each_answer_of_the_server_spares_one_unit_and_no_more() {
     assert!(world.passes(retry("us", "s1")));
     assert!(world.passes(retry("us", "s1")), "the second unit");
     assert!(!world.passes(retry("us", "s1")));
+}
+
+#[test]
+fn rounds_that_are_gathered_cannot_be_finished_at_once() {
+    let world = World::new();
+    world.asks("us", "s1");
+    world.asks("us", "s2");
+    assert!(!world.passes(call("us")), "two units are taken");
+    world.asks_again("us", "s1", "s3");
+    assert!(world.passes(retry("us", "s2")), "each round takes the place of the one before");
+    assert!(!world.passes(call("us")));
+    assert!(world.passes(retry("us", "s3")));
+    assert!(!world.passes(retry("us", "s3")) && !world.passes(call("us")));
 }
 
 #[test]

@@ -198,6 +198,7 @@ fn an_answer_that_never_left_may_be_given_again() {
 
     let answer = json!({"jsonrpc": "2.0", "id": "e-1", "result": {"action": "decline"}}).to_string();
     std::fs::remove_file(setup.file("token")).unwrap();
+    let agent = agent.numbered(2);
     eventually("the credential is missed", || (!agent.passes("echo", &upstream)).then_some(()));
     let failed = agent.begin_raw("", None, &answer).rest();
     assert!(failed.body.contains("credential"), "{failed:?}");
@@ -240,6 +241,7 @@ fn open_streams_keep_no_call_out_and_calls_not_the_answers_that_they_wait_for() 
         assert_eq!(posted.rest().status, 202, "{message}");
     }
 
+    let agent = agent.numbered(2);
     assert!(told(&agent.call("echo", json!({}))).1.contains("as many calls to it are in flight as may be"));
     let another = agent.stream().rest();
     assert!(another.status == 502 && another.body.contains("as many of its streams are open as may be"), "{another:?}");
@@ -265,4 +267,41 @@ fn a_calls_duration_counts_from_its_last_byte_and_a_refused_call_has_none() {
     let deciding = sidecar.metric("reeve_decision_duration_seconds_sum");
     assert!(deciding < 0.25, "waiting is no part of a decision: {deciding}");
     drop((stream, unopened));
+}
+
+#[test]
+fn two_requests_of_a_session_that_wait_for_their_answers_have_two_ids() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    let agent = begin(&upstream, &sidecar.url, "one");
+    let first = agent.begin_call("echo");
+    let waiting = upstream.next();
+    for id in [json!(1), json!("1")] {
+        let body = json!({"jsonrpc": "2.0", "id": id, "method": "ping"}).to_string();
+        let refused = agent.begin_raw("ping", None, &body).rest();
+        assert_eq!((refused.status, told(&refused).0.as_str()), (400, "-32600"), "{refused:?}");
+    }
+    upstream.saw_nothing();
+    assert_eq!(sidecar.metric("reeve_rejected_requests_total{cause=\"duplicate_id\"}"), 2.0);
+    // Hanging up does not end a request of this era: the id is open until its answer has come.
+    first.hang_up();
+    assert_eq!(agent.call("echo", json!({})).status, 400);
+    waiting.text("for nobody");
+    eventually("the id may be used again", || {
+        let exchange = agent.begin_call("echo");
+        loop {
+            if let Some(request) = upstream.arrived() {
+                request.text("again");
+                return (told(&exchange.rest()).1 == "again").then_some(());
+            }
+            if exchange.has_begun() {
+                return None;
+            }
+        }
+    });
+    // Another session, and who has none, are not concerned.
+    let other = begin(&upstream, &sidecar.url, "two");
+    let (_one, _request) = (agent.begin_call("echo"), upstream.next());
+    passes(&upstream, &other);
+    passes(&upstream, &Agent::legacy(&sidecar.url));
 }

@@ -76,6 +76,13 @@ impl Held {
         self.permits.iter().map(Permit::until).max()
     }
 
+    /// Ends the call's time in flight, and keeps what else it holds.
+    #[must_use]
+    pub fn landed(self) -> Self {
+        let shadows = self.shadows.into_iter().map(Self::landed).collect();
+        Self { permits: Vec::new(), quota: self.quota, shadows }
+    }
+
     /// Returns the quota of a call that certainly never reached the server.
     pub fn give_back(self, limiter: &Limiter) {
         if let Some(quota) = self.quota {
