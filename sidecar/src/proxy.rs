@@ -17,6 +17,7 @@
 //! | `take` | what a call takes before it is forwarded |
 //! | `forward` | to the server, and what its answer's head leads to |
 //! | `relay`, `events` | answers and streams on their way to the agent |
+//! | `filtered`, `governed` | lists in them, and what servers ask in them |
 //! | `onward` | exchanges that outlive the agent's wait |
 //! | `opening` | what keeps a session's stream ahead of later requests |
 //! | `tasks` | whose tasks are whose |
@@ -26,7 +27,9 @@
 mod body;
 mod events;
 mod examine;
+mod filtered;
 mod forward;
+mod governed;
 mod memory;
 mod onward;
 mod opening;

@@ -6,21 +6,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Method;
-use reeve_policy::decide::{ServerRequest, Target, Verdict};
 use reeve_policy::json::{self, Document, Limits, Value};
-use reeve_policy::reason::Reason;
 
-use super::examine::Kind;
 use super::forward::{Awaited, Expected, Sending};
 use super::record::Flight;
 use super::tasks::Unanswered;
-use super::{Listing, Shared, request};
-use crate::mcp::answer::{self, Failure, Refusal};
+use super::{Shared, request};
+use crate::mcp::answer::{self, Failure};
 use crate::mcp::envelope::{Answer, Envelope, Id, Message, Sender};
-use crate::mcp::inputs;
-use crate::mcp::lists::{self, Item};
-use crate::mcp::method::{Form, Handling, List, handling};
+use crate::mcp::method::{Form, Handling, handling};
 use crate::mcp::rounds::{self, Round};
 use crate::mcp::sse::{Event, SseError, has_odd_line_end, replace_data};
 use crate::mcp::version::Era;
@@ -43,7 +37,7 @@ pub(super) struct Events {
 }
 
 /// What becomes of a message.
-enum Fate {
+pub(super) enum Fate {
     /// It passes as it is.
     Pass,
     /// It passes with other data.
@@ -228,134 +222,27 @@ impl Events {
         }
     }
 
-    /// A notification of a task may bring requests of the server.
-    fn notified(&self, envelope: &Envelope<'_>) -> Fate {
-        let asked = envelope.params.value().map_or(Ok(Vec::new()), inputs::requested);
-        match asked {
-            Ok(kinds) if kinds.iter().all(|kind| self.permit(*kind).is_ok()) => Fate::Pass,
-            _ => self.dropped("notifications/tasks"),
-        }
-    }
-
     /// The round that the server opens, if it asks before it answers: the agent will send the call once more.
     fn round_of(&self, result: Value<'_>) -> Option<Round> {
         let call = self.awaited.call.filter(|_| rounds::is_open(result))?;
         Some(call.round(result.get("requestState")))
     }
 
-    /// The answer that takes the place of one in which the server asks the agent for what it may not ask for.
-    fn govern_inputs(&self, result: Value<'_>, id: &Id<'_>) -> Option<Bytes> {
-        let kinds = match inputs::requested(result) {
-            Ok(kinds) => kinds,
-            Err(error) => return Some(self.withheld(id, &error.to_string())),
-        };
-        let refused = |kind: ServerRequest| self.permit(kind).err().map(|verdict| (kind, verdict));
-        let (kind, verdict) = kinds.into_iter().find_map(refused)?;
-        let text = format!(
-            "The MCP server {:?} asks for {} before it answers, which the policy of this agent does not permit.",
-            self.sending.route.name,
-            kind.as_str()
-        );
-        let refusal = Refusal { verdict: &verdict, text: &text };
-        Some(match self.awaited.expected {
-            Expected::Call(Kind::Tool) if self.is_own(Some(id)) => {
-                answer::refused_call(id.raw(), self.sending.era, &refusal)
-            }
-            _ => answer::refused_request(id.raw(), &refusal),
-        })
-    }
-
-    fn withheld(&self, id: &Id<'_>, cause: &str) -> Bytes {
+    pub(super) fn withheld(&self, id: &Id<'_>, cause: &str) -> Bytes {
         self.sending.route.metrics.upstream_failed(Cause::Protocol);
         self.failure(id.raw(), cause)
     }
 
-    fn session(&self) -> &str {
+    pub(super) fn session(&self) -> &str {
         self.sending.session.as_deref().unwrap_or_default()
     }
 
-    fn is_own(&self, id: Option<&Id<'_>>) -> bool {
+    pub(super) fn is_own(&self, id: Option<&Id<'_>>) -> bool {
         let own = request::with_id(self.awaited.id.as_deref(), |own| id == Some(own));
         own.unwrap_or(false)
     }
 
-    /// Which list an answer brings: the one asked for, by its id; or what its result looks like, since servers may send an answer on
-    /// another stream than its own, and under an id that two requests have.
-    fn listing_of(&self, envelope: &Envelope<'_>, own: bool, earlier: Option<&Unanswered>) -> Option<Listing> {
-        let expected = if own { Some(self.awaited.expected) } else { earlier.map(|earlier| earlier.expected) };
-        match expected {
-            Some(Expected::List(listing)) => Some(listing),
-            _ => Some(Listing { list: List::looks_like(envelope.result()?)?, whole: false }),
-        }
-    }
-
-    fn filter(&self, document: &Document, envelope: &Envelope<'_>, listing: Listing) -> Result<Option<Bytes>, String> {
-        let live = self.shared.live.load();
-        let route = live.as_deref().and_then(|live| live.of(&self.sending.route.name));
-        let Some(route) = route else { return Err("is no longer part of the configuration".into()) };
-        let tools = match (listing.list, envelope.result()) {
-            // What the list says of a tool, such as its risk, must count for whether it is shown. A stream that began before a
-            // reload may be of another server than the one that has its name now.
-            (List::Tools, Some(result)) if route.server.url == self.sending.route.server.url => {
-                self.shared.learn(route, result, envelope, listing)
-            }
-            _ => route.tools.load_full(),
-        };
-        let mut keep = |item: &Item<'_>| {
-            let name = &*item.name;
-            match item.list {
-                List::Tools => route.ruleset.lists(Target::Tool(name), &tools),
-                List::Prompts => route.ruleset.lists(Target::Prompt(name), &tools),
-                List::Resources => route.ruleset.lists(Target::Resource(name), &tools),
-                List::ResourceTemplates => route.ruleset.lists_template(name),
-                List::Tasks => self.shared.owns_task(route, name),
-            }
-        };
-        let filtered = lists::filter(document, envelope, listing.list, self.sending.era, &mut keep);
-        filtered.map_err(|error| format!("gave an answer that {error}"))
-    }
-
-    fn govern(&self, kind: ServerRequest, id: &Id<'_>) -> Fate {
-        match self.permit(kind) {
-            Ok(()) => self.ask(id),
-            Err(_) => self.refuse(id, &format!("The policy of this agent does not permit {}.", kind.as_str())),
-        }
-    }
-
-    /// Decides and records a request of the server to the agent. A server that is no longer configured has no policy that
-    /// could permit one.
-    fn permit(&self, kind: ServerRequest) -> Result<(), Verdict> {
-        let live = self.shared.live.load();
-        let route = live.as_deref().and_then(|live| live.of(&self.sending.route.name));
-        let Some(route) = route else { return Err(Verdict::refusal(Reason::NoPolicy)) };
-        let verdict = route.ruleset.server_request(kind);
-        self.shared.record_server_request(route, self.sending.session.as_deref(), kind.method(), verdict)
-    }
-
-    /// Relays a request to the agent, whose answer is then awaited.
-    fn ask(&self, id: &Id<'_>) -> Fate {
-        let route = &self.sending.route;
-        route.asked().insert(&route.name, self.session(), id, ());
-        Fate::Pass
-    }
-
-    /// Answers a request in the agent's stead. Not in the modern era, in which there is neither such a request nor a way to
-    /// answer it; nor beyond what the sidecar tells servers at once, so that one that asks without end fills no memory.
-    fn refuse(&self, id: &Id<'_>, text: &str) -> Fate {
-        if self.sending.era == Era::Legacy
-            && let Ok(turn) = Arc::clone(&self.shared.telling).try_acquire_owned()
-        {
-            let answer = answer::refused_server_request(id.raw(), text);
-            let sending = Sending { method: Method::POST, ..self.sending.clone() };
-            tokio::spawn(async move {
-                sending.tell(answer).await;
-                drop(turn);
-            });
-        }
-        Fate::Dropped
-    }
-
-    fn dropped(&self, method: &str) -> Fate {
+    pub(super) fn dropped(&self, method: &str) -> Fate {
         let method: String = method.chars().filter(|c| !c.is_control()).take(64).collect();
         tracing::debug!(server = %self.sending.route.name, method, "left out a message that the sidecar does not relay");
         Fate::Dropped
@@ -372,7 +259,7 @@ impl Events {
         Some(self.failure(id, "sent an event that is not one strict JSON-RPC message"))
     }
 
-    fn failure(&self, id: &[u8], cause: &str) -> Bytes {
+    pub(super) fn failure(&self, id: &[u8], cause: &str) -> Bytes {
         let message = format!("The MCP server {:?} {cause}.", self.sending.route.name);
         answer::failed(Some(id), Failure::Unreachable, &message)
     }
