@@ -9,6 +9,7 @@ mod fold;
 mod keys;
 #[cfg(any(test, fuzzing))]
 pub mod laws;
+mod name;
 mod number;
 mod parse;
 mod scan;
@@ -23,6 +24,7 @@ use std::fmt;
 use bytes::Bytes;
 
 pub use canonical::{canonical, hash};
+pub use name::{Key, Name};
 pub use number::Number;
 pub use value::{Items, Kind, Value};
 

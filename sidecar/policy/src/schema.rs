@@ -3,7 +3,7 @@
 //! ```text
 //! inputSchema ──► analysis: references, expansion, patterns ──► jsonschema: Validator ──┐
 //!                                                                                       ▼
-//! arguments on their tape ──► tape: nodes that spend a budget ──────────────────► valid? ──► violation, in words
+//! arguments on their tape ──► naming: keys taken for others? ──► tape: nodes that spend a budget ──► valid? ──► violation, in words
 //! ```
 //!
 //! The schema comes from a server and the arguments from an agent: neither is trusted to be cheap. No `$ref` leaves the
@@ -14,6 +14,7 @@ mod analysis;
 mod budget;
 mod declared;
 mod kinds;
+mod naming;
 mod pattern;
 mod permitted;
 mod reference;
@@ -32,6 +33,7 @@ use crate::json::Value;
 use analysis::Analysis;
 use budget::Budget;
 pub use kinds::Kinds;
+use naming::Naming;
 use pattern::{Pattern, PatternKeyword};
 use tape::{Node, Tape};
 
@@ -57,6 +59,7 @@ pub struct ArgumentSchema {
 struct Compiled {
     schema: serde_json::Value,
     validator: Validator<Tape>,
+    naming: Naming,
     limits: Limits,
 }
 
@@ -84,6 +87,17 @@ pub struct Permitted {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SchemaError(pub String);
+
+/// Why arguments are not taken for what the schema asks for. Never holds a value of the call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// A server may read another member than the schema was held against: the name of that one.
+    #[error("the arguments have a key that differs from `{0}` only in case: write `{0}`, once")]
+    Ambiguous(String),
+    /// They do not match.
+    #[error(transparent)]
+    Violation(#[from] Violation),
+}
 
 /// Why arguments do not match. Never holds a value of the call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -121,21 +135,34 @@ impl ArgumentSchema {
         }
         let Analysis { patterns, expansion, chain, matches_names } = analysis::analyse(&schema)?;
         let validator = build(&schema, patterns)?;
+        let naming = Naming::new(&schema)?;
         let limits = Limits {
             depth: OPEN / chain.max(1),
             name: if matches_names { NAME } else { usize::MAX },
             explained: expansion <= EXPLAINED,
         };
-        Ok(Self { compiled: Arc::new(Compiled { schema, validator, limits }) })
+        Ok(Self { compiled: Arc::new(Compiled { schema, validator, naming, limits }) })
     }
 
     /// Validates arguments; absent arguments are an empty object.
     ///
     /// # Errors
-    /// The first violation, or one that says that validation took too long.
-    pub fn validate(&self, arguments: Option<Value<'_>>, deadline: Duration) -> Result<(), Violation> {
-        let Compiled { schema, validator, limits } = &*self.compiled;
+    /// A key that some servers take for one that the schema names, else the first violation, or one that says that
+    /// validation took too long.
+    pub fn validate(&self, arguments: Option<Value<'_>>, deadline: Duration) -> Result<(), Mismatch> {
+        let Compiled { naming, limits, .. } = &*self.compiled;
         let deadline = Instant::now() + deadline;
+        let budget = Budget::until(deadline, *limits);
+        let twin = arguments.and_then(|arguments| naming.twin(arguments, &budget));
+        match (twin, budget.exhausted()) {
+            (Some(name), _) => Err(Mismatch::Ambiguous(shortened(name))),
+            (None, Some(exhausted)) => Err(Violation::new("", exhausted).into()),
+            (None, None) => Ok(self.evaluate(arguments, deadline)?),
+        }
+    }
+
+    fn evaluate(&self, arguments: Option<Value<'_>>, deadline: Instant) -> Result<(), Violation> {
+        let Compiled { schema, validator, limits, .. } = &*self.compiled;
         let budget = Budget::until(deadline, *limits);
         let valid = validator.is_valid(Node::new(arguments, &budget));
         if let Some(exhausted) = budget.exhausted() {

@@ -10,6 +10,7 @@ use reeve_crds::v1alpha1::{Action, Listing, Mode, Policy, RiskSelector, Scope, S
 
 use crate::catalogue::Risk;
 use crate::expr::Expression;
+use crate::json::Name;
 use crate::limit::Units;
 use crate::limit::concurrency::Gate;
 
@@ -64,6 +65,8 @@ pub(crate) struct CompiledPolicy {
 pub(crate) struct Located {
     pub(crate) expression: Expression,
     pub(crate) pointer: Arc<str>,
+    /// The paths into the arguments that it reads.
+    pub(crate) reads: Vec<Arc<[Name]>>,
 }
 
 /// A rule of a policy that compiles.

@@ -11,8 +11,9 @@ use super::limit;
 use super::model::{Approval, Concurrency, Fallback, Located, Requirement, Role, Rule};
 use super::pointer;
 use super::problems::Problems;
-use crate::expr::Purpose;
+use crate::expr::{Path, Purpose};
 use crate::glob::{Dialect, Pattern};
+use crate::json::Name;
 use crate::time::parse_duration;
 
 /// How long a call counts as in flight at most, where the rule does not say.
@@ -140,7 +141,9 @@ pub(super) fn located(
 ) -> Option<Located> {
     let expression = context.expressions.compile(source, purpose);
     let expression = context.problems.take(place, expression)?;
-    Some(Located { expression, pointer })
+    let names = |path: &Path| path.iter().map(|name| Name::new(name)).collect();
+    let reads = expression.argument_paths().iter().map(names).collect();
+    Some(Located { expression, pointer, reads })
 }
 
 fn requirements(at: &str, spec: &RuleSpec, rule: &str, context: &mut Context<'_>) -> Vec<Requirement> {

@@ -1,5 +1,7 @@
 //! What rules say of a call's arguments: keys that servers could read otherwise, the tool's schema, requirements.
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,33 +9,40 @@ use super::plan::{Plan, Selected};
 use super::{Call, Refusal, Target};
 use crate::compile::Ruleset;
 use crate::compile::model::{Located, Rule};
-use crate::expr::{EvalError, Path, Variables};
-use crate::json::{Kind, Value};
+use crate::expr::{EvalError, Variables};
+use crate::json::{Kind, Name, Value};
 use crate::reason::Reason;
+use crate::schema::Mismatch;
 
 /// How long arguments may take to be validated; a call that takes longer is refused.
 const VALIDATION_DEADLINE: Duration = Duration::from_millis(50);
 
 /// A call, made ready for expressions.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Examined<'c> {
     pub(super) call: &'c Call<'c>,
     pub(super) variables: Variables<'c>,
-    doubt: Option<Doubt>,
+    doubt: Option<Doubt<'c>>,
+    /// What the tool's schema says of the arguments, once a rule has asked.
+    validated: OnceCell<Result<(), (Reason, Arc<str>)>>,
 }
 
 /// Why a server may read other arguments than a rule does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doubt {
-    /// A key that a selecting rule reads has a sibling that differs only in case: servers in Go would read that one.
-    Case,
+#[derive(Debug)]
+enum Doubt<'c> {
+    /// Keys that a selecting rule reads have a sibling that differs only in case: servers in Go would read that one. The
+    /// paths of those keys.
+    Twins(Twins<'c>),
     /// They are not an object, and what servers make of that differs.
     Shape,
 }
 
+/// Paths of keys, of which another parser may read another member.
+type Twins<'p> = BTreeSet<&'p [Name]>;
+
 impl Ruleset {
     /// Makes a call ready for the expressions of its plan.
-    pub(super) fn examine<'c>(&'c self, call: &'c Call<'c>, plan: &Plan) -> Examined<'c> {
+    pub(super) fn examine<'c>(&'c self, call: &'c Call<'c>, plan: &'c Plan) -> Examined<'c> {
         // `null` is how some clients write that there are none.
         let args = call.arguments.filter(|arguments| !arguments.is_null());
         let variables = Variables {
@@ -48,9 +57,11 @@ impl Ruleset {
             if arguments.kind() != Kind::Object {
                 return Some(Doubt::Shape);
             }
-            ambiguous(arguments, &plan.paths).map(|_| Doubt::Case)
+            let mut twins = Twins::new();
+            find_twins(arguments, 0, &plan.reads, &mut twins);
+            (!twins.is_empty()).then_some(Doubt::Twins(twins))
         });
-        Examined { call, variables, doubt }
+        Examined { call, variables, doubt, validated: OnceCell::new() }
     }
 
     /// Whether the arguments are such that the rules that apply can be trusted to have read them, and satisfy them.
@@ -74,20 +85,20 @@ impl Examined<'_> {
 
     /// Refuses arguments that a server may read otherwise than this expression does.
     fn trust(&self, located: &Located) -> Result<(), Refusal> {
-        match (self.doubt, self.variables.args) {
-            (Some(Doubt::Shape), _) => {
+        match &self.doubt {
+            None => Ok(()),
+            Some(Doubt::Shape) => {
                 let message = "the arguments must be an object";
                 Err(Refusal::new(Reason::ArgumentsInvalid, &located.pointer, Some(message.into())))
             }
-            (Some(Doubt::Case), Some(arguments)) => match ambiguous(arguments, located.expression.argument_paths()) {
-                None => Ok(()),
-                Some(key) => {
-                    let message =
-                        format!("the arguments have a key that differs from `{key}` only in case: write `{key}`, once");
-                    Err(Refusal::new(Reason::ArgumentsAmbiguous, &located.pointer, Some(message.into())))
-                }
-            },
-            _ => Ok(()),
+            Some(Doubt::Twins(twins)) => {
+                let steps = located.reads.iter().flat_map(|path| (1..=path.len()).map(|length| &path[..length]));
+                let Some(name) = steps.filter(|path| twins.contains(path)).find_map(<[Name]>::last) else {
+                    return Ok(());
+                };
+                let message = Mismatch::Ambiguous(name.as_str().into()).to_string();
+                Err(Refusal::new(Reason::ArgumentsAmbiguous, &located.pointer, Some(message.into())))
+            }
         }
     }
 
@@ -96,15 +107,27 @@ impl Examined<'_> {
         if !matches!(self.call.target, Target::Tool(_)) {
             return Ok(());
         }
-        let unknown = |message: String| Refusal::new(Reason::SchemaUnknown, pointer, Some(message.into()));
+        let validated = self.validated.get_or_init(|| self.validated());
+        let refusal =
+            |(reason, message): &(Reason, Arc<str>)| Refusal::new(*reason, pointer, Some(Arc::clone(message)));
+        validated.as_ref().map_err(refusal).copied()
+    }
+
+    /// What the tool's schema says of the arguments: the same to every rule.
+    fn validated(&self) -> Result<(), (Reason, Arc<str>)> {
+        let unknown = |message: String| (Reason::SchemaUnknown, message.into());
         let Some(tool) = self.call.tool else {
             return Err(unknown("the tool's input schema is not known yet: list the tools, then call again".into()));
         };
         let schema =
             tool.schema().map_err(|error| unknown(format!("the tool's input schema cannot be used: {error}")))?;
-        schema
-            .validate(self.variables.args, VALIDATION_DEADLINE)
-            .map_err(|violation| Refusal::new(Reason::ArgumentsInvalid, pointer, Some(violation.to_string().into())))
+        schema.validate(self.variables.args, VALIDATION_DEADLINE).map_err(|mismatch| {
+            let reason = match mismatch {
+                Mismatch::Ambiguous(_) => Reason::ArgumentsAmbiguous,
+                Mismatch::Violation(_) => Reason::ArgumentsInvalid,
+            };
+            (reason, mismatch.to_string().into())
+        })
     }
 
     fn require(&self, rule: &Rule) -> Result<(), Refusal> {
@@ -130,19 +153,23 @@ pub(super) fn expression_error(located: &Located, error: &EvalError) -> Refusal 
     Refusal::new(reason, &located.pointer, Some(message.into()))
 }
 
-/// The first key of any of these paths that has a sibling which differs from it only in case.
-fn ambiguous<'p>(arguments: Value<'_>, paths: &'p [Path]) -> Option<&'p str> {
-    paths.iter().find_map(|path| {
-        let mut object = arguments;
-        for key in path {
-            if object.kind() != Kind::Object {
-                return None;
+/// Notes which keys of these paths, in order and alike up to `depth`, have a sibling that differs from them only in case. Looks
+/// at each object once, and at those alone that a path leads to.
+fn find_twins<'p>(object: Value<'_>, depth: usize, paths: &'p [Arc<[Name]>], twins: &mut Twins<'p>) {
+    let paths = &paths[paths.partition_point(|path| path.len() <= depth)..];
+    if paths.is_empty() {
+        return;
+    }
+    for (key, value) in object.keyed() {
+        let mut alike = key.alike(paths, |path| &path[depth]);
+        while let Some(first) = alike.first() {
+            let (same, others) = alike.split_at(alike.partition_point(|path| path[depth] == first[depth]));
+            if key.is(first[depth].as_str()) {
+                find_twins(value, depth + 1, same, twins);
+            } else {
+                twins.insert(&first[..=depth]);
             }
-            if object.has_case_variant(key) {
-                return Some(key.as_str());
-            }
-            object = object.get(key)?;
+            alike = others;
         }
-        None
-    })
+    }
 }

@@ -10,7 +10,7 @@ use super::Target;
 use crate::catalogue::Risk;
 use crate::compile::Ruleset;
 use crate::compile::model::Selection;
-use crate::expr::Path;
+use crate::json::Name;
 
 /// The most tools whose plans are kept. Twice what a catalogue can hold; policies may name more.
 const MOST_PLANS: usize = 8_192;
@@ -31,8 +31,8 @@ pub(crate) struct Plan {
     pub(crate) enforced: Vec<Selected>,
     /// Those in Audit, or of a policy in Audit.
     pub(crate) audited: Vec<Selected>,
-    /// The paths into the arguments that any of them reads, each once.
-    pub(crate) paths: Vec<Path>,
+    /// The paths into the arguments that any of them reads, each once, in order.
+    pub(crate) reads: Vec<Arc<[Name]>>,
 }
 
 /// Plans of the tools that policies name exactly or a catalogue knows. Others are worked out anew for each call, so that
@@ -89,11 +89,10 @@ impl Ruleset {
             } else {
                 plan.enforced.push(selected);
             }
-            plan.paths
-                .extend(rule.expressions().flat_map(|located| located.expression.argument_paths().iter().cloned()));
+            plan.reads.extend(rule.expressions().flat_map(|located| &located.reads).map(Arc::clone));
         }
-        plan.paths.sort_unstable();
-        plan.paths.dedup();
+        plan.reads.sort_unstable();
+        plan.reads.dedup();
         plan
     }
 }

@@ -3,16 +3,10 @@
 //! Go's `encoding/json` and parsers with a case-insensitive setting match keys without regard to case, and some stop at a NUL
 //! character. What they match is a subset of what folds alike here.
 
-/// Whether `other` is not `key`, but may be taken for it.
-pub(super) fn is_variant(other: &str, key: &str) -> bool {
-    other != key && folded(other).eq(folded(key))
-}
-
 /// The characters up to the first NUL, in one case. To lower case, to upper case and back: so that characters which share an
 /// upper case but not a lower one (`ſ` and `s`, `ς` and `σ`), and those that only have a lower case (`ẞ`), meet.
-fn folded(text: &str) -> impl Iterator<Item = char> {
-    text.chars()
-        .take_while(|&character| character != '\0')
+pub(super) fn folded(text: impl Iterator<Item = char>) -> impl Iterator<Item = char> {
+    text.take_while(|&character| character != '\0')
         .flat_map(char::to_lowercase)
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)

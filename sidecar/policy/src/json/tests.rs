@@ -1,6 +1,7 @@
 mod canonical;
 mod documents;
 mod hostile;
+mod names;
 mod values;
 
 use std::collections::HashSet;

@@ -50,6 +50,32 @@ fn code_point(escape: &str) -> Option<(char, usize)> {
     }
 }
 
+/// The characters of a string's content, decoded one by one: what is not read costs nothing.
+pub(super) fn chars(content: &[u8]) -> impl Iterator<Item = char> {
+    let mut rest = content;
+    std::iter::from_fn(move || {
+        let (this, after) = rest.split_at_checked(width(rest))?;
+        rest = after;
+        match Pieces(utf8(this)).next()? {
+            Piece::Run(run) => run.chars().next(),
+            Piece::Char(character) => Some(character),
+        }
+    })
+}
+
+/// How many bytes the first character takes, as it is written.
+fn width(content: &[u8]) -> usize {
+    match content {
+        [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', ..] => 12,
+        [b'\\', b'u', ..] => 6,
+        [b'\\', ..] => 2,
+        [0..=0x7F, ..] => 1,
+        [0..=0xDF, ..] => 2,
+        [0..=0xEF, ..] => 3,
+        _ => 4,
+    }
+}
+
 /// The whole string, decoded.
 pub(super) fn decode(content: &str) -> String {
     let mut text = String::with_capacity(content.len());

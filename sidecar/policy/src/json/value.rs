@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::tape::{self, Extent, Word, low};
-use super::{Document, Number, fold, keys, number, text};
+use super::{Document, Key, Number, keys, number, text};
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,20 +101,19 @@ impl<'d> Value<'d> {
             .map(move |node| (self.document.read(Word(self.document.tape[node])), Self::at(self.document, node + 1)))
     }
 
+    /// The members of an object, keys as they are written; none for anything else.
+    pub fn keyed(self) -> impl Iterator<Item = (Key<'d>, Value<'d>)> {
+        let Document { bytes, tape, .. } = self.document;
+        self.key_nodes().map(move |node| {
+            let key = Word(tape[node]);
+            (Key::new(key.content(bytes), key.is_marked()), Self::at(self.document, node + 1))
+        })
+    }
+
     /// Whether an object has a member whose key is not `key`, but is what another parser may take for it: the same but for
     /// case (Unicode's, so that `ſ` is an `s` and the Kelvin sign a `k`), or for what follows a NUL character.
     pub fn has_case_variant(self, key: &str) -> bool {
-        let Document { bytes, tape, .. } = self.document;
-        let is_ascii = key.is_ascii();
-        self.key_nodes().map(|node| Word(tape[node])).any(|other| {
-            let content = other.content(bytes);
-            // Unescaped ASCII, which cannot hold a NUL, is most keys there are.
-            if !other.is_marked() && is_ascii && content.is_ascii() {
-                content.eq_ignore_ascii_case(key.as_bytes()) && content != key.as_bytes()
-            } else {
-                fold::is_variant(&self.document.read(other), key)
-            }
-        })
+        self.keyed().any(|(other, _)| other.is_variant_of(key))
     }
 
     /// The value exactly as it was written.

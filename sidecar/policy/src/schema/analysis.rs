@@ -138,7 +138,7 @@ impl<'s> Walk<'s> {
         let mut visits: u64 = 1;
         let mut marks: u64 = 1;
         let mut chain = 0;
-        for applied in self.applied(keywords)? {
+        for applied in applied(keywords, &self.references)? {
             let extent = self.extent(applied, depth + 1)?;
             visits = visits.saturating_add(extent.visits);
             marks = marks.saturating_add(extent.visits).saturating_add(extent.marks);
@@ -167,29 +167,6 @@ impl<'s> Walk<'s> {
             )));
         }
         Ok(extent)
-    }
-
-    /// The subschemas that apply to the same value.
-    fn applied(&self, keywords: &'s Map<String, Value>) -> Result<Vec<&'s Value>, SchemaError> {
-        let mut applied = Vec::new();
-        for (keyword, value) in keywords {
-            match (keyword.as_str(), value) {
-                ("anyOf" | "oneOf", Value::Array(branches)) if branches.len() > BRANCHES => {
-                    return Err(SchemaError(format!("its `{keyword}` has more than {BRANCHES} branches")));
-                }
-                ("allOf" | "anyOf" | "oneOf", Value::Array(schemas)) => applied.extend(schemas),
-                ("not" | "if" | "then" | "else", schema) => applied.push(schema),
-                ("dependentSchemas", Value::Object(schemas)) => applied.extend(schemas.values()),
-                ("dependencies", Value::Object(schemas)) => {
-                    applied.extend(schemas.values().filter(|schema| !schema.is_array()));
-                }
-                ("$ref" | "$dynamicRef" | "$recursiveRef", Value::String(reference)) => {
-                    applied.push(self.references.resolve(reference)?);
-                }
-                _ => {}
-            }
-        }
-        Ok(applied)
     }
 
     /// Notes the subschemas that apply to values within the value.
@@ -233,4 +210,33 @@ impl<'s> Walk<'s> {
         }
         Ok(())
     }
+}
+
+/// The subschemas that one applies to the value it applies to.
+///
+/// # Errors
+/// A reference that is not followed.
+pub(super) fn applied<'s>(
+    keywords: &'s Map<String, Value>,
+    references: &References<'s>,
+) -> Result<Vec<&'s Value>, SchemaError> {
+    let mut applied = Vec::new();
+    for (keyword, value) in keywords {
+        match (keyword.as_str(), value) {
+            ("anyOf" | "oneOf", Value::Array(branches)) if branches.len() > BRANCHES => {
+                return Err(SchemaError(format!("its `{keyword}` has more than {BRANCHES} branches")));
+            }
+            ("allOf" | "anyOf" | "oneOf", Value::Array(schemas)) => applied.extend(schemas),
+            ("not" | "if" | "then" | "else", schema) => applied.push(schema),
+            ("dependentSchemas", Value::Object(schemas)) => applied.extend(schemas.values()),
+            ("dependencies", Value::Object(schemas)) => {
+                applied.extend(schemas.values().filter(|schema| !schema.is_array()));
+            }
+            ("$ref" | "$dynamicRef" | "$recursiveRef", Value::String(reference)) => {
+                applied.push(references.resolve(reference)?);
+            }
+            _ => {}
+        }
+    }
+    Ok(applied)
 }

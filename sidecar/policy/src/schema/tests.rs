@@ -3,6 +3,7 @@
 
 mod agreement;
 mod hostile;
+mod naming;
 mod permitted;
 
 use serde_json::json;
@@ -162,11 +163,11 @@ fn every_keyword_has_its_words() {
 
 #[test]
 fn absent_arguments_are_an_empty_object() {
-    let absent = |schema| compile(&schema).expect("a schema").validate(None, SECOND).map_err(|v| v.message);
+    let absent = |schema| compile(&schema).expect("a schema").validate(None, SECOND).map_err(|wrong| wrong.to_string());
     assert_eq!(absent(json!({"type": "object"})), Ok(()));
-    assert_eq!(absent(json!({"required": ["a"]})), Err(r#"needs the property "a""#.into()));
+    assert_eq!(absent(json!({"required": ["a"]})), Err(r#"the arguments object needs the property "a""#.into()));
     assert_eq!(absent(json!({"properties": {"a": false}, "maxProperties": 0, "additionalProperties": false})), Ok(()));
-    assert_eq!(absent(json!({"type": "array"})), Err("must be an array".into()));
+    assert_eq!(absent(json!({"type": "array"})), Err("the arguments object must be an array".into()));
     assert_eq!(absent(json!({"enum": [{}]})), Ok(()));
 }
 

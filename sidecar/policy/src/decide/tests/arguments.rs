@@ -94,3 +94,51 @@ fn arguments_that_are_no_object_are_refused_where_a_rule_reads_them() {
     }
     assert_eq!(world.call("x", "null").reason, Reason::AllowedByRule);
 }
+
+#[test]
+fn validation_refuses_keys_that_differ_only_in_case_from_those_of_the_schema() {
+    let world = World::with_rules("{name: r, tools: ['*'], action: Allow, validateArguments: true}");
+    for (tool, arguments, name) in [
+        ("get_datastore", r#"{"id": "good", "Id": "evil"}"#, "`id`"),
+        ("get_datastore", r#"{"ID": "evil"}"#, "`id`"),
+        ("start_job", r#"{"\u0042ucket": "evil"}"#, "`bucket`"),
+        ("start_job", r#"{"target": {"uri": "good", "URI": "evil"}}"#, "`uri`"),
+    ] {
+        let verdict = world.call(tool, arguments);
+        assert_eq!(brief(&verdict), (Reason::ArgumentsAmbiguous, "clinic/imaging#r/validateArguments"), "{arguments}");
+        assert!(verdict.message.unwrap().contains(name), "{arguments}");
+    }
+    let other = r#"{"bucket": "a", "Tags": {"Bucket": 1}, "tags": 2}"#;
+    assert_eq!(world.call("start_job", other).reason, Reason::AllowedByRule, "the schema does not name it");
+}
+
+#[test]
+fn every_key_of_every_path_is_looked_at_wherever_the_paths_part() {
+    let world = World::with_rules(
+        "{name: a, tools: ['*'], action: Allow, require: [{expression: '!has(args.a) || has(args.a.b) && args.a.b.c == 1'}]}
+         {name: b, tools: ['*'], action: Constrain, require: [{expression: '!has(args.a) || args.a.d == 1'}, {expression: '!has(args.e)'}]}",
+    );
+    assert_eq!(world.call("x", r#"{"a": {"b": {"c": 1, "x": 2, "X": 3}, "d": 1}}"#).reason, Reason::AllowedByRule);
+    for (arguments, part, name) in [
+        (r#"{"a": {"b": {"c": 1}, "d": 1}, "A": 1}"#, "a/require/0", "`a`"),
+        (r#"{"a": {"b": {"c": 1}, "B": 1, "d": 1}}"#, "a/require/0", "`b`"),
+        (r#"{"a": {"b": {"c": 1, "C": 1}, "d": 1}}"#, "a/require/0", "`c`"),
+        (r#"{"a": {"b": {"c": 1}, "d": 1, "D": 1}}"#, "b/require/0", "`d`"),
+        (r#"{"E": 1}"#, "b/require/1", "`e`"),
+    ] {
+        let verdict = world.call("x", arguments);
+        let pointer = format!("clinic/imaging#{part}");
+        assert_eq!(brief(&verdict), (Reason::ArgumentsAmbiguous, pointer.as_str()), "{arguments}");
+        assert!(verdict.message.unwrap().contains(name), "{arguments}");
+    }
+}
+
+#[test]
+fn two_spellings_that_rules_read_leave_no_way_to_write_either() {
+    let world = World::with_rules(
+        "{name: a, tools: ['*'], action: Allow, require: [{expression: '!has(args.bucket)'}, {expression: '!has(args.Bucket)'}]}",
+    );
+    assert_eq!(brief(&world.call("x", r#"{"bucket": 1}"#)), (Reason::ArgumentsAmbiguous, "clinic/imaging#a/require/1"));
+    assert_eq!(brief(&world.call("x", r#"{"Bucket": 1}"#)), (Reason::ArgumentsAmbiguous, "clinic/imaging#a/require/0"));
+    assert_eq!(world.call("x", "{}").reason, Reason::AllowedByRule);
+}

@@ -75,7 +75,7 @@ proptest! {
         let Ok(compiled) = compile(&schema) else { return Ok(()) };
         let outcome = compiled.validate(Some(document(&arguments).root()), SECOND);
         prop_assert_eq!(outcome.is_ok(), jsonschema::is_valid(&schema, &arguments), "{} {:?}", schema, outcome);
-        if let Err(violation) = outcome {
+        if let Err(Mismatch::Violation(violation)) = outcome {
             prop_assert!(arguments.pointer(&violation.pointer).is_some(), "{:?}", violation);
         }
     }

@@ -20,7 +20,7 @@ pub(super) struct CallSpec {
 /// Tools: the first three are in the catalogue, of different risk.
 const TOOLS: [&str; 5] = ["get_datastore", "start_job", "delete_datastore", "unseen", "get_unseen"];
 const PATTERNS: [&str; 6] = ["get_datastore", "start_job", "unseen", "get_*", "*_datastore", "*"];
-const ARGUMENTS: [&str; 8] = [
+const ARGUMENTS: [&str; 9] = [
     "null",
     "{}",
     r#"{"x": 1}"#,
@@ -29,6 +29,7 @@ const ARGUMENTS: [&str; 8] = [
     r#"{"X": 1}"#,
     r#"{"x": 1, "X": 2}"#,
     r#"{"id": "a", "x": 1}"#,
+    r#"{"id": "a", "ID": "b"}"#,
 ];
 
 /// Conditions that the reference knows too: true, false and failing, of the tool alone and of the arguments.

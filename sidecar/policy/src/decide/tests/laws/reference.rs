@@ -219,6 +219,7 @@ impl Facts<'_> {
     /// The schemas of the tools that the calls name, by hand.
     fn validate(&self) -> Option<Reason> {
         match self.call.tool {
+            "get_datastore" if self.arguments.get("ID").is_some() => Some(Reason::ArgumentsAmbiguous),
             "get_datastore" => {
                 (!self.arguments.get("id").is_some_and(Value::is_string)).then_some(Reason::ArgumentsInvalid)
             }
