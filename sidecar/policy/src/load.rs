@@ -29,8 +29,9 @@ use reeve_crds::v1alpha1::Policy;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use self::node::Mark;
+use self::node::{Mark, below};
 pub use self::positions::Positions;
+use self::salvage::Wrong;
 use self::structure::Schema;
 use crate::catalogue::Catalogue;
 use crate::compile::{self, Problem, Severity};
@@ -89,13 +90,13 @@ pub fn policies(name: &str, bytes: &[u8]) -> Result<Vec<Loaded<Policy>>, Vec<Dia
 pub fn check(name: &str, bytes: &[u8], catalogue: Option<&Catalogue>) -> Vec<Diagnostic> {
     let read = read_policies(name, bytes);
     let mut diagnostics = read.mistakes;
-    for Loaded { value, positions, warnings } in read.sound.into_iter().chain(read.salvaged) {
+    let sound = read.sound.into_iter().map(|loaded| (loaded, Wrong::default()));
+    for (Loaded { value, positions, warnings }, wrong) in sound.chain(read.salvaged) {
         diagnostics.extend(warnings);
-        let problems = compile::check(&value, catalogue);
+        let problems =
+            compile::check(&value, catalogue).into_iter().filter(|problem| !wrong.explains(problem, &positions));
         diagnostics.extend(
-            problems
-                .into_iter()
-                .map(|Problem { pointer, message, severity }| positions.diagnose(&pointer, message, severity)),
+            problems.map(|Problem { pointer, message, severity }| positions.diagnose(&pointer, message, severity)),
         );
     }
     in_order(diagnostics)
@@ -165,15 +166,43 @@ struct Finding {
     mark: Mark,
     pointer: String,
     message: String,
+    lost: Lost,
+}
+
+/// What of the document nobody can know for a mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Lost {
+    /// The value at its pointer.
+    Value,
+    /// A field that the object at its pointer does not have.
+    Field(String),
+    /// The value at its pointer, which is no field, and the field of the same object that was probably meant.
+    Stray(Option<String>),
+    /// Nothing: the value can be read as it stands.
+    Nothing,
 }
 
 impl Finding {
     fn new(mark: Mark, pointer: String, message: String) -> Self {
-        Self { mark, pointer, message }
+        Self { mark, pointer, message, lost: Lost::Value }
+    }
+
+    /// The pointers to what is not known.
+    fn lost(&self) -> Vec<String> {
+        match &self.lost {
+            Lost::Value => vec![self.pointer.clone()],
+            Lost::Field(name) => vec![below(&self.pointer, name)],
+            Lost::Stray(meant) => {
+                let object = self.pointer.rsplit_once('/').map_or("", |(object, _)| object);
+                let meant = meant.iter().map(|name| below(object, name));
+                std::iter::once(self.pointer.clone()).chain(meant).collect()
+            }
+            Lost::Nothing => Vec::new(),
+        }
     }
 
     fn in_file(self, file: &str) -> Diagnostic {
-        let Self { mark: Mark { line, column }, pointer, message } = self;
+        let Self { mark: Mark { line, column }, pointer, message, .. } = self;
         Diagnostic { file: file.to_owned(), line, column, pointer, message, severity: Severity::Error }
     }
 }
@@ -182,9 +211,11 @@ fn locate(file: &str, findings: Vec<Finding>) -> Vec<Diagnostic> {
     findings.into_iter().map(|finding| finding.in_file(file)).collect()
 }
 
-/// As one reads the file, as far as anyone will.
+/// As one reads the file, each once, as far as anyone will.
 fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    diagnostics.sort_by(|a, b| (a.line, a.column, &a.pointer).cmp(&(b.line, b.column, &b.pointer)));
+    diagnostics
+        .sort_by(|a, b| (a.line, a.column, &a.pointer, &a.message).cmp(&(b.line, b.column, &b.pointer, &b.message)));
+    diagnostics.dedup();
     if diagnostics.len() > MAX_MISTAKES {
         diagnostics.truncate(MAX_MISTAKES + 1);
         if let Some(last) = diagnostics.last_mut() {

@@ -127,7 +127,7 @@ impl Resolver<'_> {
         *self.known.entry((own, shadow)).or_insert_with(|| {
             let counter = &counters[own as usize];
             let name = CounterName { policy: Arc::clone(policy), counter: Arc::clone(&counter.name), shadow };
-            let handle = limiter.counter(name, counter.window);
+            let handle = limiter.counter(name, counter.window.unwrap_or_default());
             resolved.push(ResolvedCounter { name: Arc::clone(&counter.name), shadow, handle });
             number(resolved.len() - 1)
         })

@@ -55,10 +55,13 @@ pub(super) struct DraftRule {
 #[derive(Debug)]
 pub(super) struct DraftCounter {
     pub(super) name: Arc<str>,
-    pub(super) window: Duration,
+    /// Unset while no limit on it has a window that can be read, which is an error of each.
+    pub(super) window: Option<Duration>,
+    /// Where the window was declared first, for messages.
+    pub(super) window_by: String,
     pub(super) scope: Scope,
     pub(super) key: Option<String>,
-    /// Where it was declared first, for messages.
+    /// Where the rest was declared first, for messages.
     pub(super) declared_by: String,
 }
 

@@ -29,21 +29,39 @@ pub(super) fn draft(
         if rule.limits[..number].iter().any(|earlier| earlier.counter == spec.counter) {
             let message = format!("the rule limits counter `{}` twice: one limit is enough", spec.counter);
             context.problems.error(format!("{at}/counter"), message);
+            parts(&at, spec, rule_pointer, context);
             continue;
         }
-        limits.extend(one(&at, spec, rule_pointer, message, context));
+        limits.push(one(&at, spec, rule_pointer, message, context));
     }
     limits.sort_by(|a, b| a.pointer.cmp(&b.pointer));
     limits
 }
 
-fn one(
-    at: &str,
-    spec: &LimitSpec,
-    rule_pointer: &str,
-    message: Option<&Arc<str>>,
-    context: &mut Context<'_>,
-) -> Option<Limit> {
+/// What a limit says by itself.
+struct Parts {
+    pointer: Arc<str>,
+    key: Option<Located>,
+    cost: Option<Located>,
+    window: Option<Duration>,
+}
+
+fn one(at: &str, spec: &LimitSpec, rule_pointer: &str, message: Option<&Arc<str>>, context: &mut Context<'_>) -> Limit {
+    let Parts { pointer, key, cost, window } = parts(at, spec, rule_pointer, context);
+    let counter = shared_counter(at, spec, window, rule_pointer, context);
+    Limit {
+        pointer,
+        counter,
+        max: Units::whole(spec.max),
+        cost,
+        key,
+        scope: spec.scope,
+        window: window.unwrap_or_default(),
+        message: message.cloned(),
+    }
+}
+
+fn parts(at: &str, spec: &LimitSpec, rule_pointer: &str, context: &mut Context<'_>) -> Parts {
     counter_name(at, &spec.counter, context);
     if !(0..=MOST_UNITS).contains(&spec.max) {
         let message = format!("max is from 0 to {MOST_UNITS}, not {}", spec.max);
@@ -59,10 +77,8 @@ fn one(
     let cost = spec.cost.as_deref().and_then(|source| {
         located(&format!("{at}/cost"), source, Purpose::Cost, pointer::only_part(&pointer, "cost"), context)
     });
-    let window = duration(&format!("{at}/window"), &spec.window, &mut context.problems)?;
-    let counter = shared_counter(at, spec, window, rule_pointer, context);
-    let max = Units::whole(spec.max);
-    Some(Limit { pointer, counter, max, cost, key, scope: spec.scope, window, message: message.cloned() })
+    let window = duration(&format!("{at}/window"), &spec.window, &mut context.problems);
+    Parts { pointer, key, cost, window }
 }
 
 fn counter_name(at: &str, name: &str, context: &mut Context<'_>) {
@@ -93,19 +109,29 @@ fn key(at: &str, spec: &LimitSpec, pointer: &str, context: &mut Context<'_>) -> 
 }
 
 /// The number of the counter that a limit names; two limits of one policy that name it must agree on what it is.
-fn shared_counter(at: &str, spec: &LimitSpec, window: Duration, rule_pointer: &str, context: &mut Context<'_>) -> u32 {
+fn shared_counter(
+    at: &str,
+    spec: &LimitSpec,
+    window: Option<Duration>,
+    rule_pointer: &str,
+    context: &mut Context<'_>,
+) -> u32 {
     let Context { counters, problems, .. } = context;
     if let Some(&number) = counters.by_name.get(&spec.counter) {
-        let counter = &counters.list[number as usize];
+        let counter = &mut counters.list[number as usize];
+        if counter.window.is_none() {
+            counter.window = window;
+            rule_pointer.clone_into(&mut counter.window_by);
+        }
         let differs = [
-            ("window", counter.window != window),
-            ("scope", counter.scope != spec.scope),
-            ("key", counter.key != spec.key),
+            ("window", window.is_some() && counter.window != window, &counter.window_by),
+            ("scope", counter.scope != spec.scope, &counter.declared_by),
+            ("key", counter.scope == spec.scope && counter.key != spec.key, &counter.declared_by),
         ];
-        for (field, _) in differs.into_iter().filter(|(_, differs)| *differs) {
+        for (field, _, declared_by) in differs.into_iter().filter(|(_, differs, _)| *differs) {
             let message = format!(
-                "counter `{}` has another {field} in {}: give it the same one, or use a counter of another name",
-                spec.counter, counter.declared_by
+                "counter `{}` has another {field} in {declared_by}: give it the same one, or use a counter of another name",
+                spec.counter
             );
             problems.error(format!("{at}/{field}"), message);
         }
@@ -116,6 +142,7 @@ fn shared_counter(at: &str, spec: &LimitSpec, window: Duration, rule_pointer: &s
     counters.list.push(DraftCounter {
         name: spec.counter.as_str().into(),
         window,
+        window_by: rule_pointer.to_owned(),
         scope: spec.scope,
         key: spec.key.clone(),
         declared_by: rule_pointer.to_owned(),

@@ -7,9 +7,10 @@ use reeve_crds::v1alpha1::Policy;
 use serde_json::{Value, json};
 
 use super::node::{Data, Node, Step, pointer};
+use super::salvage::{self, Wrong};
 use super::structure::Schema;
 use super::suggest::nearest;
-use super::{Diagnostic, Finding, Loaded, Positions, salvage, seed};
+use super::{Diagnostic, Finding, Loaded, MAX_MISTAKES, Positions, seed};
 use crate::compile::Severity;
 
 /// The policies of one file.
@@ -17,8 +18,8 @@ pub(super) struct Policies {
     file: Arc<str>,
     /// Policies without mistakes of structure.
     pub(super) sound: Vec<Loaded<Policy>>,
-    /// What is right of the others.
-    pub(super) salvaged: Vec<Loaded<Policy>>,
+    /// The others as far as they can be read, and what is wrong in them.
+    pub(super) salvaged: Vec<(Loaded<Policy>, Wrong)>,
     pub(super) mistakes: Vec<Diagnostic>,
     /// Kinds and keys of the policies so far.
     seen: BTreeSet<(&'static str, String)>,
@@ -49,12 +50,11 @@ impl Policies {
                 }
             }
             Form::Seed => {
-                let seed::Reading { loaded, mistakes } = seed::read(&document, &self.file, self.names.next());
+                let seed::Reading { loaded, wrong, mistakes } = seed::read(&document, &self.file, self.names.next());
                 let is_sound = mistakes.is_empty();
                 self.mistakes.extend(mistakes);
-                match loaded {
-                    Some(loaded) if is_sound => self.keep(loaded),
-                    salvaged => self.salvaged.extend(salvaged),
+                if let Some(loaded) = loaded {
+                    self.keep(loaded, (!is_sound).then_some(wrong));
                 }
             }
             Form::Unknown => {
@@ -70,38 +70,44 @@ impl Policies {
         let positions = Positions::new(self.file.clone(), root.clone(), base.to_owned());
         if findings.is_empty() {
             match object.read() {
-                Ok(value) => return self.keep(Loaded { value, positions, warnings: Vec::new() }),
+                Ok(value) => return self.keep(Loaded { value, positions, warnings: Vec::new() }, None),
                 Err(error) => findings.push(Finding::new(object.mark, String::new(), error.to_string())),
             }
         }
-        let wrong = findings.iter().map(|finding| finding.pointer.as_str());
-        let (sound, sources) = salvage::without(object, wrong, |path| if is_rule(path) { 3 } else { 2 });
-        if let Ok(value) = sound.read() {
-            self.salvaged.push(Loaded { value, positions: positions.generated(sources), warnings: Vec::new() });
+        if findings.len() > MAX_MISTAKES {
+            // Nobody will read more.
+            return self.mistakes.extend(super::locate(&self.file, findings));
         }
-        for mut finding in findings {
+        let mended = policy_schema().mend(object, Wrong::of(&findings).lost());
+        for finding in &mut findings {
             finding.pointer.insert_str(0, base);
-            self.mistakes.push(finding.in_file(&self.file));
         }
+        if let Ok(mut value) = mended.read() {
+            let wrong = Wrong::of(&findings);
+            salvage::settle(&mut value, &wrong, &positions);
+            self.keep(Loaded { value, positions, warnings: Vec::new() }, Some(wrong));
+        }
+        self.mistakes.extend(super::locate(&self.file, findings));
     }
 
-    fn keep(&mut self, loaded: Loaded<Policy>) {
+    /// Keeps a policy, and if it is not sound, what is wrong in it.
+    fn keep(&mut self, loaded: Loaded<Policy>, wrong: Option<Wrong>) {
         let kind = match loaded.value {
             Policy::McpPolicy(_) => "McpPolicy",
             Policy::ClusterMcpPolicy(_) => "ClusterMcpPolicy",
         };
         let key = loaded.value.key();
-        if !self.seen.insert((kind, key.clone())) {
+        let is_lost = |field| wrong.as_ref().is_some_and(|wrong| wrong.has(&loaded.positions.source(field)));
+        let is_known = !["/kind", "/metadata/name", "/metadata/namespace"].into_iter().any(is_lost);
+        if is_known && !self.seen.insert((kind, key.clone())) {
             let message = format!("the {kind} {key} stands twice in this file: remove or rename one");
             self.mistakes.push(loaded.positions.diagnose("/metadata/name", message, Severity::Error));
         }
-        self.sound.push(loaded);
+        match wrong {
+            None => self.sound.push(loaded),
+            Some(wrong) => self.salvaged.push((loaded, wrong)),
+        }
     }
-}
-
-/// Whether a pointer leads into a rule.
-fn is_rule(path: &[String]) -> bool {
-    matches!(path, [spec, rules, ..] if spec == "spec" && rules == "rules")
 }
 
 /// What a document is, by its fields.

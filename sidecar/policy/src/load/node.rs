@@ -186,6 +186,13 @@ pub(super) fn push_key(pointer: &mut String, key: &str) {
     }
 }
 
+/// The JSON pointer to a member of the object at a pointer.
+pub(super) fn below(object: &str, key: &str) -> String {
+    let mut pointer = object.to_owned();
+    push_key(&mut pointer, key);
+    pointer
+}
+
 /// The keys of a JSON pointer, unescaped.
 pub(super) fn steps(pointer: &str) -> impl Iterator<Item = String> + '_ {
     pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"))

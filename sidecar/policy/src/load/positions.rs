@@ -41,8 +41,8 @@ impl Positions {
         Diagnostic { file: self.file.to_string(), line, column, pointer, message, severity }
     }
 
-    /// The pointer into the document as the user wrote it.
-    fn source(&self, pointer: &str) -> String {
+    /// The pointer into the document as the user wrote it, whether the document has that part or not.
+    pub(super) fn source(&self, pointer: &str) -> String {
         if self.sources.is_empty() {
             return format!("{}{pointer}", self.base);
         }

@@ -15,24 +15,25 @@ mod names;
 mod rule_list;
 mod tools;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use reeve_crds::v1alpha1::{API_VERSION, DefaultAction, McpPolicySpec, Metadata, Object, Policy, Rule, ServerRef};
 
-use self::draft::{Mistake, Rules};
+use self::draft::{Made, Rules};
 pub(super) use self::names::PolicyNames;
 use super::node::{Node, push_key};
+use super::salvage::{self, Wrong};
 use super::structure::Schema;
-use super::{Diagnostic, Finding, Loaded, Positions, convert, manifest, salvage};
+use super::{Diagnostic, Finding, Loaded, Lost, MAX_MISTAKES, Positions, convert, manifest};
 use crate::compile::Severity;
 
 /// The fields of the format, by which it is known.
 pub(super) const FIELDS: [&str; 5] = ["version", "default", "hide", "all_tools", "tools"];
 
-/// What was read of a document, and every mistake. With mistakes, what was read is what is right of it.
+/// What was read of a document, what is wrong in it, and every mistake. With mistakes, what was read is as much as can be.
 pub(super) struct Reading {
     pub(super) loaded: Option<Loaded<Policy>>,
+    pub(super) wrong: Wrong,
     pub(super) mistakes: Vec<Diagnostic>,
 }
 
@@ -40,41 +41,53 @@ pub(super) struct Reading {
 pub(super) fn read(document: &Arc<Node>, file: &Arc<str>, name: String) -> Reading {
     let positions = Positions::new(file.clone(), document.clone(), String::new());
     let findings = schema().check(document);
-    let wrong = findings.iter().map(|finding| finding.pointer.as_str());
-    let (sound, _) =
-        salvage::without(document, wrong, |path| if path.first().is_some_and(|key| key == "tools") { 2 } else { 1 });
+    let wrong = Wrong::of(&findings);
     let mut mistakes = super::locate(file, findings);
-    let parsed: format::Document = match sound.read() {
+    if mistakes.len() > MAX_MISTAKES {
+        // Nobody will read more.
+        return Reading { loaded: None, wrong, mistakes };
+    }
+    let mended = schema().mend(document, wrong.lost());
+    let parsed: format::Document = match mended.read() {
         Ok(parsed) => parsed,
         Err(error) => {
             if mistakes.is_empty() {
                 mistakes.push(positions.diagnose("", error.to_string(), Severity::Error));
             }
-            return Reading { loaded: None, mistakes };
+            return Reading { loaded: None, wrong, mistakes };
         }
     };
-    let (rules, sources, unmapped) = rules_of(&parsed);
-    let unmapped =
-        unmapped.into_iter().map(|mistake| positions.diagnose(&mistake.pointer, mistake.message, Severity::Error));
-    mistakes.extend(unmapped);
-    let warnings = if parsed.default.is_none() && document.get("default").is_none() {
+    let warnings = if parsed.default.is_none() && !wrong.has("/default") {
         vec![positions.diagnose("", NO_DEFAULT.into(), Severity::Warning)]
     } else {
         Vec::new()
     };
-    let value = policy(name, &parsed, rules);
+    let Made { rules, sources, mistakes: unmapped, mut wrong } = rules_of(&parsed, wrong);
+    let unmapped =
+        unmapped.into_iter().map(|mistake| positions.diagnose(&mistake.pointer, mistake.message, Severity::Error));
+    mistakes.extend(unmapped);
+    let mut value = policy(name, &parsed, rules);
     let positions = positions.generated(sources);
-    for Finding { pointer, message, .. } in manifest::check(&convert::to_node(&value)) {
+    salvage::settle(&mut value, &wrong, &positions);
+    for Finding { pointer, message, lost, .. } in manifest::check(&convert::to_node(&value)) {
+        let source = positions.source(&pointer);
+        if wrong.covers(&source) {
+            continue;
+        }
+        match lost {
+            Lost::Nothing => wrong.tell(source),
+            _ => wrong.lose(source),
+        }
         mistakes.push(positions.diagnose(&pointer, message, Severity::Error));
     }
-    Reading { loaded: Some(Loaded { value, positions, warnings }), mistakes }
+    Reading { loaded: Some(Loaded { value, positions, warnings }), wrong, mistakes }
 }
 
 const NO_DEFAULT: &str =
     "default is not given, so tools that are not listed are denied: write default: deny, or default: allow";
 
-fn rules_of(document: &format::Document) -> (Vec<Rule>, BTreeMap<String, String>, Vec<Mistake>) {
-    let mut rules = Rules::new(document);
+fn rules_of(document: &format::Document, wrong: Wrong) -> Made {
+    let mut rules = Rules::new(document, wrong);
     check_version(document, &mut rules);
     tools::hidden(document, &mut rules);
     tools::all_tools(document, &mut rules);

@@ -3,6 +3,7 @@
 //! The schemas are those that `schemars` derives from our own types, so a small walk over the few keywords they use gives full
 //! control over what the user reads. A schema that uses another keyword fails the test that lists them.
 
+mod mend;
 mod scalars;
 mod words;
 
@@ -15,7 +16,7 @@ use serde_json::{Map, Value};
 
 use super::node::{Data, Mark, Member, Node, Step, pointer, quoted};
 use super::suggest::{either, nearest};
-use super::{Finding, MAX_MISTAKES};
+use super::{Finding, Lost, MAX_MISTAKES};
 
 /// The schema of a type.
 pub(super) struct Schema {
@@ -108,7 +109,7 @@ impl<'a> Checker<'a> {
         let names: Vec<&str> = variants.iter().filter_map(|variant| words::tag_value(variant, tag)).collect();
         let Some(member) = members.iter().find(|member| member.key == tag) else {
             let message = format!("{} has no {}: write {}", self.name(), quoted(tag), either(&names));
-            return self.find(mark, message);
+            return self.lose(mark, message, Lost::Field(tag.to_owned()));
         };
         let written = member.value.as_str().unwrap_or_default();
         let exact = names.contains(&written);
@@ -158,7 +159,7 @@ impl<'a> Checker<'a> {
                 let words = properties.and_then(|properties| words::of_field(self.root, properties.get(field)?));
                 let choice = words.map(|words| format!(": write {}", either(&words))).unwrap_or_default();
                 let message = format!("{} has no {}{choice}", self.name(), quoted(field));
-                self.find(mark, message);
+                self.lose(mark, message, Lost::Field(field.to_owned()));
             }
         }
     }
@@ -172,7 +173,7 @@ impl<'a> Checker<'a> {
         };
         let place = words::name(&self.path[..self.path.len() - 1]);
         let message = format!("unknown field {} in {place}{advice}", quoted(&member.key));
-        self.find(member.mark, message);
+        self.lose(member.mark, message, Lost::Stray(meant.map(str::to_owned)));
         meant
     }
 
@@ -182,7 +183,7 @@ impl<'a> Checker<'a> {
         let plain_number = member.key.bytes().all(|byte| byte.is_ascii_digit());
         if !plain_number || unquoted.yaml_1_1.is_some() {
             let message = format!("quote the key: {} without quotes is not text to kubectl", quoted(&member.key));
-            self.find(member.mark, message);
+            self.lose(member.mark, message, Lost::Nothing);
         }
     }
 
@@ -191,11 +192,11 @@ impl<'a> Checker<'a> {
         let count = items.len() as u64;
         if least.is_some_and(|least| count < least) {
             let message = format!("{} needs at least {}", self.name(), words::entries(least.unwrap_or_default()));
-            self.find(mark, message);
+            self.lose(mark, message, Lost::Nothing);
         }
         if let Some(most) = most.filter(|most| count > *most) {
             let message = format!("{} has {}, and may have {most}", self.name(), words::entries(count));
-            self.find(mark, message);
+            self.lose(mark, message, Lost::Nothing);
         }
         let Some(item_schema) = schema.get("items") else { return };
         for (index, item) in items.iter().enumerate() {
@@ -214,12 +215,18 @@ impl<'a> Checker<'a> {
         words::name(&self.path)
     }
 
+    /// Notes a mistake for which the value is not known.
     fn find(&mut self, mark: Mark, message: String) {
+        self.lose(mark, message, Lost::Value);
+    }
+
+    /// Notes a mistake.
+    fn lose(&mut self, mark: Mark, message: String, lost: Lost) {
         if self.is_full() {
             return;
         }
         let pointer = pointer(self.path.iter().copied());
-        self.findings.push(Finding::new(mark, pointer, message));
+        self.findings.push(Finding { lost, ..Finding::new(mark, pointer, message) });
     }
 }
 

@@ -5,6 +5,7 @@ use super::*;
 pub(super) mod agent;
 mod files;
 mod manifests;
+mod together;
 
 /// The policies of a file that must load.
 fn load(name: &str, text: &str) -> Vec<Loaded<Policy>> {

@@ -13,12 +13,11 @@ use crate::load::node::quoted;
 /// Why a condition cannot be mapped: the field, and what is wrong with it.
 pub(super) type Unmappable = (&'static str, String);
 
-/// The expression that is true where the condition holds.
+/// The expression that is true where the condition holds of the argument at a path.
 ///
 /// # Errors
 /// What cannot be mapped.
-pub(super) fn expression(condition: &Condition) -> Result<String, Unmappable> {
-    let path = Path::parse(&condition.path).map_err(|error| ("/path", error))?;
+pub(super) fn expression(path: &Path<'_>, condition: &Condition) -> Result<String, Unmappable> {
     let present = path.present();
     let value = condition.value.as_ref();
     if condition.op == Operator::Exists {
@@ -165,6 +164,11 @@ impl<'p> Path<'p> {
         Err(format!("{} has {excess}: {advice}", quoted(path)))
     }
 
+    /// A path that stands where another could not be read.
+    pub(super) fn any() -> Self {
+        Self { steps: vec![Step::Identifier("any")] }
+    }
+
     /// The argument.
     pub(super) fn access(&self) -> String {
         self.steps.iter().fold("args".to_owned(), |parent, step| step.access(&parent))
@@ -172,7 +176,7 @@ impl<'p> Path<'p> {
 
     /// Whether the argument is there and not null. Each level is tested, as a test below what is missing or null would be an
     /// error.
-    fn present(&self) -> String {
+    pub(super) fn present(&self) -> String {
         let mut parent = "args".to_owned();
         let mut tests = Vec::new();
         for step in &self.steps {

@@ -7,6 +7,7 @@ use reeve_crds::v1alpha1::{Action, Approval, DefaultAction, Limit, Listing, Requ
 use super::format;
 use super::names::Unique;
 use crate::load::MAX_MISTAKES;
+use crate::load::salvage::Wrong;
 
 /// What could not be mapped, and where it stands in the document.
 pub(super) struct Mistake {
@@ -22,8 +23,8 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// A rule for these tools, made from what stands at `source`.
-    pub(super) fn new(name: String, action: Action, tools: Vec<String>, source: String) -> Self {
+    /// A rule for these tools, which are named at `named_at`, made from what stands at `source`.
+    pub(super) fn new(name: String, action: Action, tools: Vec<String>, named_at: String, source: String) -> Self {
         let rule = Rule {
             name,
             tools,
@@ -41,21 +42,28 @@ impl Draft {
             listing: Listing::Auto,
             mode: None,
         };
-        Self { rule, source, parts: Vec::new() }
+        Self { rule, source, parts: vec![("/tools".into(), named_at)] }
     }
 
-    pub(super) fn message(mut self, message: Option<&String>) -> Self {
+    /// What the agent reads, and where that stands.
+    pub(super) fn message(mut self, message: Option<&String>, source: String) -> Self {
         self.rule.message = message.cloned();
+        self.part("/message".into(), source);
         self
     }
 
+    /// A requirement that stands at `source`; its message is there too unless the rule has it.
     pub(super) fn require(&mut self, expression: String, message: Option<&String>, source: String) {
-        self.part(format!("/require/{}", self.rule.require.len()), source);
+        let at = format!("/require/{}", self.rule.require.len());
+        self.part(format!("{at}/message"), format!("{source}/on_deny"));
+        self.part(at, source);
         self.rule.require.push(Requirement { expression, message: message.cloned() });
     }
 
     pub(super) fn limit(&mut self, limit: Limit, source: String) {
-        self.part(format!("/limits/{}", self.rule.limits.len()), source);
+        let at = format!("/limits/{}", self.rule.limits.len());
+        self.part(format!("{at}/cost"), format!("{source}/increment_from"));
+        self.part(at, source);
         self.rule.limits.push(limit);
     }
 
@@ -69,14 +77,15 @@ impl Draft {
         self.rule.approval = Some(Approval { expires_after: Some(expires_after) });
     }
 
+    /// Remembers what a part of the rule was made from.
+    pub(super) fn part(&mut self, part: String, source: String) {
+        self.parts.push((part, source));
+    }
+
     /// Whether the rule would say nothing.
     pub(super) fn is_idle(&self) -> bool {
         let Rule { action, require, limits, validate_arguments, .. } = &self.rule;
         *action == Action::Constrain && require.is_empty() && limits.is_empty() && !validate_arguments
-    }
-
-    fn part(&mut self, part: String, source: String) {
-        self.parts.push((part, source));
     }
 }
 
@@ -86,12 +95,22 @@ pub(super) struct Rules<'d> {
     rules: Vec<Rule>,
     sources: BTreeMap<String, String>,
     mistakes: Vec<Mistake>,
+    wrong: Wrong,
     names: Unique,
     counters: Unique,
 }
 
+/// The rules of a document, for their parts the pointers to what they were made from, what could not be mapped, and with it
+/// everything that is wrong in the document.
+pub(super) struct Made {
+    pub(super) rules: Vec<Rule>,
+    pub(super) sources: BTreeMap<String, String>,
+    pub(super) mistakes: Vec<Mistake>,
+    pub(super) wrong: Wrong,
+}
+
 impl<'d> Rules<'d> {
-    pub(super) fn new(document: &'d format::Document) -> Self {
+    pub(super) fn new(document: &'d format::Document, wrong: Wrong) -> Self {
         let mut counters = Unique::default();
         let of_tools = document.tools.iter().flat_map(|(_, tool)| &tool.limits);
         let of_all = document.all_tools.iter().flat_map(|all| &all.limits);
@@ -103,6 +122,7 @@ impl<'d> Rules<'d> {
             rules: Vec::new(),
             sources: BTreeMap::new(),
             mistakes: Vec::new(),
+            wrong,
             names: Unique::default(),
             counters,
         }
@@ -127,10 +147,32 @@ impl<'d> Rules<'d> {
         self.rules.push(draft.rule);
     }
 
+    /// A mistake for which nothing is known of the value at its place.
     pub(super) fn refuse(&mut self, pointer: &str, message: impl Into<String>) {
-        if self.mistakes.len() <= MAX_MISTAKES {
+        self.tell(pointer, message);
+        self.wrong.lose(pointer);
+    }
+
+    /// A mistake that says nothing of what is inside the value at its place.
+    pub(super) fn note(&mut self, pointer: &str, message: impl Into<String>) {
+        self.tell(pointer, message);
+        self.wrong.tell(pointer);
+    }
+
+    fn tell(&mut self, pointer: &str, message: impl Into<String>) {
+        if !self.wrong.covers(pointer) && self.mistakes.len() <= MAX_MISTAKES {
             self.mistakes.push(Mistake { pointer: pointer.to_owned(), message: message.into() });
         }
+    }
+
+    /// Whether nothing is known of the value at a pointer.
+    pub(super) fn is_lost(&self, pointer: &str) -> bool {
+        self.wrong.has(pointer)
+    }
+
+    /// Keeps what follows from a mistake from being told at a pointer and inside.
+    pub(super) fn lose(&mut self, pointer: String) {
+        self.wrong.lose(pointer);
     }
 
     /// The value, or nothing and a mistake at this place.
@@ -151,7 +193,8 @@ impl<'d> Rules<'d> {
         self.document.tools.iter().map(|(name, _)| name.clone()).filter(|name| name != "*").collect()
     }
 
-    pub(super) fn finish(self) -> (Vec<Rule>, BTreeMap<String, String>, Vec<Mistake>) {
-        (self.rules, self.sources, self.mistakes)
+    pub(super) fn finish(self) -> Made {
+        let Self { rules, sources, mistakes, wrong, .. } = self;
+        Made { rules, sources, mistakes, wrong }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reeve_crds::v1alpha1::{Limit, Scope};
 
 use super::conditions::Path;
+use super::draft::Rules;
 use super::format::{self, RateLimit, Span};
 use crate::load::node::quoted;
 use crate::load::suggest::nearest;
@@ -51,7 +52,7 @@ fn window_word(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// What would be a scope.
-pub(super) fn scope(text: Option<&String>) -> Result<Scope, String> {
+fn scope(text: Option<&String>) -> Result<Scope, String> {
     let Some(text) = text else { return Ok(Scope::Grant) };
     let word = text.trim().to_ascii_lowercase();
     if let Some((_, scope)) = SCOPES.iter().find(|(known, _)| *known == word) {
@@ -66,7 +67,7 @@ pub(super) fn scope(text: Option<&String>) -> Result<Scope, String> {
 ///
 /// # Errors
 /// Why the path cannot be read.
-pub(super) fn cost(increment: Option<i64>, from: Option<&String>) -> Result<Option<String>, String> {
+fn cost(increment: Option<i64>, from: Option<&String>) -> Result<Option<String>, String> {
     match (increment, from) {
         (Some(_), Some(_)) => Err("increment and increment_from exclude each other: remove one".into()),
         (None | Some(1), None) => Ok(None),
@@ -75,39 +76,59 @@ pub(super) fn cost(increment: Option<i64>, from: Option<&String>) -> Result<Opti
     }
 }
 
-/// A limit that the document names.
-///
-/// # Errors
-/// What cannot be mapped: the field, and why.
-pub(super) fn named(limit: &format::Limit) -> Result<Limit, (&'static str, String)> {
-    Ok(Limit {
+/// A limit that the document names at a pointer. What of it cannot be mapped is told, and has a value that stands for it.
+pub(super) fn named(limit: &format::Limit, at: &str, rules: &mut Rules<'_>) -> Limit {
+    let cost = cost(limit.increment, limit.increment_from.as_ref());
+    Limit {
         counter: limit.counter.clone(),
-        window: window(&limit.window).map_err(|error| ("/window", error))?,
+        window: window_at(&limit.window, at, rules),
         max: limit.max,
-        scope: scope(limit.scope.as_ref()).map_err(|error| ("/scope", error))?,
+        scope: scope_at(limit.scope.as_ref(), at, rules),
         key: None,
-        cost: cost(limit.increment, limit.increment_from.as_ref()).map_err(|error| ("/increment_from", error))?,
+        cost: rules.accept(&format!("{at}/increment_from"), cost).flatten(),
         on_store_failure: None,
-    })
+    }
 }
 
-/// A rate, counted by a counter of this name.
-///
-/// # Errors
-/// What cannot be mapped: the field, and why.
-pub(super) fn rate(rate: &RateLimit, counter: String) -> Result<Limit, (&'static str, String)> {
+/// The rate at a pointer, counted by a counter of this name; like a limit.
+pub(super) fn rate(rate: &RateLimit, counter: String, at: &str, rules: &mut Rules<'_>) -> Limit {
     let (max, window, scope) = match rate {
         RateLimit::Text(text) => {
-            let (max, window) = rate_text(text).map_err(|error| ("", error))?;
+            let (max, window) = rules.accept(at, rate_text(text)).unwrap_or_else(|| (0, unknown_window()));
             (max, window, Scope::Grant)
         }
-        RateLimit::Fields(rate) => (
-            rate.max,
-            window(&rate.window).map_err(|error| ("/window", error))?,
-            scope(rate.scope.as_ref()).map_err(|error| ("/scope", error))?,
-        ),
+        RateLimit::Fields(rate) => {
+            (rate.max, window_at(&rate.window, at, rules), scope_at(rate.scope.as_ref(), at, rules))
+        }
     };
-    Ok(Limit { counter, window, max, scope, key: None, cost: None, on_store_failure: None })
+    Limit { counter, window, max, scope, key: None, cost: None, on_store_failure: None }
+}
+
+/// What the counter of a rule counts, which bounds the rule to `max`; like a limit.
+pub(super) fn state(state: &format::State, max: i64, counter: String, at: &str, rules: &mut Rules<'_>) -> Limit {
+    let cost = cost(state.increment, state.increment_from.as_ref());
+    Limit {
+        counter,
+        window: window_at(&state.window, at, rules),
+        max,
+        scope: scope_at(state.scope.as_ref(), at, rules),
+        key: None,
+        cost: rules.accept(&format!("{at}/increment_from"), cost).flatten(),
+        on_store_failure: None,
+    }
+}
+
+fn window_at(span: &Span, at: &str, rules: &mut Rules<'_>) -> String {
+    rules.accept(&format!("{at}/window"), window(span)).unwrap_or_else(unknown_window)
+}
+
+fn scope_at(text: Option<&String>, at: &str, rules: &mut Rules<'_>) -> Scope {
+    rules.accept(&format!("{at}/scope"), scope(text)).unwrap_or_default()
+}
+
+/// What stands for a window that cannot be read.
+fn unknown_window() -> String {
+    "1m".to_owned()
 }
 
 fn rate_text(text: &str) -> Result<(i64, String), String> {

@@ -1,6 +1,6 @@
 //! The rule-list dialect → rules: each becomes a rule of its own, so that a refusal names it.
 
-use reeve_crds::v1alpha1::{Action, Limit};
+use reeve_crds::v1alpha1::Action;
 use serde_json::Value;
 
 use super::draft::{Draft, Rules};
@@ -23,9 +23,11 @@ pub(super) fn of_tool(entry: &Entry<'_>, list: &[Rule], rules: &mut Rules<'_>) {
             RuleAction::Deny => Action::Deny,
             RuleAction::RequireApproval => Action::RequireApproval,
         };
-        let mut draft = entry.draft(&suffix, action, at.clone(), rules).message(message(rule));
+        let said_in = if rule.on_deny.is_some() { "on_deny" } else { "reason" };
+        let mut draft =
+            entry.draft(&suffix, action, at.clone(), rules).message(message(rule), format!("{at}/{said_in}"));
         if let Some(timeout) = &rule.approval_timeout {
-            add_approval(&mut draft, timeout, &format!("{at}/approval_timeout"), rules);
+            add_approval(&mut draft, timeout, &at, rules);
         }
         match action {
             Action::Constrain => evaluate(&mut draft, rule, entry, &at, rules),
@@ -49,8 +51,19 @@ fn select(draft: &mut Draft, rule: &Rule, entry: &Entry<'_>, at: &str, rules: &m
         ("validate", rule.validate.is_some()),
     ] {
         if given {
-            rules.refuse(&format!("{at}/{field}"), format!("{field} needs a rule with action: evaluate"));
+            rules.note(&format!("{at}/{field}"), format!("{field} needs a rule with action: evaluate"));
         }
+    }
+    if rule.rate_limit.is_some() || rule.state.is_some() {
+        // What is wrong with these is told all the same.
+        let mut misplaced = entry.draft("misplaced", Action::Constrain, at.to_owned(), rules);
+        if let Some(rate) = &rule.rate_limit {
+            add_rate(&mut misplaced, rate, entry, &format!("{at}/rate_limit"), rules);
+        }
+        if let Some(state) = &rule.state {
+            add_state(&mut misplaced, state, (0, at.to_owned()), entry, &format!("{at}/state"), rules);
+        }
+        rules.add(misplaced);
     }
     if draft.rule.action == Action::RequireApproval {
         draft.rule.tools = entry.tools_to_approve(rules);
@@ -59,7 +72,7 @@ fn select(draft: &mut Draft, rule: &Rule, entry: &Entry<'_>, at: &str, rules: &m
         .conditions
         .iter()
         .enumerate()
-        .filter_map(|(index, condition)| condition_at(condition, &format!("{at}/conditions/{index}"), rules))
+        .map(|(index, condition)| condition_at(condition, &format!("{at}/conditions/{index}"), rules))
         .collect();
     if !expressions.is_empty() {
         draft.when(expressions.join(" && "), format!("{at}/conditions"));
@@ -73,27 +86,42 @@ fn evaluate(draft: &mut Draft, rule: &Rule, entry: &Entry<'_>, at: &str, rules: 
         add_rate(draft, rate, entry, &format!("{at}/rate_limit"), rules);
     }
     let counter = rule.state.as_ref().map(|state| counter_path(entry, &state.counter));
+    let is_unknown = rules.is_lost(&format!("{at}/state/counter")) || rules.is_lost(&format!("{at}/conditions"));
+    let mut may_be_bounded = is_unknown;
     let mut bounds = Vec::new();
     for (index, condition) in rule.conditions.iter().enumerate() {
         let at = format!("{at}/conditions/{index}");
-        if Some(&condition.path) == counter.as_ref() {
+        may_be_bounded |= rules.is_lost(&format!("{at}/path"));
+        let reads_state = condition.path.starts_with("state.");
+        if Some(&condition.path) == counter.as_ref() || (is_unknown && reads_state) {
+            may_be_bounded = true;
             match bound(condition) {
                 Ok(max) => bounds.push((max, at)),
                 Err((field, message)) => rules.refuse(&format!("{at}{field}"), message),
             }
-        } else if condition.path.starts_with("state.") {
+        } else if reads_state {
             let message = "a condition can read only the counter of its own rule's state, as state.TOOL.COUNTER";
             rules.refuse(&format!("{at}/path"), message);
-        } else if let Some(expression) = condition_at(condition, &at, rules) {
+        } else {
+            let expression = condition_at(condition, &at, rules);
             draft.require(expression, condition.on_deny.as_ref().or(message(rule)), at);
         }
     }
     if let Some(state) = &rule.state {
-        add_state(draft, state, bounds, entry, &format!("{at}/state"), rules);
+        let at = format!("{at}/state");
+        let lowest = bounds.into_iter().min();
+        if lowest.is_none() && !may_be_bounded {
+            let path = counter_path(entry, &state.counter);
+            let message = format!("nothing bounds the counter: add a condition with path {path} and op lte");
+            rules.note(&at, message);
+        }
+        add_state(draft, state, lowest.unwrap_or_else(|| (0, at.clone())), entry, &at, rules);
     }
     let says_nothing =
         rule.conditions.is_empty() && rule.rate_limit.is_none() && rule.state.is_none() && rule.validate.is_none();
-    if says_nothing && rule.action != Some(RuleAction::Allow) {
+    let unsaid = ["action", "conditions", "rate_limit", "state", "validate"];
+    let is_unread = unsaid.iter().any(|field| rules.is_lost(&format!("{at}/{field}")));
+    if says_nothing && !is_unread && rule.action != Some(RuleAction::Allow) {
         rules.refuse(at, "the rule says nothing: give it conditions, a rate_limit or state");
     }
 }
@@ -103,25 +131,19 @@ fn counter_path(entry: &Entry<'_>, counter: &str) -> String {
     format!("state.{scope}.{counter}")
 }
 
+/// Adds the counter at a pointer, with the lowest bound on it and where that stands.
 fn add_state(
     draft: &mut Draft,
     state: &State,
-    bounds: Vec<(i64, String)>,
+    (max, bounded_at): (i64, String),
     entry: &Entry<'_>,
     at: &str,
     rules: &mut Rules<'_>,
 ) {
-    let Some((max, source)) = bounds.into_iter().min() else {
-        let path = counter_path(entry, &state.counter);
-        return rules.refuse(at, format!("nothing bounds the counter: add a condition with path {path} and op lte"));
-    };
-    let window = rules.accept(&format!("{at}/window"), limits::window(&state.window));
-    let scope = rules.accept(&format!("{at}/scope"), limits::scope(state.scope.as_ref()));
-    let cost = limits::cost(state.increment, state.increment_from.as_ref());
-    let cost = rules.accept(&format!("{at}/increment_from"), cost);
-    let (Some(window), Some(scope), Some(cost)) = (window, scope, cost) else { return };
     let counter = entry.counter(&state.counter, rules);
-    draft.limit(Limit { counter, window, max, scope, key: None, cost, on_store_failure: None }, source);
+    let number = draft.rule.limits.len();
+    draft.limit(limits::state(state, max, counter, at, rules), at.to_owned());
+    draft.part(format!("/limits/{number}/max"), format!("{bounded_at}/value"));
 }
 
 /// The most that a counter may reach.

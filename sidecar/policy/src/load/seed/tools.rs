@@ -2,9 +2,10 @@
 
 use reeve_crds::v1alpha1::{Action, DefaultAction};
 
+use super::conditions::{self, Path};
 use super::draft::{Draft, Rules};
 use super::format::{self, Condition, Document, Tool};
-use super::{conditions, limits, names, rule_list, tool_pointer};
+use super::{limits, names, rule_list, tool_pointer};
 
 /// The most tools that one rule names.
 const TOOLS_OF_A_RULE: usize = 256;
@@ -13,13 +14,19 @@ const TOOLS_OF_A_RULE: usize = 256;
 pub(super) fn hidden(document: &Document, rules: &mut Rules<'_>) {
     let mut hidden = Vec::new();
     for (index, name) in document.hide.iter().enumerate() {
-        if check_tool_name(name, &format!("/hide/{index}"), rules) {
-            hidden.push(name.clone());
+        let at = format!("/hide/{index}");
+        if check_tool_name(name, &at, rules) {
+            hidden.push((name.clone(), at));
         }
     }
     for tools in hidden.chunks(TOOLS_OF_A_RULE) {
+        let (tools, places): (Vec<_>, Vec<_>) = tools.iter().cloned().unzip();
         let name = rules.name("hidden");
-        rules.add(Draft::new(name, Action::Deny, tools.to_vec(), "/hide".into()));
+        let mut draft = Draft::new(name, Action::Deny, tools, "/hide".into(), "/hide".into());
+        for (number, place) in places.into_iter().enumerate() {
+            draft.part(format!("/tools/{number}"), place);
+        }
+        rules.add(draft);
     }
 }
 
@@ -27,9 +34,10 @@ pub(super) fn hidden(document: &Document, rules: &mut Rules<'_>) {
 pub(super) fn all_tools(document: &Document, rules: &mut Rules<'_>) {
     let Some(all) = &document.all_tools else { return };
     let name = rules.name("all-tools");
-    let mut draft = Draft::new(name, Action::Constrain, vec!["*".into()], "/all_tools".into());
+    let mut draft = Draft::new(name, Action::Constrain, vec!["*".into()], "/all_tools".into(), "/all_tools".into());
     for (index, limit) in all.limits.iter().enumerate() {
-        add_limit(&mut draft, limit, format!("/all_tools/limits/{index}"), rules);
+        let at = format!("/all_tools/limits/{index}");
+        draft.limit(limits::named(limit, &at, rules), at);
     }
     if !draft.is_idle() {
         rules.add(draft);
@@ -38,9 +46,12 @@ pub(super) fn all_tools(document: &Document, rules: &mut Rules<'_>) {
 
 /// One entry of `tools`.
 pub(super) fn tool(name: &str, tool: &Tool, rules: &mut Rules<'_>) {
-    let entry = Entry { name, label: label_of(name), at: tool_pointer(name) };
-    if !check_tool_name(name, &entry.at, rules) {
-        return;
+    let at = tool_pointer(name);
+    let is_name = check_tool_name(name, &at, rules);
+    let name = if is_name { name } else { "any" };
+    let entry = Entry { name, label: label_of(name), at };
+    if !is_name {
+        rules.lose(entry.named_at());
     }
     match tool.action {
         Some(format::Action::Deny) => deny(&entry, tool, rules),
@@ -48,10 +59,10 @@ pub(super) fn tool(name: &str, tool: &Tool, rules: &mut Rules<'_>) {
     }
     for (index, condition) in tool.deny_if.iter().enumerate() {
         let at = format!("{}/deny_if/{index}", entry.at);
-        let Some(expression) = condition_at(condition, &at, rules) else { continue };
+        let expression = condition_at(condition, &at, rules);
         let mut draft = entry.draft(&format!("deny-{}", index + 1), Action::Deny, at.clone(), rules);
-        draft.when(expression, at);
-        rules.add(draft.message(condition.on_deny.as_ref()));
+        draft.when(expression, at.clone());
+        rules.add(draft.message(condition.on_deny.as_ref(), format!("{at}/on_deny")));
     }
     rule_list::of_tool(&entry, &tool.rules, rules);
 }
@@ -75,7 +86,17 @@ impl Entry<'_> {
     /// A rule for the tool; `suffix` tells it from the tool's other rules.
     pub(super) fn draft(&self, suffix: &str, action: Action, at: String, rules: &mut Rules<'_>) -> Draft {
         let name = rules.name(&names::label(&format!("{} {suffix}", self.label), "rule"));
-        Draft::new(name, action, vec![self.name.to_owned()], at)
+        Draft::new(name, action, vec![self.name.to_owned()], self.named_at(), at)
+    }
+
+    /// Where the name is looked for: nowhere, and so shown at the entry, whatever stands inside it.
+    fn named_at(&self) -> String {
+        format!("{}/tools", self.at)
+    }
+
+    /// The pointer to a field of it.
+    fn at_field(&self, name: &str) -> String {
+        format!("{}/{name}", self.at)
     }
 
     /// A counter of the tool's own.
@@ -89,6 +110,9 @@ impl Entry<'_> {
     pub(super) fn tools_to_approve(&self, rules: &mut Rules<'_>) -> Vec<String> {
         if !self.is_every_tool() {
             return vec![self.name.to_owned()];
+        }
+        if rules.is_lost("/default") {
+            return vec!["*".to_owned()];
         }
         if rules.default_action() == DefaultAction::Deny {
             return rules.listed_tools();
@@ -112,45 +136,48 @@ fn deny(entry: &Entry<'_>, tool: &Tool, rules: &mut Rules<'_>) {
         ("validate", tool.validate.is_some()),
         ("approval_timeout", tool.approval_timeout.is_some()),
     ];
-    for (field, given) in pointless {
-        if given {
-            rules.refuse(
-                &format!("{}/{field}", entry.at),
-                format!("{field} says nothing of a tool that is denied: remove it"),
-            );
-        }
+    for (field, _) in pointless.into_iter().filter(|(_, given)| *given) {
+        let message = format!("{field} says nothing of a tool that is denied: remove it");
+        rules.note(&format!("{}/{field}", entry.at), message);
     }
     let draft = entry.draft("", Action::Deny, entry.at.clone(), rules);
-    rules.add(draft.message(tool.reason.as_ref()));
+    rules.add(draft.message(tool.reason.as_ref(), entry.at_field("reason")));
+    if pointless.iter().any(|(_, given)| *given) {
+        // What is wrong with these is told all the same.
+        bind(entry.draft("", Action::Constrain, entry.at.clone(), rules), entry, tool, rules);
+    }
 }
 
 /// What a tool is allowed under, or under the key `"*"` what binds every call.
 fn grant(entry: &Entry<'_>, tool: &Tool, rules: &mut Rules<'_>) {
-    let at = &entry.at;
     let denied = tool.rules.iter().any(rule_list::denies_every_call);
     let action = match tool.action {
         Some(format::Action::RequireApproval) => Action::RequireApproval,
         Some(format::Action::Allow) if entry.is_every_tool() => {
             let message = "the key \"*\" allows nothing by itself: write default: allow, or list the tools";
-            return rules.refuse(&format!("{at}/action"), message);
+            rules.refuse(&entry.at_field("action"), message);
+            Action::Constrain
         }
         _ if entry.is_every_tool() || denied => Action::Constrain,
         _ => Action::Allow,
     };
-    let mut draft = entry.draft("", action, at.clone(), rules).message(tool.reason.as_ref());
+    let mut draft = entry.draft("", action, entry.at.clone(), rules);
     if action == Action::RequireApproval {
         draft.rule.tools = entry.tools_to_approve(rules);
     }
+    bind(draft.message(tool.reason.as_ref(), entry.at_field("reason")), entry, tool, rules);
+}
+
+/// Adds a rule with everything that binds the calls of a tool.
+fn bind(mut draft: Draft, entry: &Entry<'_>, tool: &Tool, rules: &mut Rules<'_>) {
+    let at = &entry.at;
     if let Some(timeout) = &tool.approval_timeout {
-        let at = format!("{at}/approval_timeout");
-        add_approval(&mut draft, timeout, &at, rules);
+        add_approval(&mut draft, timeout, at, rules);
     }
     draft.rule.validate_arguments = tool.validate.as_ref().is_some_and(|validate| validate.required_args);
     for (index, condition) in tool.require.iter().enumerate() {
         let at = format!("{at}/require/{index}");
-        if let Some(expression) = condition_at(condition, &at, rules) {
-            draft.require(expression, condition.on_deny.as_ref(), at);
-        }
+        draft.require(condition_at(condition, &at, rules), condition.on_deny.as_ref(), at);
     }
     if let Some(rate) = &tool.rate_limit {
         add_rate(&mut draft, rate, entry, &format!("{at}/rate_limit"), rules);
@@ -158,11 +185,12 @@ fn grant(entry: &Entry<'_>, tool: &Tool, rules: &mut Rules<'_>) {
     for (index, limit) in tool.limits.iter().enumerate() {
         let at = format!("{at}/limits/{index}");
         match &limit.on_deny {
-            None => add_limit(&mut draft, limit, at, rules),
+            None => draft.limit(limits::named(limit, &at, rules), at),
             // A message is a rule's, so a limit with one of its own becomes a rule.
             Some(message) => {
-                let mut own = entry.draft(&limit.counter, Action::Constrain, at.clone(), rules).message(Some(message));
-                add_limit(&mut own, limit, at, rules);
+                let own = entry.draft(&limit.counter, Action::Constrain, at.clone(), rules);
+                let mut own = own.message(Some(message), format!("{at}/on_deny"));
+                own.limit(limits::named(limit, &at, rules), at);
                 rules.add(own);
             }
         }
@@ -172,13 +200,15 @@ fn grant(entry: &Entry<'_>, tool: &Tool, rules: &mut Rules<'_>) {
     }
 }
 
-/// How long an approval stays open.
+/// How long an approval stays open, by the `approval_timeout` of what stands at `at`.
 pub(super) fn add_approval(draft: &mut Draft, timeout: &format::Span, at: &str, rules: &mut Rules<'_>) {
-    if draft.rule.action != Action::RequireApproval {
-        return rules.refuse(at, "approval_timeout needs action: require_approval");
+    let timeout_at = format!("{at}/approval_timeout");
+    let is_asked_for = draft.rule.action == Action::RequireApproval;
+    if !is_asked_for && !rules.is_lost(&format!("{at}/action")) {
+        rules.note(&timeout_at, "approval_timeout needs action: require_approval");
     }
-    if let Some(expires_after) = rules.accept(at, limits::window(timeout)) {
-        draft.approval(expires_after, at.to_owned());
+    if let Some(expires_after) = rules.accept(&timeout_at, limits::window(timeout)).filter(|_| is_asked_for) {
+        draft.approval(expires_after, timeout_at);
     }
 }
 
@@ -191,28 +221,19 @@ pub(super) fn add_rate(
     rules: &mut Rules<'_>,
 ) {
     let counter = entry.counter("rate", rules);
-    match limits::rate(rate, counter) {
-        Ok(limit) => draft.limit(limit, at.to_owned()),
-        Err((field, message)) => rules.refuse(&format!("{at}{field}"), message),
-    }
+    draft.limit(limits::rate(rate, counter, at, rules), at.to_owned());
 }
 
-fn add_limit(draft: &mut Draft, limit: &format::Limit, at: String, rules: &mut Rules<'_>) {
-    match limits::named(limit) {
-        Ok(limit) => draft.limit(limit, at),
-        Err((field, message)) => rules.refuse(&format!("{at}{field}"), message),
+/// A condition as an expression. What of it cannot be mapped is told, and left out.
+pub(super) fn condition_at(condition: &Condition, at: &str, rules: &mut Rules<'_>) -> String {
+    let path = rules.accept(&format!("{at}/path"), Path::parse(&condition.path)).unwrap_or_else(Path::any);
+    if rules.is_lost(&format!("{at}/op")) || rules.is_lost(&format!("{at}/value")) {
+        return path.present();
     }
-}
-
-/// A condition as an expression, or a mistake at its place.
-pub(super) fn condition_at(condition: &Condition, at: &str, rules: &mut Rules<'_>) -> Option<String> {
-    match conditions::expression(condition) {
-        Ok(expression) => Some(expression),
-        Err((field, message)) => {
-            rules.refuse(&format!("{at}{field}"), message);
-            None
-        }
-    }
+    conditions::expression(&path, condition).unwrap_or_else(|(field, message)| {
+        rules.refuse(&format!("{at}{field}"), message);
+        path.present()
+    })
 }
 
 fn check_tool_name(name: &str, at: &str, rules: &mut Rules<'_>) -> bool {
@@ -224,6 +245,6 @@ fn check_tool_name(name: &str, at: &str, rules: &mut Rules<'_>) -> bool {
         }
         _ => return true,
     };
-    rules.refuse(at, wrong);
+    rules.note(at, wrong);
     false
 }
