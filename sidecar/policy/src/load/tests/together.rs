@@ -152,6 +152,25 @@ spec: {serverRefs: [{name: x}]}
 }
 
 #[test]
+fn an_item_of_a_list_tells_its_mistakes_too() {
+    tells(
+        "\
+apiVersion: v1
+kind: List
+items:
+- apiVersion: reeve.dev/v1alpha1
+  kind: McpPolicy
+  metadata: {name: a}
+  spec:
+    serverRefs: [{name: x}]
+    rules:
+    - {name: a, tols: [x], action: Deny, when: arg.x}
+",
+        &[(10, "/items/0/spec/rules/0/tols"), (10, "/items/0/spec/rules/0/when")],
+    );
+}
+
+#[test]
 fn the_json_format_tells_exactly_its_mistakes() {
     for (tool, expected) in [
         (
