@@ -20,6 +20,7 @@
 //! | [`sse`] | event streams, chunk by chunk |
 //! | [`lists`] | what is cut out of lists |
 //! | [`inputs`] | what a result asks of the agent |
+//! | [`challenge`], [`metadata`], [`token`] | logging in: what a 401 leads to, the metadata there, what a refused token was for |
 //! | [`binding`] | which grant a session or task belongs to, bounded |
 //! | [`tasks`] | what servers say of tasks, and what is held while they run |
 //! | [`rounds`] | calls that come again with what the server asked for |
@@ -33,6 +34,7 @@
 
 pub mod answer;
 pub mod binding;
+pub mod challenge;
 mod digest;
 pub mod envelope;
 pub mod era;
@@ -41,6 +43,7 @@ pub mod headers;
 pub mod ids;
 pub mod inputs;
 pub mod lists;
+pub mod metadata;
 pub mod method;
 pub mod open;
 mod recent;
@@ -48,6 +51,7 @@ pub mod rejection;
 pub mod rounds;
 pub mod sse;
 pub mod tasks;
+pub mod token;
 pub mod version;
 
 #[cfg(test)]

@@ -20,6 +20,7 @@
 //! | `filtered`, `governed` | lists in them, and what servers ask in them |
 //! | `onward` | exchanges that outlive the agent's wait |
 //! | `opening` | what keeps a session's stream ahead of later requests |
+//! | `login` | what lets an agent log in to a server through the sidecar |
 //! | `tasks` | whose tasks are whose |
 //! | `record` | what audit log and metrics are told |
 //! | `reply` | answers that the sidecar gives itself |
@@ -30,6 +31,7 @@ mod examine;
 mod filtered;
 mod forward;
 mod governed;
+mod login;
 mod memory;
 mod onward;
 mod opening;
@@ -200,10 +202,16 @@ impl Shared {
         self.gate.check(request.uri(), request.headers())?;
         refuse_other_transports(request.method(), request.headers())?;
         headers::check(request.headers())?;
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let Some(live) = self.live.load() else { return self.unconfigured(&parts, body).await };
+        login::note_host(&mut parts);
         let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
-        let route = live.at(path).ok_or_else(|| no_such_path(live.routes()))?;
+        let Some(route) = live.at(path) else {
+            return match login::described_at(live.routes(), path).filter(|_| parts.method == Method::GET) {
+                Some(route) => self.metadata(route, &parts.headers).await,
+                None => Err(no_such_path(live.routes(), path)),
+            };
+        };
         match parts.method {
             Method::POST => self.post(route, parts.headers, body).await,
             Method::GET => self.stream(route, parts.headers).await,
@@ -244,7 +252,10 @@ fn refuse_other_transports(method: &Method, headers: &HeaderMap) -> Result<(), R
     }
 }
 
-fn no_such_path(routes: &[Arc<Route>]) -> Rejection {
+fn no_such_path(routes: &[Arc<Route>], path: &str) -> Rejection {
+    if login::is_of_authorization_server(path) {
+        return Rejection::new(Cause::Path, login::NO_AUTHORIZATION_SERVER);
+    }
     let paths: Vec<&str> = routes.iter().map(|route| &*route.path).collect();
     Rejection::new(Cause::Path, format!("No MCP server is served at this path. Served: {}", paths.join(", ")))
 }

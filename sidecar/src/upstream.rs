@@ -35,7 +35,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, Uri, header};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 
 use crate::config::Server;
 
@@ -140,6 +141,11 @@ impl Upstream {
         self.server == other.server && digest(self) == digest(other)
     }
 
+    /// The path and query of the server's URL.
+    pub fn path_and_query(&self) -> &PathAndQuery {
+        self.pool.connector().target.path_and_query()
+    }
+
     /// Sends a request and waits for the head of its answer. Of the request the method, headers and body are taken; the
     /// target, `Host`, the length and the credential are set here. A call that an old connection certainly did not take
     /// is tried once more. It waits for a place among the traffic of its kind as long as for a connection.
@@ -151,13 +157,40 @@ impl Upstream {
     /// What went wrong, and whether the server can have got the call.
     pub async fn send(
         &self,
+        mut request: Request<Bytes>,
+        traffic: Traffic,
+        progress: &Progress,
+    ) -> Result<Response<Body>, UpstreamError> {
+        *request.uri_mut() = self.path_and_query().clone().into();
+        self.ask(request, self.credential.as_ref(), traffic, progress).await
+    }
+
+    /// Gets what stands at another path of the same server, as anybody would: without the credential, and without a word
+    /// from the agent. It counts as a message.
+    ///
+    /// # Errors
+    /// As [`Upstream::send`].
+    pub async fn get(
+        &self,
+        path_and_query: PathAndQuery,
+        accept: &'static str,
+    ) -> Result<Response<Body>, UpstreamError> {
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = path_and_query.into();
+        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static(accept));
+        self.ask(request, None, Traffic::Message, &Progress::new()).await
+    }
+
+    async fn ask(
+        &self,
         request: Request<Bytes>,
+        credential: Option<&Credential>,
         traffic: Traffic,
         progress: &Progress,
     ) -> Result<Response<Body>, UpstreamError> {
         let answer = async {
             let place = self.places.take(traffic, self.deadlines.connect).await?;
-            let Answer { response, share } = self.exchange(request, progress).await?;
+            let Answer { response, share } = self.exchange(request, credential, progress).await?;
             check_status(&response)?;
             let call = InFlight { _place: place, _share: share };
             Ok(response.map(|incoming| Body::new(incoming, call, self.deadlines.stream_idle, &self.name)))
@@ -165,13 +198,18 @@ impl Upstream {
         answer.await.map_err(|failure: Failure| failure.at(&self.name))
     }
 
-    async fn exchange(&self, mut request: Request<Bytes>, progress: &Progress) -> Result<Answer, Failure> {
+    async fn exchange(
+        &self,
+        mut request: Request<Bytes>,
+        credential: Option<&Credential>,
+        progress: &Progress,
+    ) -> Result<Answer, Failure> {
         let headers = request.headers_mut();
         // The body is here and whole: its length is what it is, and nothing need be expected before it is sent.
         for name in [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::EXPECT] {
             headers.remove(name);
         }
-        if let Some(credential) = &self.credential {
+        if let Some(credential) = credential {
             credential.apply(headers).await?;
         }
         let lease = self.pool.lease(Wanted::Any).await?;

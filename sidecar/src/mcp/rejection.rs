@@ -56,6 +56,8 @@ causes! {
     Origin "origin" => FORBIDDEN, 403;
     /// No server is served at this path.
     Path "path" => NOT_FOUND, 404;
+    /// The server has no protected-resource metadata for agents to log in by, or the sidecar holds its credential.
+    NoMetadata "no_metadata" => NOT_FOUND, 404;
     /// The HTTP method is not one of the transport, or not one of this era.
     HttpMethod "http_method" => METHOD_NOT_ALLOWED, 405;
     /// The request asks for another transport: WebSocket, or the HTTP+SSE of 2024-11-05.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST};
 use http::{HeaderMap, Method, Request, Response, StatusCode, header::HeaderValue};
 use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
@@ -86,14 +86,17 @@ pub(super) struct Sending {
     pub(super) headers: HeaderMap,
     pub(super) era: Era,
     pub(super) session: Option<Box<str>>,
+    /// By which name the agent called.
+    pub(super) host: Option<HeaderValue>,
 }
 
 impl Sending {
     pub(super) fn new(route: &Arc<Route>, method: Method, mut headers: HeaderMap, version: Version) -> Self {
         let era = version.era();
         let session = session(&headers, era).map(Into::into);
+        let host = headers.get(HOST).cloned();
         headers::for_upstream(&mut headers, era);
-        Self { route: Arc::clone(route), method, headers, era, session }
+        Self { route: Arc::clone(route), method, headers, era, session, host }
     }
 
     /// There is no memory for what the server sends.
@@ -159,6 +162,7 @@ impl Shared {
         let (mut head, body) = response.into_parts();
         let content = Content::of(&head.headers);
         self.note_session(sending, &head, expected);
+        self.check_login(sending, &mut head)?;
         headers::for_agent(&mut head.headers, sending.era);
         let body = match (content, expected) {
             (Content::Unreadable(why), _) => return Err(sending.route.upstream.error(Cause::Protocol, why)),

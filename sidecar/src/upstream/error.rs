@@ -55,6 +55,16 @@ causes! {
     Tls = "tls", "could not be reached: no trusted TLS connection could be made";
     /// The credential file could not be read, or holds no usable value.
     Credential = "credential", "was not called: the credential for it is not available";
+    /// The server refused the credential that the sidecar holds for it (status 401, or 403 with a challenge).
+    CredentialRefused = "credential_refused", "refused the credential that the sidecar holds for it: whoever runs the \
+        sidecar should check the file that credentials.file names, and what the credential may do";
+    /// The server refused a token that a login through the sidecar has just brought, and that names the sidecar's URL.
+    TokenRefused = "token_refused", "refused the token of a login through this sidecar: the token was issued for the \
+        sidecar's URL, and the server seems to take only tokens that were issued for its own. Logging in again changes \
+        nothing: whoever runs the sidecar can give it a credential for the server (servers[].credentials)";
+    /// What the server says of logging in to it cannot be passed on.
+    Metadata = "metadata", "publishes protected-resource metadata that cannot be passed on, so that agents cannot log in \
+        to it through the sidecar";
     /// As many calls to the server are in flight as may be (`maxConcurrentCalls`), and none ended in time.
     Busy = "busy", "was not called: as many calls to it are in flight as may be";
     /// As many streams of the server are open as may be (`maxStreams`), and none ended in time.

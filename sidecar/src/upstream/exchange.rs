@@ -138,7 +138,8 @@ impl Lease {
         }
     }
 
-    /// Sends a request that has the headers of the call and of nothing else, and waits for the head of its answer.
+    /// Sends a request that has the headers of the call and of nothing else, and whose URI is the path and query to ask
+    /// for, and waits for the head of its answer.
     pub(super) async fn send(self, request: Request<Bytes>, connector: &Connector) -> Result<Answer, Attempt> {
         match self {
             Self::Http1 { connection, pool, reused } => connection.send(request, connector, pool, reused).await,
@@ -155,11 +156,12 @@ impl Http1 {
         pool: Weak<Pool>,
         reused: bool,
     ) -> Result<Answer, Attempt> {
-        let target = &connector.target;
         let mut request = request.map(Full::new);
         *request.version_mut() = Version::HTTP_11;
-        *request.uri_mut() = if connector.relays() { target.absolute_form() } else { target.origin_form() };
-        request.headers_mut().insert(header::HOST, target.host_header());
+        if connector.relays() {
+            make_absolute(&mut request, connector);
+        }
+        request.headers_mut().insert(header::HOST, connector.target.host_header());
         if let Some(authorization) = connector.proxy_authorization() {
             request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization.clone());
         }
@@ -187,6 +189,13 @@ impl Http1 {
     }
 }
 
+/// Names the whole URL in a request that names a path, as an HTTP proxy and HTTP/2 need it.
+fn make_absolute<B>(request: &mut Request<B>, connector: &Connector) {
+    if let Some(path_and_query) = request.uri().path_and_query() {
+        *request.uri_mut() = connector.target.url_of(path_and_query);
+    }
+}
+
 /// What a failed attempt means, if it is known whether the connection was touched for it at all.
 fn told(error: &TrySendError<Request<Full<Bytes>>>, untouched: bool) -> Failure {
     let failure = Failure::of_http(error.error());
@@ -201,7 +210,7 @@ impl Http2 {
     async fn send(mut self, request: Request<Bytes>, connector: &Connector, reused: bool) -> Result<Answer, Attempt> {
         let mut request = request.map(Full::new);
         *request.version_mut() = Version::HTTP_2;
-        *request.uri_mut() = connector.target.absolute_form();
+        make_absolute(&mut request, connector);
         match self.sender.try_send_request(request).await {
             Ok(response) => Ok(Answer { response, share: Some(self.calls) }),
             Err(error) => {

@@ -20,7 +20,8 @@ pub enum Traffic {
     Call,
     /// A stream that does not end by itself: a session's own, or a listener's.
     Stream,
-    /// What has no answer: a notification, the answer to a request of the server, the end of a session.
+    /// What has no answer, or a small one: a notification, the answer to a request of the server, the end of a session, a
+    /// document.
     Message,
 }
 

@@ -38,7 +38,7 @@ pub(super) fn choose(
     if matches!(target.place(), Place::Socket(_)) {
         return Err(wrong("a Unix socket is not reached through a proxy: leave `proxy` out".into()));
     }
-    let intercept = intercept(setting, "", &target.absolute_form());
+    let intercept = intercept(setting, "", &target.url());
     Proxy::new(intercept).map(Some).map_err(|what| wrong(format!("`proxy` {what}")))
 }
 
@@ -47,7 +47,7 @@ fn from_environment(target: &Target, environment: &Environment) -> Result<Option
     let Some(variable) = variable.as_ref().filter(|_| !target.is_local()) else {
         return Ok(None);
     };
-    let uri = target.absolute_form();
+    let uri = target.url();
     let proxy = Proxy::new(intercept(&variable.value, "", &uri)).map_err(|what| {
         format!("the environment variable {} {what}, or set `proxy: \"\"` to use none", variable.name)
     })?;

@@ -147,17 +147,22 @@ impl Target {
         HeaderValue::from_str(self.authority.as_str()).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 
-    /// The request's target for the server itself over HTTP/1.1: path and query.
-    pub(super) fn origin_form(&self) -> Uri {
-        Uri::from(self.path_and_query.clone())
+    /// The path and query that the server serves.
+    pub(super) fn path_and_query(&self) -> &PathAndQuery {
+        &self.path_and_query
     }
 
-    /// The request's target for an HTTP proxy, and for HTTP/2: the whole URL.
-    pub(super) fn absolute_form(&self) -> Uri {
+    /// The whole URL.
+    pub(super) fn url(&self) -> Uri {
+        self.url_of(&self.path_and_query)
+    }
+
+    /// The URL of another path of the same server.
+    pub(super) fn url_of(&self, path_and_query: &PathAndQuery) -> Uri {
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(if self.secure { Scheme::HTTPS } else { Scheme::HTTP });
         parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(self.path_and_query.clone());
+        parts.path_and_query = Some(path_and_query.clone());
         // Scheme, authority and path together are always a valid URI.
         Uri::from_parts(parts).unwrap_or_default()
     }
@@ -177,7 +182,7 @@ mod tests {
         ] {
             let target = Target::parse(url).unwrap();
             assert_eq!(target.place(), &Place::Host(host.into(), port), "{url}");
-            assert_eq!((target.is_secure(), target.origin_form().to_string().as_str()), (secure, path), "{url}");
+            assert_eq!((target.is_secure(), target.path_and_query().as_str()), (secure, path), "{url}");
         }
     }
 
@@ -185,8 +190,8 @@ mod tests {
     fn a_unix_socket_and_the_path_behind_it_are_told_apart() {
         let target = Target::parse("unix:///run/mcp/imaging.sock:/mcp?x=1").unwrap();
         assert_eq!(target.place(), &Place::Socket("/run/mcp/imaging.sock".into()));
-        assert_eq!(target.origin_form(), "/mcp?x=1");
-        assert_eq!(target.absolute_form(), "http://localhost/mcp?x=1");
+        assert_eq!(target.path_and_query(), "/mcp?x=1");
+        assert_eq!(target.url(), "http://localhost/mcp?x=1");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod concurrency;
 mod failures;
 mod lifecycle;
 mod lists;
+mod login;
 mod rejections;
 mod reload;
 mod requests;

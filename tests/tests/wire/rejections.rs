@@ -70,8 +70,8 @@ const CHANGES: &[(&str, Change)] = &[
     ("unmatched_response", |call| call.say_in_legacy(json!({"jsonrpc": "2.0", "id": 1, "result": {}}))),
 ];
 
-/// Causes that take time, or another request, and have tests of their own.
-const APART: [&str; 3] = ["body_timeout", "busy", "duplicate_id"];
+/// Causes that take time, or another request or server, and have tests of their own.
+const APART: [&str; 4] = ["body_timeout", "busy", "duplicate_id", "no_metadata"];
 
 /// Causes that no agent can provoke: a mistake in the sidecar itself; and that no configuration has come, because a sidecar
 /// that is started with a file serves only when it has read it.

@@ -29,6 +29,26 @@ async fn the_server_sees_its_own_target_and_host_and_the_bytes_of_the_call() {
 }
 
 #[tokio::test]
+async fn another_path_of_the_server_is_got_without_its_credential() {
+    let scripted = Scripted::start(|stream, _| echo(stream)).await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("token");
+    std::fs::write(&file, "s3cret").unwrap();
+    let proxied = [None, Some(scripted.url())];
+    for proxy in proxied {
+        let mut server = server(&scripted.url());
+        server.credentials = Some(serde_json::from_value(serde_json::json!({"file": file})).unwrap());
+        let target = if proxy.is_some() { format!("http://{}/about?x", scripted.address) } else { "/about?x".into() };
+        server.proxy = proxy;
+        let seen =
+            text(within(build(&server).unwrap().get("/about?x".parse().unwrap(), "text/css")).await.unwrap()).await;
+        assert!(seen.starts_with(&format!("GET {target} HTTP/1.1\r\n")), "{seen}");
+        assert!(seen.contains("accept: text/css\r\n") && seen.contains(&format!("host: {}\r\n", scripted.address)));
+        assert!(!seen.contains("s3cret"), "{seen}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_on_a_unix_socket_is_reached_and_a_missing_one_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("imaging.sock");
