@@ -56,7 +56,30 @@ impl Client {
     /// # Panics
     /// If the client does not come to an end by itself, or ends with an error: with what it wrote.
     pub fn run(self, url: &str, steps: &[Step]) -> Vec<Outcome> {
+        self.drive(self.command(url), steps).unwrap_or_else(|text| panic!("{self:?} failed: {text}"))
+    }
+
+    /// The same, but the client logs in where it is asked to, with a browser in which everything is granted.
+    ///
+    /// # Errors
+    /// What the client wrote when it could not.
+    pub fn log_in(self, url: &str, steps: &[Step]) -> Result<Vec<Outcome>, String> {
+        self.log_in_for(None, url, steps)
+    }
+
+    /// The same, but the client asks for a token for this resource, whatever the server's metadata say. Only the TypeScript
+    /// SDKs can be told to.
+    ///
+    /// # Errors
+    /// What the client wrote when it could not.
+    pub fn log_in_for(self, resource: Option<&str>, url: &str, steps: &[Step]) -> Result<Vec<Outcome>, String> {
         let mut command = self.command(url);
+        command.arg(node()).arg(peer("node/browser.mjs"));
+        command.envs(resource.map(|resource| ("REEVE_TESTS_RESOURCE", resource)));
+        self.drive(command, steps)
+    }
+
+    fn drive(self, mut command: Command, steps: &[Step]) -> Result<Vec<Outcome>, String> {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -69,12 +92,15 @@ impl Client {
         drop(input);
         let output = child.wait_with_output().expect("the client ends");
         let (text, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{self:?} failed: {text}{log}");
+        assert_ne!(output.status.code(), Some(TIMED_OUT), "{self:?} does not come to an end: {text}{log}");
+        if !output.status.success() {
+            return Err(format!("{text}{log}"));
+        }
         let mut lines: Vec<Value> =
             text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
         let last = lines.pop().unwrap_or_default();
         assert!(last.get("protocol").is_some(), "{self:?} did not come to its end: {text}{log}");
-        lines.iter().map(Outcome::read).collect()
+        Ok(lines.iter().map(Outcome::read).collect())
     }
 
     fn command(self, url: &str) -> Command {
@@ -94,6 +120,9 @@ impl Client {
         command
     }
 }
+
+/// The exit code of `timeout` when time was up.
+const TIMED_OUT: i32 = 124;
 
 /// What a client is to do.
 #[derive(Clone, Debug)]

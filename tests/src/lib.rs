@@ -4,6 +4,8 @@
 //! clients::Client ──► sidecar::Sidecar ──► servers::Server
 //! ```
 //!
+//! [`guarded`] is such a server behind a login, and the authorization server that logs clients in.
+//!
 //! What is started ends when its value is dropped. Nothing sleeps for luck: [`eventually`] waits for a condition.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a harness fails tests by panicking")]
@@ -12,6 +14,7 @@ pub mod agent;
 pub mod clients;
 pub mod conformance;
 pub mod eventually;
+pub mod guarded;
 pub mod http;
 pub mod process;
 pub mod request;

@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { connect } from "./login.mjs";
 import { run } from "./steps.mjs";
 
 const [url] = process.argv.slice(2);
 const client = new Client({ name: "reeve-tests", version: "1.0.0" });
-const transport = new StreamableHTTPClientTransport(new URL(url));
-await client.connect(transport);
+const transport = await connect(client, (options) => new StreamableHTTPClientTransport(new URL(url), options));
 await run(client, JSON.parse(readFileSync(0, "utf8")), transport.protocolVersion);

@@ -1,12 +1,36 @@
 //! The Rust SDK's client as a command; the same contract as the Python peers' `client.py`.
 
+use std::process::Command;
+
 use rmcp::model::{CallToolRequestParams, ProtocolVersion};
 use rmcp::service::{ClientLifecycleMode, ClientServiceExt, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;
+use rmcp::transport::auth::{AuthClient, AuthorizationRequest, OAuthState};
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::{RoleClient, ServiceError};
 use serde_json::{Value, json};
 
 type Client = RunningService<RoleClient, ()>;
+type AnyError = Box<dyn std::error::Error>;
+
+const OWN_URL: &str = "http://127.0.0.1:9/callback";
+
+/// Logs in, with a browser that is a command.
+async fn login(url: &str, browser: &[String]) -> Result<AuthClient<reqwest::Client>, AnyError> {
+    let mut state = OAuthState::new(url, None).await?;
+    let request = AuthorizationRequest::new(OWN_URL).with_client_name("reeve-tests").with_initial_scope_selection();
+    state.start_authorization(request).await?;
+    let [program, arguments @ ..] = browser else { return Err("no browser".into()) };
+    let mut browser = Command::new(program);
+    let led = browser.args(arguments).arg(state.get_authorization_url().await?).arg(OWN_URL).output()?;
+    let led = reqwest::Url::parse(std::str::from_utf8(&led.stdout)?.trim())?;
+    if led.query_pairs().any(|(name, _)| name == "error") {
+        return Err(led.query().unwrap_or_default().into());
+    }
+    state.handle_callback_url(led.as_str()).await?;
+    let manager = state.into_authorization_manager().ok_or("not logged in")?;
+    Ok(AuthClient::new(reqwest::Client::new(), manager))
+}
 
 async fn step(client: &Client, step: &Value) -> Result<Value, ServiceError> {
     let Some(tool) = step.get("call").and_then(Value::as_str) else {
@@ -22,16 +46,22 @@ async fn step(client: &Client, step: &Value) -> Result<Value, ServiceError> {
 
 #[tokio::main(flavor = "current_thread")]
 #[allow(clippy::print_stdout, reason = "lines on standard output are this program's answer")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), AnyError> {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, url, era] = &arguments[..] else {
-        return Err("usage: reeve-peer-client URL legacy|modern".into());
+    let [_, url, era, browser @ ..] = &arguments[..] else {
+        return Err("usage: reeve-peer-client URL legacy|modern [BROWSER...]".into());
     };
     let (lifecycle, protocol) = match era.as_str() {
         "legacy" => (ClientLifecycleMode::Initialize, "2025-11-25"),
         _ => (ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] }, "2026-07-28"),
     };
-    let client = ().serve_with_lifecycle(StreamableHttpClientTransport::from_uri(url.as_str()), lifecycle).await?;
+    let client = if browser.is_empty() {
+        ().serve_with_lifecycle(StreamableHttpClientTransport::from_uri(url.as_str()), lifecycle).await?
+    } else {
+        let config = StreamableHttpClientTransportConfig::with_uri(url.as_str());
+        let transport = StreamableHttpClientTransport::with_client(login(url, browser).await?, config);
+        ().serve_with_lifecycle(transport, lifecycle).await?
+    };
     let steps: Vec<Value> = serde_json::from_reader(std::io::stdin())?;
     for wanted in &steps {
         println!("{}", step(&client, wanted).await.unwrap_or_else(|error| json!({"error": error.to_string()})));
