@@ -172,11 +172,10 @@ async fn ask_at(route: &Route, place: &str, resource: &str) -> Result<Option<Byt
         |detail: String| route.upstream.error(Cause::Metadata, format!("what the server has at {place} {detail}"));
     let Ok(path) = PathAndQuery::try_from(place) else { return Ok(None) };
     let answer = route.upstream.get(path, "application/json").await?;
-    if answer.status().is_client_error() {
-        return Ok(None);
-    }
-    if answer.status() != StatusCode::OK {
-        return Err(unusable(format!("has the status {}", answer.status().as_u16())));
+    match answer.status() {
+        StatusCode::OK => {}
+        status if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => return Ok(None),
+        status => return Err(unusable(format!("has the status {}", status.as_u16()))),
     }
     let document = collect(answer.into_body()).await?;
     let document = document.ok_or_else(|| unusable(format!("is larger than {} bytes", metadata::MAX_BYTES)))?;
