@@ -99,17 +99,17 @@ impl Sending {
         Self { route: Arc::clone(route), method, headers, era, session, host }
     }
 
-    /// There is no memory for what the server sends.
-    pub(super) fn no_room(&self) -> UpstreamError {
-        self.route.upstream.error(Cause::Memory, "answers hold listener.maxTotalAnswerBytes")
-    }
-
     pub(super) fn request(&self, body: Bytes) -> Request<Bytes> {
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.headers_mut() = self.headers.clone();
         request
     }
+}
+
+/// There is no memory for what the server sends.
+pub(super) fn no_room(route: &Route) -> UpstreamError {
+    route.upstream.error(Cause::Memory, "answers hold listener.maxTotalAnswerBytes")
 }
 
 impl Shared {
@@ -225,7 +225,7 @@ impl Shared {
                 let detail = format!("the answer is larger than {limit} bytes (limits.maxResponseBytes)");
                 return Err(sending.route.upstream.error(Cause::TooLarge, detail));
             }
-            memory.cover(whole.len() + data.len()).await.map_err(|Full| sending.no_room())?;
+            memory.cover(whole.len() + data.len()).await.map_err(|Full| no_room(&sending.route))?;
             whole.extend_from_slice(&data);
         }
         Ok((whole.freeze(), memory))

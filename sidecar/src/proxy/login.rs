@@ -25,7 +25,8 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 
 use super::body::Body;
-use super::forward::Sending;
+use super::forward::{Sending, no_room};
+use super::memory::{Full, Share};
 use super::{Shared, record, reply};
 use crate::live::Route;
 use crate::mcp::rejection::{self, Rejection};
@@ -82,12 +83,16 @@ impl Shared {
             return Err(Rejection::new(rejection::Cause::NoMetadata, message));
         }
         let resource = url(headers.get(HOST), &route.path);
-        let asked = tokio::time::timeout(PATIENCE, ask(route, &resource)).await.unwrap_or_else(|_| {
+        let mut search = Search { route, resource: &resource, memory: self.answers.share() };
+        let found = tokio::time::timeout(PATIENCE, search.find()).await.unwrap_or_else(|_| {
             let detail = format!("no metadata came within {PATIENCE:?}");
             Err(route.upstream.error(Cause::ResponseTimeout, detail))
         });
-        match asked {
-            Ok(Some(document)) => Ok(reply::json(StatusCode::OK, document)),
+        match found {
+            Ok(Some(document)) => {
+                let answer = reply::json(StatusCode::OK, Bytes::new());
+                Ok(answer.map(|_| Body::Counted(document, search.memory)))
+            }
             Ok(None) => {
                 let message = format!(
                     "The MCP server {:?} publishes no protected-resource metadata (RFC 9728), by which agents could log in \
@@ -144,65 +149,79 @@ fn holds_login(route: &Route) -> bool {
     header.is_some_and(|header| header.eq_ignore_ascii_case(AUTHORIZATION.as_str()))
 }
 
-/// Asks the server for its metadata, at the places where they should be, and then where its challenge says. None if they
-/// are nowhere. What stands at one place does not matter if metadata stand at another.
-async fn ask(route: &Route, resource: &str) -> Result<Option<Bytes>, UpstreamError> {
-    let mut unusable = None;
-    let mut places = metadata::candidates(route.upstream.path_and_query().as_str());
-    let known = places.len();
-    let mut tried = 0;
-    while let Some(place) = places.get(tried) {
-        match ask_at(route, place, resource).await {
-            Ok(Some(document)) => return Ok(Some(document)),
-            Ok(None) => {}
-            Err(error) if matches!(error.cause, Cause::Metadata | Cause::Redirect) => unusable = Some(error),
-            Err(error) => return Err(error),
-        }
-        tried += 1;
-        if tried == known {
-            places.extend(challenged_to(route).await.filter(|place| !places.contains(place)));
-        }
-    }
-    unusable.map_or(Ok(None), Err)
+/// A search for the metadata of a server.
+struct Search<'r> {
+    route: &'r Route,
+    /// What stands in them for the server's own URL.
+    resource: &'r str,
+    memory: Share,
 }
 
-/// The metadata at one place; none if there is nothing.
-async fn ask_at(route: &Route, place: &str, resource: &str) -> Result<Option<Bytes>, UpstreamError> {
-    let unusable =
-        |detail: String| route.upstream.error(Cause::Metadata, format!("what the server has at {place} {detail}"));
-    let Ok(path) = PathAndQuery::try_from(place) else { return Ok(None) };
-    let answer = route.upstream.get(path, "application/json").await?;
-    match answer.status() {
-        StatusCode::OK => {}
-        status if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => return Ok(None),
-        status => return Err(unusable(format!("has the status {}", status.as_u16()))),
-    }
-    let document = collect(answer.into_body()).await?;
-    let document = document.ok_or_else(|| unusable(format!("is larger than {} bytes", metadata::MAX_BYTES)))?;
-    metadata::renamed(document, resource).map(Some).map_err(|error| unusable(error.to_string()))
-}
-
-/// Where the server's challenge leads, as a path of the server itself: whatever name it has for its own origin, nothing but
-/// the server is asked.
-async fn challenged_to(route: &Route) -> Option<String> {
-    let own = route.upstream.path_and_query().clone();
-    let answer = route.upstream.get(own, "application/json, text/event-stream").await.ok()?;
-    let led = challenge::metadata_url(answer.headers()).filter(|_| answer.status() == StatusCode::UNAUTHORIZED)?;
-    let led = led.parse::<Uri>().ok()?;
-    led.path_and_query().map(|place| place.as_str().to_owned()).filter(|place| place.starts_with('/'))
-}
-
-/// A document within its bound; none if it is larger.
-async fn collect(mut body: upstream::Body) -> Result<Option<Bytes>, UpstreamError> {
-    let mut whole = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
-        if whole.len() + data.len() > metadata::MAX_BYTES {
-            return Ok(None);
+impl Search<'_> {
+    /// Asks at the places where the metadata should be, and then where the server's challenge says. None if they are nowhere.
+    /// What stands at one place does not matter if metadata stand at another.
+    async fn find(&mut self) -> Result<Option<Bytes>, UpstreamError> {
+        let mut unusable = None;
+        let mut places = metadata::candidates(self.route.upstream.path_and_query().as_str());
+        let known = places.len();
+        let mut tried = 0;
+        while let Some(place) = places.get(tried) {
+            match self.ask_at(place).await {
+                Ok(Some(document)) => return Ok(Some(document)),
+                Ok(None) => {}
+                Err(error) if matches!(error.cause, Cause::Metadata | Cause::Redirect) => unusable = Some(error),
+                Err(error) => return Err(error),
+            }
+            tried += 1;
+            if tried == known {
+                places.extend(self.challenged_to().await.filter(|place| !places.contains(place)));
+            }
         }
-        whole.extend_from_slice(&data);
+        unusable.map_or(Ok(None), Err)
     }
-    Ok(Some(whole.freeze()))
+
+    /// The metadata at one place; none if there is nothing.
+    async fn ask_at(&mut self, place: &str) -> Result<Option<Bytes>, UpstreamError> {
+        let upstream = &self.route.upstream;
+        let unusable =
+            |detail: String| upstream.error(Cause::Metadata, format!("what the server has at {place} {detail}"));
+        let Ok(path) = PathAndQuery::try_from(place) else { return Ok(None) };
+        let answer = upstream.get(path, "application/json").await?;
+        match answer.status() {
+            StatusCode::OK => {}
+            status if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => return Ok(None),
+            status => return Err(unusable(format!("has the status {}", status.as_u16()))),
+        }
+        let document = self.collect(answer.into_body()).await?;
+        let document = document.ok_or_else(|| unusable(format!("is larger than {} bytes", metadata::MAX_BYTES)))?;
+        metadata::renamed(document, self.resource).map(Some).map_err(|error| unusable(error.to_string()))
+    }
+
+    /// A document within its bound; none if it is larger.
+    async fn collect(&mut self, mut body: upstream::Body) -> Result<Option<Bytes>, UpstreamError> {
+        let mut whole = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame?.into_data() else { continue };
+            let length = whole.len() + data.len();
+            if length > metadata::MAX_BYTES {
+                return Ok(None);
+            }
+            self.memory.cover(length).await.map_err(|Full| no_room(self.route))?;
+            whole.extend_from_slice(&data);
+        }
+        Ok(Some(whole.freeze()))
+    }
+
+    /// Where the server's challenge leads, as a path of the server itself: whatever name it has for its own origin, nothing
+    /// but the server is asked.
+    async fn challenged_to(&self) -> Option<String> {
+        let upstream = &self.route.upstream;
+        let answer =
+            upstream.get(upstream.path_and_query().clone(), "application/json, text/event-stream").await.ok()?;
+        let led = challenge::metadata_url(answer.headers()).filter(|_| answer.status() == StatusCode::UNAUTHORIZED)?;
+        let led = led.parse::<Uri>().ok()?;
+        led.path_and_query().map(|place| place.as_str().to_owned()).filter(|place| place.starts_with('/'))
+    }
 }
 
 #[cfg(test)]

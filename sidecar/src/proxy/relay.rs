@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http_body::Body as _;
 
 use super::events::Events;
+use super::forward::no_room;
 use super::memory::{Full, Share};
 use super::record::Flight;
 use crate::lifecycle::Drain;
@@ -192,7 +193,7 @@ fn scan(
     let Some(scanner) = scanner else { return Ok(()) };
     // What a stream holds usually is a few KiB, for which nothing is counted.
     match scanner.held() + data.len() {
-        held if held > UNCOUNTED => memory.try_cover(held).map_err(|Full| events.sending.no_room())?,
+        held if held > UNCOUNTED => memory.try_cover(held).map_err(|Full| no_room(&events.sending.route))?,
         _ => memory.clear(),
     }
     scanner.push(data);
