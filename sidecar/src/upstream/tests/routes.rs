@@ -34,10 +34,11 @@ async fn another_path_of_the_server_is_got_without_its_credential() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("token");
     std::fs::write(&file, "s3cret").unwrap();
-    let proxied = [None, Some(scripted.url())];
+    let proxied = [None, Some(format!("http://{}", scripted.address))];
     for proxy in proxied {
         let mut server = server(&scripted.url());
-        server.credentials = Some(serde_json::from_value(serde_json::json!({"file": file})).unwrap());
+        server.credentials =
+            Some(serde_json::from_value(serde_json::json!({"file": file, "insecurePlainText": true})).unwrap());
         let target = if proxy.is_some() { format!("http://{}/about?x", scripted.address) } else { "/about?x".into() };
         server.proxy = proxy;
         let seen =
