@@ -1,0 +1,71 @@
+//! The rules that Reeve is given: many, of which one selects a call.
+
+use std::fmt::Write as _;
+
+use crate::server::{STREAM_TOOL, TOOL};
+
+/// A tool that a rule denies, where there are more rules than a few.
+pub const DENIED_TOOL: &str = "drop_table_6";
+
+/// What the rule that selects [`TOOL`] asks of a call.
+pub const EXPRESSION: &str = r#"args.path.startsWith("datasets/")"#;
+
+/// Everything on: the rule that selects [`TOOL`] has an expression and a limit that never trips. Of those beside it one in
+/// ten is for names that begin alike, one in ten denies, and one in ten has an expression of its own.
+pub fn yaml(rules: usize) -> String {
+    let requirement =
+        format!("require: [{{expression: '{EXPRESSION}', message: Records are read below datasets/ only.}}]");
+    let mut policy = with_first(&requirement);
+    for index in 1..rules {
+        let (tools, action) = match index % 10 {
+            3 => (format!("team{index}_*"), "Allow"),
+            6 => (format!("drop_table_{index}"), "Deny"),
+            _ => (format!("list_table_{index}"), "Allow"),
+        };
+        let _ = write!(policy, "  - {{name: rule-{index}, tools: [\"{tools}\"], action: {action}");
+        if index % 10 == 9 {
+            let _ = write!(
+                policy,
+                ", require: [{{expression: 'args.path.startsWith(\"tables/{index}/\")', message: No.}}]"
+            );
+        }
+        policy.push_str("}\n");
+    }
+    policy
+}
+
+/// The same without the expression of the rule that selects [`TOOL`].
+pub fn without_expression(rules: usize) -> String {
+    let all = yaml(rules);
+    all.replacen(all.lines().find(|line| line.contains(EXPRESSION)).unwrap_or_default(), "", 1)
+}
+
+fn with_first(requirement: &str) -> String {
+    format!(
+        "apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {{name: bench, namespace: default}}
+spec:
+  serverRefs: [{{name: \"*\"}}]
+  default: Deny
+  rules:
+  - name: reads
+    tools: [{TOOL}, {STREAM_TOOL}]
+    action: Allow
+    {requirement}
+    limits: [{{counter: reads, window: 1m, max: 1000000000}}]
+"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_expression_of_the_first_rule_is_left_out() {
+        assert_eq!(yaml(100).matches("expression").count(), 11);
+        assert_eq!(without_expression(100).matches("expression").count(), 10);
+        assert!(!without_expression(1).contains("require"));
+    }
+}
