@@ -77,7 +77,6 @@ impl Held {
     }
 
     /// Ends the call's time in flight, and keeps what else it holds.
-    #[must_use]
     pub fn landed(self) -> Self {
         let shadows = self.shadows.into_iter().map(Self::landed).collect();
         Self { permits: Vec::new(), quota: self.quota, shadows }
