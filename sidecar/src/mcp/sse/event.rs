@@ -20,8 +20,8 @@ impl Event {
     /// Whether its type is none of messages, which have none or `message`: most clients pass over such an event.
     pub fn is_of_another_type(&self) -> bool {
         let lines = self.raw.split(|byte| matches!(byte, b'\n' | b'\r'));
-        let types = lines.filter_map(|line| line.strip_prefix(b"event:")).map(<[u8]>::trim_ascii);
-        types.last().is_some_and(|of| !of.is_empty() && of != b"message")
+        let mut types = lines.filter_map(|line| line.strip_prefix(b"event:")).map(<[u8]>::trim_ascii);
+        types.next_back().is_some_and(|of| !of.is_empty() && of != b"message")
     }
 
     /// The message in it. None in an event without data or with empty data, which only sets an id or a retry time.
