@@ -11,8 +11,9 @@
 #[path = "expr_hostile/harness.rs"]
 mod harness;
 
-use harness::End::{Fails, Gives, Refused};
+use harness::End::{Decides, Fails, Gives, Refused};
 use harness::{Case, End, case, check_all, run_if_asked};
+use reeve_policy::reason::Reason;
 
 #[test]
 fn deep_expressions_are_refused_or_fit_on_a_small_stack() {
@@ -44,11 +45,16 @@ fn wide_objects_cannot_be_searched_again_and_again() {
     check_all(&wide_objects());
 }
 
+#[test]
+fn arguments_are_decided_in_time_linear_in_them_however_many_paths_rules_read() {
+    check_all(&keys());
+}
+
 /// Not a test of its own: the other process that the tests above start.
 #[test]
 fn one_case() {
     run_if_asked(|| {
-        [nesting(), work(), memory(), patterns(), arithmetic(), wide_objects()].into_iter().flatten().collect()
+        [nesting(), work(), memory(), patterns(), arithmetic(), wide_objects(), keys()].into_iter().flatten().collect()
     });
 }
 
@@ -270,5 +276,46 @@ fn wide_objects() -> Vec<Case> {
         case("the keys of a wide object", "args.o.all(k, k != '')", &args, Fails("a list of more than 1000 elements")),
         case("long keys in a loop", "args.k.all(x, !(x in args.o))", long_keys(), Fails("too much work")),
         case("a member of a wide object", "args.o.k39999 == 1", &args, Gives(true)),
+    ]
+}
+
+/// Rules that together read so many paths, and refuse what is there.
+fn reading(paths: usize) -> String {
+    let rule = |number| {
+        let reads = format!("require: [{{expression: '!has(args.bucket_{number})'}}]");
+        format!("  - {{name: r{number}, tools: [tool], action: Allow, {reads}}}\n")
+    };
+    (0..paths).map(rule).collect()
+}
+
+/// An object of keys that are written like this, before a number, of so many bytes.
+fn object_of(key: &str, bytes: usize) -> String {
+    let member = |number: usize| format!(r#""{key}{number:06}":0,"#);
+    let count = bytes / member(0).len();
+    format!(r#"{{{}"z":1}}"#, (0..count).map(member).collect::<String>())
+}
+
+const KIB_63: usize = 63 * 1024;
+const MIB_3: usize = 3_500 * 1024;
+
+fn keys() -> Vec<Case> {
+    let validating = || "  - {name: v, tools: [tool], action: Allow, validateArguments: true}\n".to_owned();
+    let escaped = r"\u0042\u0055\u0043\u004b\u0045\u0054\u005f";
+    let long = format!("bucket_{}", "é".repeat(2_000));
+    let after_nul = format!(r#"{{"bucket_1\u0000{}":1}}"#, "x".repeat(MIB_3));
+    let inner = |key| format!(r#"{{"inner":{{"a":{}}}}}"#, object_of(key, MIB_3));
+    let fine = || Decides(&[Reason::AllowedByRule]);
+    let validated = || Decides(&[Reason::AllowedByRule, Reason::ArgumentsInvalid]);
+    let ambiguous = Decides(&[Reason::ArgumentsAmbiguous]);
+    vec![
+        case("63 KiB of escaped keys, 30 paths", reading(30), object_of(escaped, KIB_63), fine()),
+        case("63 KiB of other letters, 30 paths", reading(30), object_of("buc\u{212a}et_", KIB_63), fine()),
+        case("3.5 MiB of escaped keys, 30 paths", reading(30), object_of(escaped, MIB_3), fine()),
+        case("3.5 MiB of escaped keys, 300 paths", reading(300), object_of(escaped, MIB_3), fine()),
+        case("3.5 MiB of long keys, 30 paths", reading(30), object_of(&long, MIB_3), fine()),
+        case("a key after whose NUL come 3.5 MiB", reading(30), after_nul, ambiguous),
+        case("63 KiB of escaped keys, validated", validating(), object_of(escaped, KIB_63), validated()),
+        case("63 KiB of other letters, validated", validating(), object_of("buc\u{212a}et", KIB_63), validated()),
+        case("3.5 MiB of keys within, validated", validating(), inner("uri"), validated()),
     ]
 }

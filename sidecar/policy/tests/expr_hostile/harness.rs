@@ -2,26 +2,40 @@
 //!
 //! A stack overflow or exhausted memory ends a process, so every case runs in a process of its own: this test binary again,
 //! asked for the one case, which it runs on a small stack. The kernel says what that cost: time on a processor (others may
-//! be using it too) and the most memory there ever was.
+//! be using it too), of all its threads, and the most memory there ever was. The bars are those of an optimized build and
+//! hold as they are in one (`--release`).
 
 use std::process::Command;
-use std::time::Instant;
+use std::sync::Arc;
 use std::{env, fs, thread};
 
 use bytes::Bytes;
-use reeve_policy::decide::Subject;
+use reeve_policy::catalogue::Catalogue;
+use reeve_policy::compile::{Source, compile};
+use reeve_policy::decide::{Call, Subject, Target};
 use reeve_policy::expr::{Expression, Purpose, Variables};
-use reeve_policy::json::{Document, Limits};
+use reeve_policy::json::{Document, Limits, Value};
+use reeve_policy::limit::{Capacity, Limiter};
+use reeve_policy::load;
+use reeve_policy::reason::Reason;
 use reeve_policy::time::WallTime;
+use rustix::time::{ClockId, clock_gettime};
 
 /// The stack of a case: less than the 2 MiB that a thread usually has.
 const STACK: usize = 1_536 * 1024;
 
-/// What a case may cost. The bars are 200 ms for a refusal at load and 10 ms for an evaluation; the tests, built without
-/// optimization and run beside others, allow more.
-const COMPILE_MS: u64 = 1_000;
-const EVALUATE_MS: u64 = 200;
+/// What a case may cost: 200 ms of processor time to load, and for an evaluation 10 ms and 10 MiB, optimized. Without
+/// optimization, as tests usually are, everything takes up to twenty times as long; memory is the same.
+const SLOWER: u64 = if cfg!(debug_assertions) { 20 } else { 1 };
+const COMPILE_US: u64 = 200_000 * SLOWER;
+const EVALUATE_US: u64 = 10_000 * SLOWER;
 const EVALUATE_KIB: u64 = 10 * 1024;
+/// Arguments to decide on may cost [`EVALUATE_US`] for each so many bytes of them.
+const DECIDED_BYTES: usize = 64 * 1024;
+
+/// What the server has.
+const TOOLS: &str = r#"[{"name": "tool", "inputSchema": {"type": "object", "properties": {
+    "bucket": {"enum": ["good"]}, "inner": {"additionalProperties": {"properties": {"uri": {"type": "string"}}}}}}}]"#;
 
 const ASKED: &str = "REEVE_HOSTILE_CASE";
 
@@ -33,10 +47,13 @@ pub(crate) enum End {
     Fails(&'static str),
     /// It is no threat at all.
     Gives(bool),
+    /// A call is decided, for one of these reasons: on a busy machine validation may run out of time.
+    Decides(&'static [Reason]),
 }
 
 pub(crate) struct Case {
     name: &'static str,
+    /// An expression; a rule of a policy in YAML, if a call is decided.
     source: String,
     arguments: String,
     end: End,
@@ -56,7 +73,8 @@ pub(crate) fn check_all(cases: &[Case]) {
         assert!(output.status.success(), "{name}: the process ended by {}: {text}", output.status);
         let said = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
         let cost = |key: &str| said(key).parse::<u64>().unwrap_or_else(|_| panic!("{name}: {text}"));
-        assert!(cost("compile ms ") < COMPILE_MS, "{name}: {text}");
+        assert!(cost("compile us ") < COMPILE_US, "{name}: {text}");
+        let mut evaluate_us = EVALUATE_US;
         match end {
             End::Refused(part) => {
                 assert!(text.contains("\nrefused ") && said("refused ").contains(part), "{name}: {text}");
@@ -64,8 +82,12 @@ pub(crate) fn check_all(cases: &[Case]) {
             }
             End::Fails(words) => assert!(said("failed ").ends_with(words) && text.len() < 300, "{name}: {text}"),
             End::Gives(value) => assert_eq!(said("gave "), value.to_string(), "{name}: {text}"),
+            End::Decides(reasons) => {
+                evaluate_us *= case.arguments.len().div_ceil(DECIDED_BYTES) as u64;
+                assert!(reasons.iter().any(|reason| said("decided ") == reason.to_string()), "{name}: {text}");
+            }
         }
-        assert!(cost("evaluate ms ") < EVALUATE_MS, "{name}: {text}");
+        assert!(cost("evaluate us ") < evaluate_us, "{name}: {text}");
         assert!(cost("evaluate KiB ") < EVALUATE_KIB, "{name}: {text}");
     }
 }
@@ -81,32 +103,63 @@ pub(crate) fn run_if_asked(cases: impl FnOnce() -> Vec<Case>) {
 fn run(case: &Case) {
     let limits = Limits { tokens: 4_000_000, ..Limits::default() };
     let document = Document::parse(Bytes::copy_from_slice(case.arguments.as_bytes()), limits).expect("JSON");
-    let before = Instant::now();
-    let compiled = Expression::compile(&case.source, Purpose::Condition);
-    println!("\ncompile ms {}", before.elapsed().as_millis());
+    let args = document.root();
+    match case.end {
+        End::Decides(_) => decide(&case.source, args),
+        End::Refused(_) | End::Fails(_) | End::Gives(_) => evaluate(&case.source, args),
+    }
+}
+
+fn evaluate(source: &str, args: Value<'_>) {
+    let before = on_processor_us();
+    let compiled = Expression::compile(source, Purpose::Condition);
+    println!("\ncompile us {}", on_processor_us() - before);
     let expression = match compiled {
         Ok(expression) => expression,
         Err(error) => return println!("refused {error}"),
     };
     let subject = Subject::default();
-    let args = Some(document.root());
+    let args = Some(args);
     let variables = Variables { args, name: "tool", tool: None, subject: &subject, session: None, now: WallTime(0) };
-    fs::write("/proc/self/clear_refs", "5").expect("the right to make the peak the memory of now");
-    let (resident, before) = (memory("VmRSS:"), on_processor_ms());
-    let result = expression.condition(&variables);
-    println!("evaluate ms {}", on_processor_ms() - before);
-    println!("evaluate KiB {}", memory("VmHWM:").saturating_sub(resident));
-    match result {
+    match measured(|| expression.condition(&variables)) {
         Ok(value) => println!("gave {value}"),
         Err(error) => println!("failed {error}"),
     }
 }
 
-/// Milliseconds that this thread has been on a processor.
-fn on_processor_ms() -> u64 {
-    let text = fs::read_to_string("/proc/thread-self/schedstat").expect("schedstat");
-    let nanos: u64 = text.split(' ').next().and_then(|nanos| nanos.parse().ok()).expect("nanoseconds");
-    nanos / 1_000_000
+/// Decides a call of a tool under a policy of these rules. The schema of its arguments has been seen and compiled.
+fn decide(rules: &str, args: Value<'_>) {
+    let subject = Subject { server: "server".into(), namespace: "team".into(), ..Subject::default() };
+    let before = on_processor_us();
+    let policy = format!(
+        "apiVersion: reeve.dev/v1alpha1\nkind: McpPolicy\nmetadata: {{name: p, namespace: team}}\nspec:\n  \
+         serverRefs: [{{name: server}}]\n  rules:\n{rules}"
+    );
+    let policies = load::policies("policy.yaml", policy.as_bytes()).expect("a policy");
+    let sources: Vec<_> = policies.into_iter().map(|policy| Source::Readable(Arc::new(policy.value))).collect();
+    let ruleset = compile(&sources, &subject, &Limiter::new(Capacity::default()));
+    println!("\ncompile us {}", on_processor_us() - before);
+    let catalogue = Catalogue::read(TOOLS.as_bytes());
+    let tool = catalogue.tool("tool");
+    assert!(tool.is_some_and(|tool| tool.schema().is_ok()), "a schema");
+    let call = Call { target: Target::Tool("tool"), arguments: Some(args), session: None, tool, now: WallTime(0) };
+    println!("decided {}", measured(|| ruleset.decide(&call)).reason);
+}
+
+/// Does something and says what it cost.
+fn measured<T>(work: impl FnOnce() -> T) -> T {
+    fs::write("/proc/self/clear_refs", "5").expect("the right to make the peak the memory of now");
+    let (resident, before) = (memory("VmRSS:"), on_processor_us());
+    let result = work();
+    println!("evaluate us {}", on_processor_us() - before);
+    println!("evaluate KiB {}", memory("VmHWM:").saturating_sub(resident));
+    result
+}
+
+/// Microseconds that this process has been on a processor.
+fn on_processor_us() -> u64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    u64::try_from(time.tv_sec * 1_000_000 + time.tv_nsec / 1_000).expect("a time")
 }
 
 /// KiB, as the kernel counts them.
