@@ -37,9 +37,9 @@ use crate::upstream::{self, Cause, UpstreamError};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What agents are told that look for an authorization server here.
-pub(super) const NO_AUTHORIZATION_SERVER: &str = "This sidecar is no authorization server. Clients look for one here if the MCP server names none in protected-resource \
-     metadata (RFC 9728): then agents cannot log in through the sidecar. Whoever runs it can give it a credential for the \
-     server (servers[].credentials), so that agents need none.";
+pub(super) const NO_AUTHORIZATION_SERVER: &str = "This sidecar is no authorization server. Clients look for one here if the \
+     MCP server names none in protected-resource metadata (RFC 9728): then agents cannot log in through the sidecar. Whoever \
+     runs it can give it a credential for the server (servers[].credentials), so that agents need none.";
 
 /// Whether clients look for an authorization server at this path, or take it for one: where its metadata would be (RFC
 /// 8414, OpenID Connect Discovery), and the endpoints that revision 2025-03-26 has where there are none.
