@@ -2,9 +2,11 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::agent::MODERN;
 use crate::process::{node, peer, root};
 use crate::sidecar;
 
@@ -54,7 +56,7 @@ impl Client {
     /// Connects to `url`, takes the steps in one session, and gives what came of each.
     ///
     /// # Panics
-    /// If the client does not come to an end by itself, or ends with an error: with what it wrote.
+    /// If the client does not come to an end by itself, ends with an error, or speaks another era: with what it wrote.
     pub fn run(self, url: &str, steps: &[Step]) -> Vec<Outcome> {
         self.drive(self.command(url), steps).unwrap_or_else(|text| panic!("{self:?} failed: {text}"))
     }
@@ -99,7 +101,11 @@ impl Client {
         let mut lines: Vec<Value> =
             text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
         let last = lines.pop().unwrap_or_default();
-        assert!(last.get("protocol").is_some(), "{self:?} did not come to its end: {text}{log}");
+        let spoken =
+            last["protocol"].as_str().unwrap_or_else(|| panic!("{self:?} did not come to its end: {text}{log}"));
+        // Revisions are dates, so that their order is that of their names.
+        let era = if spoken < MODERN { Era::Legacy } else { Era::Modern };
+        assert_eq!(era, self.era, "{self:?} spoke {spoken}");
         Ok(lines.iter().map(Outcome::read).collect())
     }
 
@@ -173,8 +179,21 @@ impl Outcome {
         matches!(self, Self::Answer(_))
     }
 
+    /// Whether this is a result that the server gave, be it an error of the tool.
+    pub fn is_from_server(&self) -> bool {
+        matches!(self, Self::Answer(_) | Self::ToolError(_)) && !self.is_refusal()
+    }
+
     /// Whether this is a refusal by the sidecar that a model can read.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::ToolError(text) if text.contains("policy"))
+        matches!(self, Self::ToolError(text) if text.contains("policy") && text.contains(" was not called."))
+    }
+
+    /// How long a limit's refusal asks to wait; `None` if this is no such refusal. In whole seconds, as agents are told.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let Self::ToolError(text) = self else { return None };
+        let (_, rest) = text.split_once("Retry after ")?;
+        let (seconds, _) = rest.split_once("s.")?;
+        seconds.parse().ok().map(Duration::from_secs)
     }
 }

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::agent::{LEGACY, MODERN};
 use crate::clients::Era;
 use crate::process::{node, peer};
 
@@ -28,14 +29,36 @@ impl Suite {
         Self { program: NEXT, flags: &["--requirements", "2025-11-25"], era: Era::Legacy },
         Self { program: NEXT, flags: &["--requirements", "2026-07-28"], era: Era::Modern },
     ];
-    /// Of clients, one scenario at a time: the released suite.
-    pub const RELEASED: Self = Self { program: RELEASED, flags: &[], era: Era::Legacy };
-    /// Of clients, one scenario at a time: the newer suite.
-    pub const NEXT: Self = Self { program: NEXT, flags: &[], era: Era::Legacy };
+    /// Of clients, one scenario at a time: the released suite, and the newer one at each revision.
+    pub const CLIENTS: [Self; 3] = [
+        Self { program: RELEASED, flags: &["--spec-version", LEGACY], era: Era::Legacy },
+        Self { program: NEXT, flags: &["--spec-version", LEGACY], era: Era::Legacy },
+        Self { program: NEXT, flags: &["--spec-version", MODERN], era: Era::Modern },
+    ];
 
     /// Runs every scenario against a server.
     pub fn server(self, url: &str) -> Scores {
         self.run(&["server", "--url", url])
+    }
+
+    /// The scenarios that the suite has for clients: those of this revision, and those of neither (such as extensions).
+    ///
+    /// # Panics
+    /// If it prints no list.
+    pub fn client_scenarios(self) -> Vec<String> {
+        let output = Command::new(node()).arg(peer(self.program)).args(["list", "--client"]).output();
+        let output = output.expect("the suite starts").stdout;
+        let revision = self.flags.last().copied().unwrap_or_default();
+        // A line is `  - name [revision,revision]`.
+        let scenario = |line: &str| {
+            let (name, of) = line.trim().strip_prefix("- ")?.split_once(" [")?;
+            let of: Vec<&str> = of.trim_end_matches(']').split(',').collect();
+            let of_another = of.contains(&LEGACY) || of.contains(&MODERN);
+            (of.contains(&revision) || !of_another).then(|| name.to_owned())
+        };
+        let scenarios: Vec<String> = String::from_utf8_lossy(&output).lines().filter_map(scenario).collect();
+        assert!(!scenarios.is_empty(), "{self:?} lists no scenario");
+        scenarios
     }
 
     /// Runs one scenario with a client: a command that is given the URL of the suite's server.

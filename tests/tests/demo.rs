@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use reeve_tests::eventually::eventually;
 use reeve_tests::process::Process;
-use reeve_tests::sidecar::program;
+use reeve_tests::sidecar::{built, program};
 use reeve_tests::{agent, http};
 use serde_json::{Value, json};
 
@@ -58,6 +58,17 @@ fn once_it_shows_tools_calls_records_and_metrics_in_plain_lines_and_ends() {
         };
         assert!(metrics.iter().any(counts), "{decision} {count}: {metrics:?}");
     }
+}
+
+#[test]
+fn on_a_terminal_it_shows_decisions_in_colours() {
+    let demo = format!("{} demo --once", built("reeve-sidecar").display());
+    let shown = std::process::Command::new("script").args(["-qec", &demo, "/dev/null"]).stdin(Stdio::null()).output();
+    let shown = shown.expect("`script` of util-linux gives a program a terminal");
+    let output = String::from_utf8_lossy(&shown.stdout);
+    assert!(shown.status.success(), "{output}");
+    let coloured = |word: &str, colour: u8| output.matches(&format!("\x1b[{colour}m{word}")).count();
+    assert_eq!((coloured("allow", 32), coloured("limited", 33)), (10, 2), "{output}");
 }
 
 #[test]

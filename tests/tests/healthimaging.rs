@@ -1,18 +1,19 @@
 //! AWS' real HealthImaging server: the seed's policy through every SDK, and what reaches AWS.
 
-use reeve_tests::clients::{Client, Era, Outcome, Sdk, Step};
-use reeve_tests::eventually::eventually;
+use reeve_tests::clients::{Client, Outcome, Step};
 use reeve_tests::servers::{Kind, Server};
 use reeve_tests::sidecar::{Sidecar, example};
 use reeve_tests::sink::Sink;
 use serde_json::{Value, json};
 
+/// An export that the server itself turns away, at once, as its role is missing. A complete one it turns away as well (the
+/// AWS library that it installs knows no exports), but only after it has loaded that library, for most of a second: too long
+/// for ten within a minute on a busy machine.
 fn export() -> Step {
     Step::Call(
         "start_dicom_export_job",
         json!({
             "datastore_id": "0123456789abcdef0123456789abcdef",
-            "data_access_role_arn": "arn:aws:iam::123456789012:role/export",
             "output_s3_uri": "s3://clinic-exports/today/",
         }),
     )
@@ -28,26 +29,14 @@ fn the_seed_policy_lets_ten_exports_a_minute_through_and_nothing_else_by_every_s
         steps.push(Step::Call("delete_datastore", json!({"datastore_id": "0123456789abcdef0123456789abcdef"})));
         let outcomes = client.run(&sidecar.url, &steps);
         assert_eq!(outcomes[0], Outcome::Tools(vec!["start_dicom_export_job".into()]), "{client:?}");
-        let refused: Vec<bool> = outcomes[1..].iter().map(Outcome::is_refusal).collect();
-        let expected: Vec<bool> = (1..=13).map(|call| call > 10).collect();
-        assert_eq!(refused, expected, "{client:?}: {outcomes:?}");
+        assert!(pass_and_then_are_refused(&outcomes[1..], 10), "{client:?}: {outcomes:?}");
     }
 }
 
-#[test]
-fn after_its_window_a_limit_lets_calls_through_again() {
-    let server = Server::start(Kind::HealthImaging);
-    let seconds =
-        example("start-dicom-export-job.json").replace("\"minute\"", "\"second\"").replace("\"max\":10", "\"max\":1");
-    for era in [Era::Legacy, Era::Modern] {
-        let sidecar = Sidecar::start(&seconds, &server.url);
-        let client = Client { sdk: Sdk::Rust, era };
-        eventually("more calls pass than one window holds, and some are refused", || {
-            let outcomes = client.run(&sidecar.url, &vec![export(); 40]);
-            let refusals = outcomes.iter().filter(|outcome| outcome.is_refusal()).count();
-            (refusals > 0 && !outcomes[0].is_refusal()).then_some(())
-        });
-    }
+/// Whether exactly the first so many calls reached the server.
+fn pass_and_then_are_refused(outcomes: &[Outcome], limit: usize) -> bool {
+    let (passed, refused) = outcomes.split_at(limit);
+    passed.iter().all(Outcome::is_from_server) && !refused.is_empty() && refused.iter().all(Outcome::is_refusal)
 }
 
 fn import(bucket: &str) -> Step {
@@ -71,7 +60,7 @@ fn an_import_to_a_foreign_bucket_never_reaches_aws_and_one_to_ours_does() {
         assert!(refused[0].is_refusal(), "{client:?}: {refused:?}");
         assert_eq!(aws.requests().len(), before, "{client:?}: a refused call makes no request");
         let permitted = client.run(&sidecar.url, &[import("clinic-exports")]);
-        assert!(!permitted[0].is_refusal(), "{client:?}: {permitted:?}");
+        assert!(permitted[0].is_from_server(), "{client:?}: {permitted:?}");
         assert_eq!(aws.requests().len(), before + 1, "{client:?}: a permitted call makes one request");
     }
 }

@@ -7,5 +7,5 @@ import { run } from "./steps.mjs";
 const [url, era] = process.argv.slice(2);
 const versionNegotiation = era === "modern" ? { mode: { pin: "2026-07-28" } } : undefined;
 const client = new Client({ name: "reeve-tests", version: "1.0.0" }, { versionNegotiation });
-const transport = await connect(client, (options) => new StreamableHTTPClientTransport(new URL(url), options));
-await run(client, JSON.parse(readFileSync(0, "utf8")), era === "modern" ? "2026-07-28" : transport.protocolVersion);
+await connect(client, (options) => new StreamableHTTPClientTransport(new URL(url), options));
+await run(client, JSON.parse(readFileSync(0, "utf8")), client.getNegotiatedProtocolVersion());

@@ -38,6 +38,11 @@ const scenarios = {
     await call("no_result_type").catch(() => {});
   },
   "json-schema-ref-no-deref": (client) => client.listTools(),
+  "json-schema-2020-12-preservation": async (client) => {
+    const { tools } = await client.listTools();
+    const schema = tools.find(({ name }) => name === "json_schema_2020_12_tool").inputSchema;
+    await client.callTool({ name: "json_schema_echo", arguments: { schema } });
+  },
 };
 
 const capabilities = { elicitation: { form: { applyDefaults: true } }, roots: {}, sampling: {} };

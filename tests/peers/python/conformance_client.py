@@ -51,6 +51,12 @@ async def rounds(client):
         pass  # Its result has no resultType, which this SDK takes for a mistake of the server.
 
 
+async def preserved_schema(client):
+    tools = (await client.list_tools()).tools
+    schema = next(tool.input_schema for tool in tools if tool.name == "json_schema_2020_12_tool")
+    await client.call_tool("json_schema_echo", {"schema": schema})
+
+
 SCENARIOS = {
     "initialize": lambda client: client.list_tools(),
     "tools_call": lambda client: call(client, "add_numbers", {"a": 5, "b": 3}),
@@ -62,6 +68,7 @@ SCENARIOS = {
     "http-invalid-tool-headers": listed_tools,
     "sep-2322-client-request-state": rounds,
     "json-schema-ref-no-deref": lambda client: client.list_tools(),
+    "json-schema-2020-12-preservation": preserved_schema,
 }
 
 

@@ -51,9 +51,9 @@ async fn main() -> Result<(), AnyError> {
     let [_, url, era, browser @ ..] = &arguments[..] else {
         return Err("usage: reeve-peer-client URL legacy|modern [BROWSER...]".into());
     };
-    let (lifecycle, protocol) = match era.as_str() {
-        "legacy" => (ClientLifecycleMode::Initialize, "2025-11-25"),
-        _ => (ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] }, "2026-07-28"),
+    let lifecycle = match era.as_str() {
+        "legacy" => ClientLifecycleMode::Initialize,
+        _ => ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] },
     };
     let client = if browser.is_empty() {
         ().serve_with_lifecycle(StreamableHttpClientTransport::from_uri(url.as_str()), lifecycle).await?
@@ -66,7 +66,7 @@ async fn main() -> Result<(), AnyError> {
     for wanted in &steps {
         println!("{}", step(&client, wanted).await.unwrap_or_else(|error| json!({"error": error.to_string()})));
     }
-    println!("{}", json!({"protocol": protocol}));
+    println!("{}", json!({"protocol": client.peer_info().map(|server| server.protocol_version.clone())}));
     client.cancel().await?;
     Ok(())
 }

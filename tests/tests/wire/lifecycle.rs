@@ -57,17 +57,12 @@ fn streams_that_never_end_do_not_hold_up_the_end() {
 }
 
 #[test]
-fn it_is_ready_soon_after_its_start() {
+fn its_start_is_bounded_far_below_the_patience_of_a_probe() {
     let setup = Setup::policy(ALLOW_ALL, "http://127.0.0.1:1/mcp");
-    let fastest = (0..5).map(|_| {
-        let begun = Instant::now();
-        setup.start();
-        begun.elapsed()
-    });
-    // Measured from outside, process and polling included, on a machine that tests keep busy.
-    let fastest = fastest.min().unwrap();
-    println!("from start to ready: {fastest:?}");
-    assert!(fastest < Duration::from_millis(500), "{fastest:?}");
+    let begun = Instant::now();
+    let sidecar = setup.start();
+    // A bound and not a measurement: of a build without optimisation, on a machine that tests keep busy.
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}: {}", begun.elapsed(), sidecar.process.log());
 }
 
 #[test]

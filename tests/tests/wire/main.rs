@@ -8,6 +8,7 @@ mod failures;
 mod lifecycle;
 mod lists;
 mod login;
+mod refusals;
 mod rejections;
 mod reload;
 mod requests;
