@@ -3,9 +3,10 @@
 use reeve_tests::agent::{Agent, told};
 use reeve_tests::eventually::eventually;
 use reeve_tests::http::Exchange;
-use reeve_tests::sidecar::Sidecar;
-use reeve_tests::upstream::{Request, Upstream};
+use reeve_tests::upstream::Request;
 use serde_json::json;
+
+use super::World;
 
 const ONE_AT_A_TIME: &str = "
 apiVersion: reeve.dev/v1alpha1
@@ -19,22 +20,7 @@ spec:
 
 const RESULT: &str = "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[]}}\n\n";
 
-struct World {
-    upstream: Upstream,
-    sidecar: Sidecar,
-}
-
 impl World {
-    fn new() -> Self {
-        let upstream = Upstream::start();
-        let sidecar = Sidecar::start(ONE_AT_A_TIME, &upstream.url);
-        Self { upstream, sidecar }
-    }
-
-    fn legacy(&self) -> Agent {
-        Agent::legacy(&self.sidecar.url)
-    }
-
     /// A call that has reached the server.
     fn under_way(&self, agent: &Agent) -> (Exchange, Request) {
         let exchange = agent.begin_call("echo");
@@ -70,8 +56,8 @@ impl World {
 
 #[test]
 fn a_second_call_is_refused_while_the_first_is_in_flight_and_passes_after_it() {
-    let world = World::new();
-    for agent in [world.legacy(), Agent::modern(&world.sidecar.url)] {
+    let world = World::new(ONE_AT_A_TIME);
+    for agent in [world.legacy(), world.modern()] {
         let (first, request) = world.under_way(&agent);
         world.refuses(&agent);
         request.text("done");
@@ -82,8 +68,8 @@ fn a_second_call_is_refused_while_the_first_is_in_flight_and_passes_after_it() {
 
 #[test]
 fn a_modern_agent_that_hangs_up_ends_its_call_which_counts_no_longer() {
-    let world = World::new();
-    let agent = Agent::modern(&world.sidecar.url);
+    let world = World::new(ONE_AT_A_TIME);
+    let agent = world.modern();
     let (first, request) = world.under_way(&agent);
     first.hang_up();
     request.closed();
@@ -92,7 +78,7 @@ fn a_modern_agent_that_hangs_up_ends_its_call_which_counts_no_longer() {
 
 #[test]
 fn a_legacy_call_counts_until_its_answer_though_its_agent_hangs_up_before_it_begins() {
-    let world = World::new();
+    let world = World::new(ONE_AT_A_TIME);
     let (first, request) = world.under_way(&world.legacy());
     first.hang_up();
     world.refuses(&world.legacy());
@@ -102,7 +88,7 @@ fn a_legacy_call_counts_until_its_answer_though_its_agent_hangs_up_before_it_beg
 
 #[test]
 fn a_legacy_call_counts_until_its_answer_though_its_agent_hangs_up_in_the_middle() {
-    let world = World::new();
+    let world = World::new(ONE_AT_A_TIME);
     let (mut first, mut request) = world.under_way(&world.legacy());
     request.begin_events();
     request.write(": begun\n\n");
@@ -115,7 +101,7 @@ fn a_legacy_call_counts_until_its_answer_though_its_agent_hangs_up_in_the_middle
 
 #[test]
 fn a_legacy_call_counts_until_its_answer_on_the_stream_that_takes_up_the_one_it_began_on() {
-    let world = World::new();
+    let world = World::new(ONE_AT_A_TIME);
     let (first, mut request) = world.under_way(&world.legacy());
     request.begin_events();
     request.write("id: 7\ndata:\n\n");
@@ -131,8 +117,8 @@ fn a_legacy_call_counts_until_its_answer_on_the_stream_that_takes_up_the_one_it_
 
 #[test]
 fn an_event_that_is_no_message_neither_ends_a_call_nor_breaks_it() {
-    let world = World::new();
-    for agent in [world.legacy(), Agent::modern(&world.sidecar.url)] {
+    let world = World::new(ONE_AT_A_TIME);
+    for agent in [world.legacy(), world.modern()] {
         let (mut first, mut request) = world.under_way(&agent);
         request.begin_events();
         request.write("event: ping\ndata: {\"t\":1}\n\n: seen\n\n");
@@ -147,8 +133,8 @@ fn an_event_that_is_no_message_neither_ends_a_call_nor_breaks_it() {
 
 #[test]
 fn an_unreadable_answer_is_told_and_its_call_counts_until_the_server_has_ended() {
-    let world = World::new();
-    let agent = Agent::modern(&world.sidecar.url);
+    let world = World::new(ONE_AT_A_TIME);
+    let agent = world.modern();
     let (mut first, mut request) = world.under_way(&agent);
     request.begin_events();
     request.write("data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"result\":{}}\n\n");

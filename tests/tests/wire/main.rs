@@ -18,6 +18,9 @@ mod sessions;
 mod streams;
 mod tasks;
 
+use reeve_tests::agent::Agent;
+use reeve_tests::sidecar::Sidecar;
+use reeve_tests::upstream::Upstream;
 use serde_json::{Value, json};
 
 /// A policy that permits the tool `echo` and denies every other.
@@ -49,4 +52,26 @@ spec:
 fn two_tools() -> Value {
     let tool = |name: &str| json!({"name": name, "inputSchema": {"type": "object"}});
     json!({"tools": [tool("echo"), tool("delete_everything")]})
+}
+
+/// A server made of a socket, and a sidecar with one policy in front of it.
+struct World {
+    upstream: Upstream,
+    sidecar: Sidecar,
+}
+
+impl World {
+    fn new(policy: &str) -> Self {
+        let upstream = Upstream::start();
+        let sidecar = Sidecar::start(policy, &upstream.url);
+        Self { upstream, sidecar }
+    }
+
+    fn legacy(&self) -> Agent {
+        Agent::legacy(&self.sidecar.url)
+    }
+
+    fn modern(&self) -> Agent {
+        Agent::modern(&self.sidecar.url)
+    }
 }

@@ -1,9 +1,8 @@
 //! Calls that come again with what the server asked for: one unit of quota for all rounds, and none saved by pretending.
 
-use reeve_tests::agent::Agent;
-use reeve_tests::sidecar::Sidecar;
-use reeve_tests::upstream::Upstream;
 use serde_json::{Value, json};
+
+use super::World;
 
 const TWO_EXPORTS: &str = "
 apiVersion: reeve.dev/v1alpha1
@@ -20,21 +19,10 @@ spec:
     limits: [{counter: exports, window: 1h, max: 2}]
 ";
 
-struct World {
-    upstream: Upstream,
-    sidecar: Sidecar,
-}
-
 impl World {
-    fn new() -> Self {
-        let upstream = Upstream::start();
-        let sidecar = Sidecar::start(TWO_EXPORTS, &upstream.url);
-        Self { upstream, sidecar }
-    }
-
     /// Sends a call and has the server answer with `result`. What the agent reads; none reached the server if it is a refusal.
     fn call(&self, params: Value, result: Value) -> Value {
-        let exchange = Agent::modern(&self.sidecar.url).begin("tools/call", params);
+        let exchange = self.modern().begin("tools/call", params);
         while !exchange.has_begun() {
             if let Some(request) = self.upstream.arrived() {
                 request.result(result.clone());
@@ -57,7 +45,7 @@ impl World {
     }
 
     /// Whether a call passes.
-    fn passes(&self, params: Value) -> bool {
+    fn is_done(&self, params: Value) -> bool {
         let done = json!({"resultType": "complete", "content": [{"type": "text", "text": "done"}]});
         self.call(params, done)["content"][0]["text"] == "done"
     }
@@ -74,55 +62,55 @@ fn retry(to: &str, state: &str) -> Value {
 
 #[test]
 fn a_call_in_two_rounds_takes_one_unit() {
-    let world = World::new();
+    let world = World::new(TWO_EXPORTS);
     world.asks("us", "s1");
-    assert!(world.passes(retry("us", "s1")));
-    assert!(world.passes(call("us")), "the second unit");
-    assert!(!world.passes(call("us")));
+    assert!(world.is_done(retry("us", "s1")));
+    assert!(world.is_done(call("us")), "the second unit");
+    assert!(!world.is_done(call("us")));
 }
 
 #[test]
 fn each_answer_of_the_server_spares_one_unit_and_no_more() {
-    let world = World::new();
+    let world = World::new(TWO_EXPORTS);
     world.asks("us", "s1");
-    assert!(world.passes(retry("us", "s1")));
-    assert!(world.passes(retry("us", "s1")), "the second unit");
-    assert!(!world.passes(retry("us", "s1")));
+    assert!(world.is_done(retry("us", "s1")));
+    assert!(world.is_done(retry("us", "s1")), "the second unit");
+    assert!(!world.is_done(retry("us", "s1")));
 }
 
 #[test]
 fn rounds_that_are_gathered_cannot_be_finished_at_once() {
-    let world = World::new();
+    let world = World::new(TWO_EXPORTS);
     world.asks("us", "s1");
     world.asks("us", "s2");
-    assert!(!world.passes(call("us")), "two units are taken");
+    assert!(!world.is_done(call("us")), "two units are taken");
     world.asks_again("us", "s1", "s3");
-    assert!(world.passes(retry("us", "s2")), "each round takes the place of the one before");
-    assert!(!world.passes(call("us")));
-    assert!(world.passes(retry("us", "s3")));
-    assert!(!world.passes(retry("us", "s3")) && !world.passes(call("us")));
+    assert!(world.is_done(retry("us", "s2")), "each round takes the place of the one before");
+    assert!(!world.is_done(call("us")));
+    assert!(world.is_done(retry("us", "s3")));
+    assert!(!world.is_done(retry("us", "s3")) && !world.is_done(call("us")));
 }
 
 #[test]
 fn who_pretends_to_come_again_is_charged() {
-    let world = World::new();
-    assert!(world.passes(retry("us", "made up")));
-    assert!(world.passes(retry("us", "made up")));
-    assert!(!world.passes(retry("us", "made up")));
+    let world = World::new(TWO_EXPORTS);
+    assert!(world.is_done(retry("us", "made up")));
+    assert!(world.is_done(retry("us", "made up")));
+    assert!(!world.is_done(retry("us", "made up")));
 }
 
 #[test]
 fn an_answer_to_one_call_spares_nothing_to_another() {
-    let world = World::new();
+    let world = World::new(TWO_EXPORTS);
     world.asks("us", "s1");
-    assert!(world.passes(retry("them", "s1")), "other arguments: the second unit");
-    assert!(!world.passes(retry("us", "s2")), "another state");
-    assert!(world.passes(retry("us", "s1")), "the round that the server opened is still open");
+    assert!(world.is_done(retry("them", "s1")), "other arguments: the second unit");
+    assert!(!world.is_done(retry("us", "s2")), "another state");
+    assert!(world.is_done(retry("us", "s1")), "the round that the server opened is still open");
 }
 
 #[test]
 fn a_retry_is_a_call_like_any_other_for_every_rule() {
-    let world = World::new();
+    let world = World::new(TWO_EXPORTS);
     world.asks("us", "s1");
     let refused = world.call(retry("elsewhere", "s1"), json!({}));
     assert_eq!(refused["_meta"]["reeve.dev/decision"]["reason"], "RequirementFailed", "{refused}");

@@ -2,9 +2,11 @@
 
 use reeve_tests::agent::{Agent, told};
 use reeve_tests::http::Exchange;
-use reeve_tests::sidecar::{Setup, Sidecar};
+use reeve_tests::sidecar::Setup;
 use reeve_tests::upstream::Upstream;
 use serde_json::{Value, json};
+
+use super::World;
 
 const ONE_EXPORT_AT_A_TIME: &str = "
 apiVersion: reeve.dev/v1alpha1
@@ -17,26 +19,7 @@ spec:
   - {name: echo, tools: [echo], action: Allow}
 ";
 
-struct World {
-    upstream: Upstream,
-    sidecar: Sidecar,
-}
-
 impl World {
-    fn new() -> Self {
-        let upstream = Upstream::start();
-        let sidecar = Sidecar::start(ONE_EXPORT_AT_A_TIME, &upstream.url);
-        Self { upstream, sidecar }
-    }
-
-    fn modern(&self) -> Agent {
-        Agent::modern(&self.sidecar.url)
-    }
-
-    fn legacy(&self) -> Agent {
-        Agent::legacy(&self.sidecar.url)
-    }
-
     /// Has the server answer a request with this result; what the agent reads of it.
     fn answered(&self, exchange: Exchange, result: Value) -> Value {
         self.upstream.next().result(result);
@@ -75,7 +58,7 @@ fn ask(agent: &Agent, method: &str, task: &str) -> Exchange {
 
 #[test]
 fn a_task_is_there_for_the_agent_whose_call_made_it_and_no_other_is() {
-    let world = World::new();
+    let world = World::new(ONE_EXPORT_AT_A_TIME);
     for (agent, methods) in [
         (world.modern(), ["tasks/get", "tasks/update", "tasks/cancel"]),
         (world.legacy(), ["tasks/get", "tasks/result", "tasks/cancel"]),
@@ -93,7 +76,7 @@ fn a_task_is_there_for_the_agent_whose_call_made_it_and_no_other_is() {
 
 #[test]
 fn a_server_that_has_made_no_task_has_no_method_for_them() {
-    let world = World::new();
+    let world = World::new(ONE_EXPORT_AT_A_TIME);
     let modern = ask(&world.modern(), "tasks/get", "guessed").rest();
     assert_eq!((modern.status, told(&modern).0.as_str()), (404, "-32601"));
     let legacy = ask(&world.legacy(), "tasks/get", "guessed").rest();
@@ -103,7 +86,7 @@ fn a_server_that_has_made_no_task_has_no_method_for_them() {
 
 #[test]
 fn an_answer_that_only_looks_like_a_task_makes_none() {
-    let world = World::new();
+    let world = World::new(ONE_EXPORT_AT_A_TIME);
     // Not asked for: in the legacy era it is the agent who makes a call a task.
     let exchange = world.legacy().begin_call("echo");
     world.answered(exchange, made(false, "unasked"));
@@ -115,7 +98,7 @@ fn an_answer_that_only_looks_like_a_task_makes_none() {
 
 #[test]
 fn a_task_that_is_made_on_the_stream_which_takes_up_a_call_is_the_agents_own() {
-    let world = World::new();
+    let world = World::new(ONE_EXPORT_AT_A_TIME);
     let call = world.legacy().begin("tools/call", json!({"name": "export", "arguments": {}, "task": {}}));
     let mut request = world.upstream.next();
     request.begin_events();
@@ -136,7 +119,7 @@ fn a_task_that_is_made_on_the_stream_which_takes_up_a_call_is_the_agents_own() {
 
 #[test]
 fn lists_of_tasks_show_only_those_of_the_agent() {
-    let world = World::new();
+    let world = World::new(ONE_EXPORT_AT_A_TIME);
     world.make(&world.legacy(), "echo", "mine");
     let exchange = world.legacy().begin("tasks/list", json!({}));
     let task = |id: &str| json!({"taskId": id, "status": "working"});
@@ -146,7 +129,7 @@ fn lists_of_tasks_show_only_those_of_the_agent() {
 
 #[test]
 fn notifications_of_tasks_reach_the_agent_whose_they_are() {
-    let world = World::new();
+    let world = World::new(ONE_EXPORT_AT_A_TIME);
     world.make(&world.modern(), "echo", "mine");
     let foreign = world.modern().ask("subscriptions/listen", json!({"notifications": {"taskIds": ["mine", "other"]}}));
     assert_eq!(told(&foreign).0, "-32602");
@@ -165,7 +148,7 @@ fn notifications_of_tasks_reach_the_agent_whose_they_are() {
 
 #[test]
 fn a_call_that_becomes_a_task_is_in_flight_until_the_task_has_ended() {
-    let world = World::new();
+    let world = World::new(ONE_EXPORT_AT_A_TIME);
     let busy = |agent: &Agent| {
         let refused = agent.call("export", json!({}));
         let reason = refused.json()["result"]["_meta"]["reeve.dev/decision"]["reason"].clone();
