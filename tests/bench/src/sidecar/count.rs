@@ -23,7 +23,7 @@ const ALLOCATORS: [&str; 6] = ["malloc", "calloc", "realloc", "posix_memalign", 
 pub struct Counted {
     /// Instructions in user mode.
     pub instructions: u64,
-    /// Calls of [`ALLOCATORS`].
+    /// Calls of the allocator.
     pub allocations: u64,
 }
 
@@ -60,7 +60,7 @@ pub async fn run(place: &Place, upstream: &Upstream, bars: &mut Bars) {
     bars.at_most("allocations per call beyond hyper's own, 100 rules", counts[2][1] - counts[0][1], 6.0, "");
 }
 
-/// Counts what a proxy does for [`CALLS`] calls, and leaves valgrind's own file in `folder`.
+/// Counts what a proxy does for `CALLS` calls, and leaves valgrind's own file in `folder`.
 ///
 /// # Panics
 /// If valgrind is missing, or a call is answered otherwise than it must be.
