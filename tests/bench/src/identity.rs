@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -19,6 +19,8 @@ pub const NAME: &str = "localhost";
 /// If the file cannot be written.
 pub fn issue(file: &Path) -> TlsAcceptor {
     let mut params = CertificateParams::default();
+    // Unlike its certificates' name: some take a certificate that names itself as its issuer for one that signs itself.
+    params.distinguished_name.push(DnType::CommonName, "authority of the benchmarks");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, key()).expect("an authority signs itself");
     std::fs::write(file, authority.pem()).expect("a temporary file can be written");
