@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::server::TOOL;
+use crate::server::{RECORD, TOOL};
 use crate::wire::{Head, status};
 
 /// The path of the server, at itself and at every proxy.
@@ -43,6 +43,8 @@ pub enum Era {
 pub struct Call {
     /// The tool.
     pub tool: &'static str,
+    /// The record that it reads.
+    pub record: &'static str,
     /// How many bytes its arguments take; at least 190.
     pub arguments: usize,
     /// How it is called.
@@ -52,14 +54,15 @@ pub struct Call {
 }
 
 /// The usual call: 200 bytes of arguments.
-pub const USUAL: Call = Call { tool: TOOL, arguments: 200, era: Era::Legacy, expected: ANSWERED };
+pub const USUAL: Call = Call { tool: TOOL, record: RECORD, arguments: 200, era: Era::Legacy, expected: ANSWERED };
 
 impl Call {
     /// The message.
     pub fn body(&self) -> String {
-        let record = r#"{"id":"rec-000017","revision":42,"fields":["name","state","owner"],"path":"datasets/a/","filter":{"state":"open","limit":25,"exact":true},"reason":"monthly report for the clinic","note":""}"#;
-        let note = "x".repeat(self.arguments.saturating_sub(record.len()));
-        let arguments = record.replace("\"note\":\"\"", &format!("\"note\":\"{note}\""));
+        let others = r#""revision":42,"fields":["name","state","owner"],"path":"datasets/a/","filter":{"state":"open","limit":25,"exact":true},"reason":"monthly report for the clinic""#;
+        let start = format!(r#"{{"id":"{}",{others},"note":""#, self.record);
+        let note = "x".repeat(self.arguments.saturating_sub(start.len() + 2));
+        let arguments = format!("{start}{note}\"}}");
         let meta = match self.era {
             Era::Legacy => r#""progressToken":1"#,
             Era::Modern => {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::server::{STREAM_TOOL, TOOL};
+use crate::server::TOOL;
 
 /// A tool that a rule denies, where there are more rules than a few.
 pub const DENIED_TOOL: &str = "drop_table_6";
@@ -50,7 +50,7 @@ spec:
   default: Deny
   rules:
   - name: reads
-    tools: [{TOOL}, {STREAM_TOOL}]
+    tools: [{TOOL}]
     action: Allow
     {requirement}
     limits: [{{counter: reads, window: 1m, max: 1000000000}}]

@@ -11,11 +11,14 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::wire::{Head, Length};
 
-/// The tool that answers at once.
+/// The tool that it has.
 pub const TOOL: &str = "read_record";
 
-/// The tool that answers by a stream of [`EVENTS`] events, one each [`PACE`], and a result.
-pub const STREAM_TOOL: &str = "read_record_rows";
+/// The record that is answered at once.
+pub const RECORD: &str = "rec-000017";
+
+/// The record that is answered by a stream of [`EVENTS`] events, one each [`PACE`], and a result.
+pub const STREAMED_RECORD: &str = "rec-stream";
 
 /// Progress events of a stream.
 pub const EVENTS: u32 = 200;
@@ -27,7 +30,7 @@ pub const PACE: Duration = Duration::from_millis(10);
 pub const RESULT: &str =
     r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"found"}],"isError":false}}"#;
 
-/// What is looked at of a body to find out which tool is called.
+/// What is looked at of a body to find out which record is read.
 const LOOKED_AT: usize = 256;
 
 /// A running server; ends with the runtime.
@@ -88,7 +91,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, calls: &AtomicU
             read(&mut stream, &mut buffer).await?;
         }
         let seen = &buffer[head.len..head.len + length.min(LOOKED_AT)];
-        let streams = memchr::memmem::find(seen, STREAM_TOOL.as_bytes()).is_some();
+        let streams = memchr::memmem::find(seen, STREAMED_RECORD.as_bytes()).is_some();
         let mut left = (head.len + length).saturating_sub(buffer.len());
         buffer.drain(..buffer.len().min(head.len + length));
         while left > 0 {

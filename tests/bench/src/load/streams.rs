@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::{Call, Taken, USUAL};
-use crate::server::{EVENTS, PACE, STREAM_TOOL, WRITTEN, began};
+use crate::server::{EVENTS, PACE, STREAMED_RECORD, WRITTEN, began};
 
 /// Has this many streams open at once, reads each to its end, and gives how long each event took from the server to the
 /// agent. Calls `begun` when all have been asked for, and `midway` when they have run for half their time.
@@ -17,7 +17,7 @@ use crate::server::{EVENTS, PACE, STREAM_TOOL, WRITTEN, began};
 /// # Panics
 /// If a stream is not whole.
 pub async fn read(address: SocketAddr, streams: usize, begun: impl FnOnce(), midway: impl FnOnce()) -> Taken {
-    let request = Call { tool: STREAM_TOOL, ..USUAL }.request(address);
+    let request = Call { record: STREAMED_RECORD, ..USUAL }.request(address);
     let start = Instant::now();
     let mut running = JoinSet::new();
     for _ in 0..streams {
