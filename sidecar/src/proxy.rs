@@ -18,6 +18,8 @@
 //! | `forward` | to the server, and what its answer's head leads to |
 //! | `relay`, `events` | answers and streams on their way to the agent |
 //! | `filtered`, `governed` | lists in them, and what servers ask in them |
+//! | `question` | which request of a server an agent answers |
+//! | `ending` | what becomes of what a request holds when its answer comes, or its stream ends |
 //! | `onward` | exchanges that outlive the agent's wait |
 //! | `opening` | what keeps a session's stream ahead of later requests |
 //! | `login` | what lets an agent log in to a server through the sidecar |
@@ -26,6 +28,7 @@
 //! | `reply` | answers that the sidecar gives itself |
 
 mod body;
+mod ending;
 mod events;
 mod examine;
 mod filtered;
@@ -56,8 +59,8 @@ use tokio::sync::Semaphore;
 
 pub use body::Body;
 
+use self::ending::Unanswered;
 use self::memory::Memory;
-use self::tasks::Unanswered;
 use crate::audit;
 use crate::clock::Clock;
 use crate::config::Listener;

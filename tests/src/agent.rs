@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::clients::Era;
-use crate::eventually::eventually;
 use crate::http::{self, Answer, Exchange, request};
 use crate::upstream::Upstream;
 
@@ -103,17 +102,9 @@ impl Agent {
     /// # Panics
     /// If the agent is told otherwise.
     pub fn passes(&self, tool: &str, upstream: &Upstream) -> bool {
-        let (passes, (kind, text)) = std::thread::scope(|scope| {
-            let call = scope.spawn(|| told(&self.call(tool, json!({}))));
-            let passes = eventually("the call is refused, or reaches the server", || match upstream.arrived() {
-                Some(request) => {
-                    request.text("done");
-                    Some(true)
-                }
-                None => call.is_finished().then_some(false),
-            });
-            (passes, call.join().expect("an answer"))
-        });
+        let exchange = self.begin_call(tool);
+        let passes = upstream.serves(&exchange, |request| request.text("done"));
+        let (kind, text) = told(&exchange.rest());
         assert_eq!(passes, text == "done", "{kind}: {text}");
         passes
     }

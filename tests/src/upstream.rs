@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::http;
+use crate::eventually::eventually;
+use crate::http::{self, Exchange};
 
 /// How long a request may take to come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -54,6 +55,18 @@ impl Upstream {
     pub fn sees_nothing_for(&self, while_: Duration) {
         let arrived = self.requests.recv_timeout(while_);
         assert!(arrived.is_err(), "the upstream was called: {arrived:?}");
+    }
+
+    /// Has `answer` answer the request that an exchange leads to. False: the agent was answered without one.
+    ///
+    /// # Panics
+    /// If neither happens within a minute.
+    pub fn serves(&self, exchange: &Exchange, answer: impl FnOnce(Request)) -> bool {
+        let reached = eventually("the agent is answered, or its request arrives", || match self.arrived() {
+            Some(request) => Some(Some(request)),
+            None => exchange.has_begun().then_some(None),
+        });
+        reached.map(answer).is_some()
     }
 
     /// A request, if one has come.

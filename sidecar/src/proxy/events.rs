@@ -8,9 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use reeve_policy::json::{self, Document, Limits, Value};
 
+use super::ending::Unanswered;
 use super::forward::{Awaited, Expected, Sending};
-use super::record::Flight;
-use super::tasks::Unanswered;
 use super::{Shared, request};
 use crate::mcp::answer::{self, Failure};
 use crate::mcp::envelope::{Answer, Envelope, Id, Message, Sender};
@@ -71,22 +70,6 @@ impl Events {
 
     pub(super) fn era(&self) -> Era {
         self.sending.era
-    }
-
-    /// The stream has ended. If its answer has not come, it may come on another one of the session, in the legacy era: notes what
-    /// must be known of it then.
-    pub(super) fn leave(&self, flight: &mut Flight) {
-        if self.answered || self.sending.era == Era::Modern {
-            return;
-        }
-        let Awaited { id, expected, tasks, .. } = &self.awaited;
-        let unanswered =
-            Unanswered { expected: *expected, tasks: tasks.clone(), held: flight.take_out(), id: flight.take_id() };
-        if unanswered.matters() {
-            request::with_id(id.as_deref(), |id| {
-                self.shared.unanswered().insert(&self.sending.route.name, self.session(), id, unanswered);
-            });
-        }
     }
 
     /// Whether the answer that the stream is for has come.

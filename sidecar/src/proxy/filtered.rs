@@ -5,9 +5,9 @@ use reeve_policy::decide::Target;
 use reeve_policy::json::Document;
 
 use super::Listing;
+use super::ending::Unanswered;
 use super::events::Events;
 use super::forward::Expected;
-use super::tasks::Unanswered;
 use crate::mcp::envelope::Envelope;
 use crate::mcp::lists::{self, Item};
 use crate::mcp::method::List;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST};
 use http::{HeaderMap, Method, Request, Response, StatusCode, header::HeaderValue};
 use http_body_util::BodyExt;
@@ -215,21 +215,33 @@ impl Shared {
         }
     }
 
-    async fn collect(&self, sending: &Sending, mut body: upstream::Body) -> Result<(Bytes, Share), UpstreamError> {
-        let mut memory = self.answers.share();
-        let limit = sending.route.server.limits.max_response_bytes;
-        let mut whole = bytes::BytesMut::new();
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame?.into_data() else { continue };
-            if whole.len() + data.len() > limit {
-                let detail = format!("the answer is larger than {limit} bytes (limits.maxResponseBytes)");
-                return Err(sending.route.upstream.error(Cause::TooLarge, detail));
-            }
-            memory.cover(whole.len() + data.len()).await.map_err(|Full| no_room(&sending.route))?;
-            whole.extend_from_slice(&data);
-        }
-        Ok((whole.freeze(), memory))
+    async fn collect(&self, sending: &Sending, body: upstream::Body) -> Result<(Bytes, Share), UpstreamError> {
+        let (route, mut memory) = (&sending.route, self.answers.share());
+        let limit = route.server.limits.max_response_bytes;
+        let whole = collect(route, body, limit, &mut memory).await?;
+        let detail = || format!("the answer is larger than {limit} bytes (limits.maxResponseBytes)");
+        Ok((whole.ok_or_else(|| route.upstream.error(Cause::TooLarge, detail()))?, memory))
     }
+}
+
+/// The whole of a body, for which `memory` is taken as it comes; none if it is larger than `limit` bytes.
+pub(super) async fn collect(
+    route: &Route,
+    mut body: upstream::Body,
+    limit: usize,
+    memory: &mut Share,
+) -> Result<Option<Bytes>, UpstreamError> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        let length = whole.len() + data.len();
+        if length > limit {
+            return Ok(None);
+        }
+        memory.cover(length).await.map_err(|Full| no_room(route))?;
+        whole.extend_from_slice(&data);
+    }
+    Ok(Some(whole.freeze()))
 }
 
 /// What the agent is sent for the whole of an answer to a request. Clients differ in what they make of a type that is none of

@@ -16,22 +16,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
 use http::request;
 use http::response;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
-use http_body_util::BodyExt;
 
 use super::body::Body;
-use super::forward::{Sending, no_room};
-use super::memory::{Full, Share};
+use super::forward::{Sending, collect};
+use super::memory::Share;
 use super::{Shared, record, reply};
 use crate::live::Route;
 use crate::mcp::rejection::{self, Rejection};
 use crate::mcp::{challenge, metadata, token};
-use crate::upstream::{self, Cause, UpstreamError};
+use crate::upstream::{Cause, UpstreamError};
 
 /// How long a server may take to give its metadata, in all its answers.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -119,10 +118,7 @@ impl Shared {
         let (status, challenged) = (head.status, head.headers.contains_key(WWW_AUTHENTICATE));
         let unauthorized = status == StatusCode::UNAUTHORIZED;
         let refused = unauthorized || (challenged && status == StatusCode::FORBIDDEN);
-        // Beside a credential in another header, a server may ask the agent itself to log in.
-        let is_of_sidecar =
-            || holds_login(route) || (holds_credential(route) && challenge::metadata_url(&head.headers).is_none());
-        if refused && is_of_sidecar() {
+        if refused && is_refusal_of_sidecar(route, &head.headers) {
             return Err(route.upstream.error(Cause::CredentialRefused, format!("status {}", status.as_u16())));
         }
         let given = sending.headers.get(AUTHORIZATION).filter(|_| unauthorized);
@@ -139,8 +135,10 @@ impl Shared {
     }
 }
 
-fn holds_credential(route: &Route) -> bool {
-    route.server.credentials.is_some()
+/// Whether it is the sidecar's credential that a server refuses. Beside one in another header than the agent's, it may ask the agent
+/// itself to log in.
+fn is_refusal_of_sidecar(route: &Route, answer: &HeaderMap) -> bool {
+    holds_login(route) || (route.server.credentials.is_some() && challenge::metadata_url(answer).is_none())
 }
 
 /// Whether what an agent would log in for is the sidecar's to give: the agent's own header is then dropped.
@@ -192,24 +190,9 @@ impl Search<'_> {
             status if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => return Ok(None),
             status => return Err(unusable(format!("has the status {}", status.as_u16()))),
         }
-        let document = self.collect(answer.into_body()).await?;
+        let document = collect(self.route, answer.into_body(), metadata::MAX_BYTES, &mut self.memory).await?;
         let document = document.ok_or_else(|| unusable(format!("is larger than {} bytes", metadata::MAX_BYTES)))?;
         metadata::renamed(document, self.resource).map(Some).map_err(|error| unusable(error.to_string()))
-    }
-
-    /// A document within its bound; none if it is larger.
-    async fn collect(&mut self, mut body: upstream::Body) -> Result<Option<Bytes>, UpstreamError> {
-        let mut whole = BytesMut::new();
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame?.into_data() else { continue };
-            let length = whole.len() + data.len();
-            if length > metadata::MAX_BYTES {
-                return Ok(None);
-            }
-            self.memory.cover(length).await.map_err(|Full| no_room(self.route))?;
-            whole.extend_from_slice(&data);
-        }
-        Ok(Some(whole.freeze()))
     }
 
     /// Where the server's challenge leads, as a path of the server itself: whatever name it has for its own origin, nothing

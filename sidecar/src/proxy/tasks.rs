@@ -1,16 +1,13 @@
 //! Tasks belong to the grant whose call made them: bound when a server makes one, asked for by nobody else.
 
-use reeve_policy::decide::Held;
 use reeve_policy::json::Value;
 
 use super::Shared;
 use super::events::Events;
-use super::forward::{Expected, OfTasks};
-use super::record::Flight;
+use super::forward::OfTasks;
 use crate::live::Route;
 use crate::mcp::binding::Thing;
 use crate::mcp::envelope::Envelope;
-use crate::mcp::ids::OpenId;
 use crate::mcp::rejection::{Cause, Rejection};
 use crate::mcp::tasks::{described, made};
 use crate::mcp::version::Era;
@@ -41,27 +38,6 @@ impl Shared {
 
 fn unknown() -> Rejection {
     Rejection::new(Cause::UnknownTask, "Unknown task.")
-}
-
-/// A request whose stream has ended before its answer came.
-#[derive(Debug)]
-pub(super) struct Unanswered {
-    pub(super) expected: Expected,
-    pub(super) tasks: OfTasks,
-    /// What its call holds.
-    pub(super) held: Vec<Held>,
-    /// Its id, which stays open until then.
-    pub(super) id: Option<OpenId>,
-}
-
-impl Unanswered {
-    /// Whether its answer is to be treated otherwise than one to a request that nobody remembers.
-    pub(super) fn matters(&self) -> bool {
-        matches!(self.expected, Expected::List(_))
-            || self.tasks != OfTasks::Nothing
-            || !self.held.is_empty()
-            || self.id.is_some()
-    }
 }
 
 impl Events {
@@ -98,27 +74,5 @@ impl Events {
             drop(shared.running().end(&route.name, &task.id));
         }
         true
-    }
-
-    /// The answer has come: what its call holds is given up, or held on for the task that the call has become.
-    pub(super) fn settle(&mut self, flight: &mut Flight) {
-        if !self.is_answered() {
-            return;
-        }
-        if let Some(task) = self.made.take() {
-            self.hold_for_task(&task, flight.take_out());
-        }
-        if let Some(round) = self.round.take() {
-            let charged = flight.take_out().into_iter().map(Held::landed).collect();
-            self.shared.rounds().open(round, charged);
-        }
-        flight.answered();
-    }
-
-    /// Holds what a call holds until the task that it has become has ended.
-    pub(super) fn hold_for_task(&self, task: &str, held: Vec<Held>) {
-        if !held.is_empty() {
-            self.shared.running().begin(&self.sending.route.name, task, held);
-        }
     }
 }

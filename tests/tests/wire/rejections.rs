@@ -173,25 +173,15 @@ fn a_body_for_which_there_is_no_memory_is_refused_until_there_is() {
     // That what came first has been read shows only in another being refused.
     let refused = eventually("there is no memory left", || {
         let exchange = scene.send(&Request::permitted());
-        while !exchange.has_begun() {
-            if let Some(request) = scene.upstream.arrived() {
-                request.text("there was");
-                return None;
-            }
-        }
-        Some(exchange.rest())
+        let passed = scene.upstream.serves(&exchange, |request| request.text("there was"));
+        (!passed).then(|| exchange.rest())
     });
     assert_eq!((refused.status, scene.counted()["busy"]), (503, 1.0), "{refused:?}");
     holding.hang_up();
     eventually("there is memory again", || {
         let exchange = scene.send(&Request::permitted());
-        while !exchange.has_begun() {
-            if let Some(request) = scene.upstream.arrived() {
-                request.text("hello");
-                return (exchange.rest().status == 200).then_some(());
-            }
-        }
-        None
+        let passed = scene.upstream.serves(&exchange, |request| request.text("hello"));
+        (passed && exchange.rest().status == 200).then_some(())
     });
 }
 

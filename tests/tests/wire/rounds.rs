@@ -23,11 +23,7 @@ impl World {
     /// Sends a call and has the server answer with `result`. What the agent reads; none reached the server if it is a refusal.
     fn call(&self, params: Value, result: Value) -> Value {
         let exchange = self.modern().begin("tools/call", params);
-        while !exchange.has_begun() {
-            if let Some(request) = self.upstream.arrived() {
-                request.result(result.clone());
-            }
-        }
+        self.upstream.serves(&exchange, |request| request.result(result));
         exchange.rest().json()["result"].clone()
     }
 
