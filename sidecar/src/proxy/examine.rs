@@ -42,7 +42,12 @@ impl Examined {
 #[derive(Debug)]
 pub(super) enum Ask {
     /// The handshake of the legacy era, whose answer may bring a session.
-    Initialize,
+    Initialize {
+        /// Whether the agent answers requests of servers.
+        answers_servers: bool,
+    },
+    /// The end of that handshake.
+    Initialized,
     /// Something that needs no rule.
     Relay,
     /// A list, of which policy hides a part.
@@ -150,7 +155,10 @@ impl Reader<'_, '_> {
             Message::Response { .. } => return Ok(Ask::Answer),
         };
         match handling(Sender::Agent, form, method, self.era) {
-            Handling::Relay if method == "initialize" => Ok(Ask::Initialize),
+            Handling::Relay if method == "initialize" => {
+                Ok(Ask::Initialize { answers_servers: self.envelope.params.answers_servers() })
+            }
+            Handling::Relay if method == "notifications/initialized" => Ok(Ask::Initialized),
             Handling::Relay => Ok(Ask::Relay),
             Handling::Filter(list) => Ok(Ask::List(Listing { list, whole: self.envelope.params.cursor()?.is_none() })),
             Handling::Decide(named) => Ok(Ask::Call(Box::new(self.named(named)?), self.may_make_task(named))),

@@ -32,7 +32,12 @@ pub(super) enum Expected {
     /// The result of a call of this kind.
     Call(Kind),
     /// A session.
-    Session,
+    Session {
+        /// Whether its agent answers requests of servers.
+        answers_servers: bool,
+    },
+    /// That the session may be used.
+    Ready,
     /// A list, to be filtered.
     List(Listing),
     /// No answer: a stream of its own.
@@ -203,12 +208,19 @@ impl Shared {
     fn note_session(&self, sending: &Sending, head: &http::response::Parts, expected: Expected) {
         let Sending { route, session, .. } = sending;
         let minted = head.headers.get(headers::SESSION_ID).and_then(|value| value.to_str().ok());
-        if let (Expected::Session, true, Some(minted)) = (expected, head.status.is_success(), minted)
-            && is_session_id(minted)
-        {
-            for change in self.bindings().bind(Thing::Session, &route.name, minted, &route.grant) {
-                self.keeper.binding(change.write());
+        match (expected, session, minted) {
+            (Expected::Session { answers_servers }, _, Some(minted))
+                if head.status.is_success() && is_session_id(minted) =>
+            {
+                for change in self.bindings().bind(Thing::Session, &route.name, minted, &route.grant) {
+                    self.keeper.binding(change.write());
+                }
+                if answers_servers {
+                    self.openings.begun(&route.name, minted);
+                }
             }
+            (Expected::Ready, Some(session), _) => self.openings.ready(&route.name, session),
+            _ => {}
         }
         if let (StatusCode::NOT_FOUND, Some(session)) = (head.status, session) {
             self.forget_session(route, session);

@@ -86,7 +86,8 @@ impl Shared {
     ) -> Result<Taken, Stop> {
         match ask {
             Ask::Relay => {}
-            Ask::Initialize => awaited.expected = Expected::Session,
+            Ask::Initialize { answers_servers } => awaited.expected = Expected::Session { answers_servers },
+            Ask::Initialized => awaited.expected = Expected::Ready,
             Ask::Answer => {
                 let question = Question::take(route, session, awaited.id.as_deref())?;
                 // Nothing answers an answer: the id is that of a request of the server.

@@ -6,14 +6,19 @@ use reeve_tests::agent::{Agent, told};
 use reeve_tests::eventually::eventually;
 use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
 use reeve_tests::upstream::Upstream;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ONE_ECHO;
 
 /// Begins a session: the server mints this id.
 fn begin(upstream: &Upstream, url: &str, session: &str) -> Agent {
+    begin_with(upstream, url, session, &json!({}))
+}
+
+/// The same of an agent with these capabilities.
+fn begin_with(upstream: &Upstream, url: &str, session: &str, capabilities: &Value) -> Agent {
     let agent = Agent::legacy(url);
-    let exchange = agent.begin("initialize", json!({"protocolVersion": "2025-11-25", "capabilities": {}}));
+    let exchange = agent.begin("initialize", json!({"protocolVersion": "2025-11-25", "capabilities": capabilities}));
     let header = format!("Mcp-Session-Id: {session}");
     let body = json!({"jsonrpc": "2.0", "id": 1, "result": {"protocolVersion": "2025-11-25", "capabilities": {}}});
     upstream.next().answer("200 OK", &["Content-Type: application/json", &header], &body.to_string());
@@ -57,6 +62,38 @@ fn a_call_waits_until_the_stream_that_was_opened_before_it_is_open_but_not_for_e
     let call = agent.begin_call("echo");
     upstream.next().text("though the stream says nothing");
     assert_eq!(told(&call.rest()).1, "though the stream says nothing");
+}
+
+/// Ends the handshake: the agent says that it is ready.
+fn ready(upstream: &Upstream, agent: &Agent) {
+    let body = json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string();
+    let exchange = agent.begin_raw("notifications/initialized", None, &body);
+    upstream.next().answer("202 Accepted", &[], "");
+    assert_eq!(exchange.rest().status, 202);
+}
+
+#[test]
+fn a_call_that_overtakes_the_stream_of_its_new_session_waits_for_it() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    let agent = begin_with(&upstream, &sidecar.url, "one", &json!({"elicitation": {}}));
+    ready(&upstream, &agent);
+    let call = agent.begin_call("echo");
+    let _stream = agent.stream();
+    let mut opening = upstream.next();
+    assert!(opening.head.starts_with("GET /mcp "), "the call overtook the stream: {}", opening.head);
+    opening.begin_events();
+    upstream.next().text("after the stream");
+    assert_eq!(told(&call.rest()).1, "after the stream");
+}
+
+#[test]
+fn an_agent_without_a_stream_waits_for_none_for_long() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    let agent = begin_with(&upstream, &sidecar.url, "one", &json!({"roots": {}}));
+    ready(&upstream, &agent);
+    passes(&upstream, &agent);
 }
 
 #[test]

@@ -202,6 +202,13 @@ impl<'d> Params<'d> {
         self.protocol_version.and_then(Value::as_str)
     }
 
+    /// Whether an `initialize` request says that the agent answers requests of servers.
+    pub fn answers_servers(&self) -> bool {
+        let capabilities = self.all.and_then(|params| params.get("capabilities"));
+        capabilities
+            .is_some_and(|these| ["sampling", "elicitation", "roots"].iter().any(|key| these.get(key).is_some()))
+    }
+
     /// The version in `_meta`, whatever its type.
     pub fn meta_protocol_version(&self) -> Option<Value<'d>> {
         self.meta_protocol_version

@@ -251,3 +251,19 @@ proptest! {
         prop_assert_eq!(envelope.params.task_id().ok(), careless(params, "taskId").and_then(Value::as_str));
     }
 }
+
+#[test]
+fn an_agent_answers_servers_that_says_so_when_it_begins() {
+    for (capabilities, answers) in [
+        (r#"{"sampling":{}}"#, true),
+        (r#"{"elicitation":{"form":{}}}"#, true),
+        (r#"{"roots":{"listChanged":true}}"#, true),
+        (r#"{"experimental":{},"tasks":{}}"#, false),
+        ("[]", false),
+    ] {
+        let text =
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{{"capabilities":{capabilities}}}}}"#);
+        let document = document(&text);
+        assert_eq!(Envelope::read(&document, Sender::Agent).unwrap().params.answers_servers(), answers, "{text}");
+    }
+}
