@@ -1,13 +1,16 @@
 //! Notices when the files of a configuration change.
 //!
 //! The kernel tells of changes in their directories: editors replace files, and the kubelet replaces a link beside them
-//! (`..data`). What it tells is only a hint to compare contents, and they are compared each few seconds anyway, so that a
-//! hint that was missed, or a file system that gives none, delays a change and loses nothing.
+//! (`..data`). What it tells is only a hint to compare the files with what was read, and they are compared each few seconds
+//! anyway, so that a hint that was missed, or a file system that gives none, delays a change and loses nothing.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::{Event, RecommendedWatcher, RecursiveMode};
+use notify::event::ModifyKind;
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -56,7 +59,7 @@ impl Watcher {
             }
             let before = self.files.clone();
             // If the runtime is stopping there is nothing left to tell.
-            let same = tokio::task::spawn_blocking(move || before.again() == before).await.unwrap_or(true);
+            let same = tokio::task::spawn_blocking(move || before.are_unchanged()).await.unwrap_or(true);
             if !same {
                 return;
             }
@@ -75,10 +78,9 @@ impl Watcher {
 }
 
 fn watch_directories(files: &Files, hints: &Arc<Notify>) -> Option<RecommendedWatcher> {
-    let hints = Arc::clone(hints);
+    let (hints, names) = (Arc::clone(hints), files.names());
     let on_event = move |event: notify::Result<Event>| {
-        // Reading the files is an event too.
-        if !event.is_ok_and(|event| event.kind.is_access()) {
+        if !event.is_ok_and(|event| changes_none(&event, &names)) {
             hints.notify_one();
         }
     };
@@ -97,9 +99,21 @@ fn watch_directories(files: &Files, hints: &Arc<Notify>) -> Option<RecommendedWa
         .ok()
 }
 
+/// Whether an event certainly changes no file of these names: reading is an event too, and so is each line of an audit log
+/// that is written beside them. What comes, goes or is renamed under another name may be a link that leads to them.
+fn changes_none(event: &Event, names: &[OsString]) -> bool {
+    let is_named = |path: &PathBuf| path.file_name().is_none_or(|name| names.iter().any(|known| known == name));
+    match event.kind {
+        EventKind::Access(_) => true,
+        EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_)) => !event.paths.iter().any(is_named),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Write as _;
     use std::os::unix::fs::symlink;
     use std::path::Path;
 
@@ -155,6 +169,21 @@ mod tests {
         symlink("..2", at("..data_tmp")).unwrap();
         fs::rename(at("..data_tmp"), at("..data")).unwrap();
         assert!(notices(&mut watcher).await);
+    }
+
+    #[tokio::test]
+    async fn what_is_written_to_a_file_beside_them_gives_no_hint() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, log) = (directory.path().join("policy.yaml"), directory.path().join("audit.jsonl"));
+        fs::write(&file, "one").unwrap();
+        fs::write(&log, "").unwrap();
+        let watcher = Watcher::new(read(&[&file]));
+        for _ in 0..10 {
+            fs::OpenOptions::new().append(true).open(&log).unwrap().write_all(b"line\n").unwrap();
+        }
+        assert!(timeout(Duration::from_millis(200), watcher.hints.notified()).await.is_err());
+        fs::write(&file, "two").unwrap();
+        assert!(timeout(DEADLINE, watcher.hints.notified()).await.is_ok());
     }
 
     #[tokio::test]
