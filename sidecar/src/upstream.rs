@@ -36,7 +36,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 
 use crate::config::Server;
 
@@ -146,9 +146,8 @@ impl Upstream {
         self.pool.connector().target.path_and_query()
     }
 
-    /// Sends a request and waits for the head of its answer. Of the request the method, headers and body are taken; the
-    /// target, `Host`, the length and the credential are set here. A call that an old connection certainly did not take
-    /// is tried once more. It waits for a place among the traffic of its kind as long as for a connection.
+    /// Sends a request and waits for the head of its answer. A call that an old connection certainly did not take is tried
+    /// once more. It waits for a place among the traffic of its kind as long as for a connection.
     ///
     /// Dropping the future ends the call: the connection is closed (HTTP/1.1) or the stream reset (HTTP/2). `progress`
     /// then still tells whether the server can have got it.
@@ -157,12 +156,11 @@ impl Upstream {
     /// What went wrong, and whether the server can have got the call.
     pub async fn send(
         &self,
-        mut request: Request<Bytes>,
+        outgoing: Outgoing<'_>,
         traffic: Traffic,
         progress: &Progress,
     ) -> Result<Response<Body>, UpstreamError> {
-        *request.uri_mut() = self.path_and_query().clone().into();
-        self.ask(request, self.credential.as_ref(), traffic, progress).await
+        self.ask(self.path_and_query(), outgoing, self.credential.as_ref(), traffic, progress).await
     }
 
     /// Gets what stands at another path of the same server, as anybody would: without the credential, and without a word
@@ -175,22 +173,27 @@ impl Upstream {
         path_and_query: PathAndQuery,
         accept: &'static str,
     ) -> Result<Response<Body>, UpstreamError> {
-        let mut request = Request::new(Bytes::new());
-        *request.uri_mut() = path_and_query.into();
-        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static(accept));
-        self.ask(request, None, Traffic::Message, &Progress::new()).await
+        let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
+        let outgoing = Outgoing { method: &Method::GET, headers: &headers, body: &Bytes::new() };
+        self.ask(&path_and_query, outgoing, None, Traffic::Message, &Progress::new()).await
     }
 
     async fn ask(
         &self,
-        request: Request<Bytes>,
+        path_and_query: &PathAndQuery,
+        outgoing: Outgoing<'_>,
         credential: Option<&Credential>,
         traffic: Traffic,
         progress: &Progress,
     ) -> Result<Response<Body>, UpstreamError> {
         let answer = async {
             let place = self.places.take(traffic, self.deadlines.connect).await?;
-            let Answer { response, share } = self.exchange(request, credential, progress).await?;
+            let secret = match credential {
+                Some(credential) => Some(credential.header().await?),
+                None => None,
+            };
+            let request = || outgoing.request(path_and_query, secret.as_ref());
+            let Answer { response, share } = self.exchange(&request, progress).await?;
             check_status(&response)?;
             let call = InFlight { _place: place, _share: share };
             Ok(response.map(|incoming| Body::new(incoming, call, self.deadlines.stream_idle, &self.name)))
@@ -200,30 +203,18 @@ impl Upstream {
 
     async fn exchange(
         &self,
-        mut request: Request<Bytes>,
-        credential: Option<&Credential>,
+        request: &(dyn Fn() -> Request<Bytes> + Sync),
         progress: &Progress,
     ) -> Result<Answer, Failure> {
-        let headers = request.headers_mut();
-        // The body is here and whole: its length is what it is, and nothing need be expected before it is sent.
-        for name in [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::EXPECT] {
-            headers.remove(name);
-        }
-        if let Some(credential) = credential {
-            credential.apply(headers).await?;
-        }
         let lease = self.pool.lease(Wanted::Any).await?;
-        let copy = lease.is_reused().then(|| request.clone());
-        match self.attempt(lease, request, progress).await {
+        match self.attempt(lease, request(), progress).await {
             Ok(answer) => Ok(answer),
-            Err(Attempt { failure, again }) => match (copy, again) {
-                (Some(request), Some(wanted)) => {
-                    tracing::debug!(server = %self.name, error = failure.detail, "a call was not taken and is tried again");
-                    let lease = self.pool.lease(wanted).await?;
-                    self.attempt(lease, request, progress).await.map_err(|attempt| attempt.failure)
-                }
-                _ => Err(failure),
-            },
+            Err(Attempt { failure, again: Some(wanted) }) => {
+                tracing::debug!(server = %self.name, error = failure.detail, "a call was not taken and is tried again");
+                let lease = self.pool.lease(wanted).await?;
+                self.attempt(lease, request(), progress).await.map_err(|attempt| attempt.failure)
+            }
+            Err(Attempt { failure, again: None }) => Err(failure),
         }
     }
 
@@ -270,6 +261,36 @@ fn check_status<B>(response: &Response<B>) -> Result<(), Failure> {
         Cause::Redirect,
         format!("status {} redirects to {place}: redirects are not followed", status.as_u16()),
     ))
+}
+
+/// A request as its sender means it. Where it goes, `Host`, the length and the credential are set when it is sent, which may
+/// be more than once.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its body, whole.
+    pub body: &'a Bytes,
+}
+
+impl Outgoing<'_> {
+    fn request(self, path_and_query: &PathAndQuery, secret: Option<&(HeaderName, HeaderValue)>) -> Request<Bytes> {
+        let mut request = Request::new(self.body.clone());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = path_and_query.clone().into();
+        let headers = request.headers_mut();
+        *headers = self.headers.clone();
+        // The body is here and whole: its length is what it is, and nothing need be expected before it is sent.
+        for name in [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::EXPECT] {
+            headers.remove(name);
+        }
+        if let Some((name, value)) = secret {
+            headers.insert(name, value.clone());
+        }
+        request
+    }
 }
 
 /// How far a call has got: kept by the caller beside the future of [`Upstream::send`], and readable after that is dropped.

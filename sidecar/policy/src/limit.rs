@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 
 use crate::time::Instant;
 use snapshot::Writer;
@@ -119,8 +120,11 @@ pub struct Exceeded {
 #[must_use]
 pub struct Reservation {
     limiter: u64,
-    taken: Vec<Taken>,
+    taken: TakenAtOnce,
 }
+
+/// What one call has taken: most calls have one charge.
+type TakenAtOnce = SmallVec<[Taken; 1]>;
 
 /// One charge that was taken.
 #[derive(Debug)]
@@ -190,7 +194,7 @@ impl Limiter {
         let taken = if charges.iter().any(|charge| charge.cost.0 > 0) {
             self.lock().reserve(charges, ticks(now))?
         } else {
-            Vec::new()
+            TakenAtOnce::new()
         };
         Ok(Reservation { limiter: self.id, taken })
     }

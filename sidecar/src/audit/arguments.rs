@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reeve_policy::json::{self, Kind, Value};
 use sha2::{Digest, Sha256};
 
-use super::text::{push_formatted, push_json, push_string};
+use super::text::{push_formatted, push_hex, push_json, push_string};
 
 /// The most that the names of arguments may take in a line, and one of them.
 const KEYS_BYTES: usize = 2 << 10;
@@ -28,9 +28,7 @@ impl Arguments {
         let mut fragment = Vec::with_capacity(192);
         push_keys(&mut fragment, arguments);
         fragment.extend_from_slice(b",\"argumentsSha256\":\"");
-        for byte in json::hash(arguments) {
-            push_formatted(&mut fragment, format_args!("{byte:02x}"));
-        }
+        push_hex(&mut fragment, &json::hash(arguments));
         fragment.push(b'"');
         if !audited.is_empty() && arguments.kind() == Kind::Object {
             push_values(&mut fragment, arguments, audited);

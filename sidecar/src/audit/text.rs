@@ -81,6 +81,12 @@ fn push_escape(out: &mut Vec<u8>, character: char) {
     push_formatted(out, format_args!("\\u{:04x}", u32::from(character)));
 }
 
+/// Appends bytes as hexadecimal digits.
+pub(super) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.extend(bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
+}
+
 /// Appends formatted text; a `Vec` takes everything.
 pub(super) fn push_formatted(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(text);

@@ -104,34 +104,52 @@ impl Bodies {
         let busy = |Full| Rejection::new(Cause::Busy, BUSY);
         let mut memory = self.memory.share();
         memory.cover(expected.min(BEGINNING)).await.map_err(busy)?;
-        let mut first: Option<Bytes> = None;
-        let mut rest = BytesMut::new();
+        let mut whole = Pieces::default();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| Rejection::new(Cause::BodyIncomplete, "The body broke off."))?;
             // Trailers say nothing that is used.
             let Ok(data) = frame.into_data() else { continue };
-            let length = first.as_ref().map_or(0, Bytes::len) + rest.len() + data.len();
+            let length = whole.len() + data.len();
             if length > self.max_bytes {
                 return Err(self.too_large());
             }
             memory.cover(length).await.map_err(busy)?;
-            match first.take() {
-                // Most calls come in one piece; only the others are put together.
-                None if rest.is_empty() => first = Some(data),
-                None => rest.extend_from_slice(&data),
-                Some(begun) => {
-                    rest.reserve(length);
-                    rest.extend_from_slice(&begun);
-                    rest.extend_from_slice(&data);
-                }
-            }
+            whole.push(data);
         }
-        Ok(Received { bytes: first.unwrap_or_else(|| rest.freeze()), memory: Some(memory) })
+        Ok(Received { bytes: whole.join(), memory: Some(memory) })
     }
 
     fn too_large(&self) -> Rejection {
         let message = format!("The body is larger than {} bytes (listener.maxBodyBytes).", self.max_bytes);
         Rejection::new(Cause::TooLarge, message)
+    }
+}
+
+/// The pieces of a body. Most bodies come in one, which stays where it is; only others are put together.
+#[derive(Debug, Default)]
+pub(super) struct Pieces {
+    first: Bytes,
+    joined: BytesMut,
+}
+
+impl Pieces {
+    pub(super) fn len(&self) -> usize {
+        self.first.len() + self.joined.len()
+    }
+
+    pub(super) fn push(&mut self, piece: Bytes) {
+        if self.len() == 0 {
+            self.first = piece;
+            return;
+        }
+        let first = std::mem::take(&mut self.first);
+        self.joined.reserve(first.len() + piece.len());
+        self.joined.extend_from_slice(&first);
+        self.joined.extend_from_slice(&piece);
+    }
+
+    pub(super) fn join(self) -> Bytes {
+        if self.joined.is_empty() { self.first } else { self.joined.freeze() }
     }
 }
 

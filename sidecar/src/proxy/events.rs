@@ -48,16 +48,8 @@ pub(super) enum Fate {
 }
 
 impl Events {
-    pub(super) fn new(shared: &Arc<Shared>, sending: &Sending, awaited: &Awaited) -> Self {
-        Self {
-            shared: Arc::clone(shared),
-            sending: sending.clone(),
-            awaited: awaited.clone(),
-            made: None,
-            round: None,
-            told: false,
-            answered: false,
-        }
+    pub(super) fn new(shared: &Arc<Shared>, sending: Sending, awaited: Awaited) -> Self {
+        Self { shared: Arc::clone(shared), sending, awaited, made: None, round: None, told: false, answered: false }
     }
 
     pub(super) fn max_event_bytes(&self) -> usize {
@@ -221,8 +213,9 @@ impl Events {
     }
 
     pub(super) fn is_own(&self, id: Option<&Id<'_>>) -> bool {
-        let own = request::with_id(self.awaited.id.as_deref(), |own| id == Some(own));
-        own.unwrap_or(false)
+        let (Some(id), Some(own)) = (id, self.awaited.id.as_deref()) else { return false };
+        // Servers echo ids as they were written, with few exceptions.
+        id.raw() == own || request::with_id(Some(own), |own| id == own).unwrap_or(false)
     }
 
     pub(super) fn dropped(&self, method: &str) -> Fate {

@@ -3,6 +3,8 @@
 //! Pure, so that it runs on the serving thread for the usual call and on a worker for a large one. Everything that reads
 //! the body happens here, once: what is forwarded later is the bytes that were read here.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use reeve_policy::decide::{Call, Target, Verdict};
@@ -26,7 +28,7 @@ use crate::mcp::version::{Era, Version};
 pub(super) struct Examined {
     pub(super) version: Version,
     /// The id of a request or response, as it was written.
-    pub(super) id: Option<Box<[u8]>>,
+    pub(super) id: Option<Arc<[u8]>>,
     /// The method, as the audit log names it; empty for a response.
     pub(super) method: &'static str,
     pub(super) ask: Ask,

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST};
-use http::{HeaderMap, Method, Request, Response, StatusCode, header::HeaderValue};
+use http::{HeaderMap, Method, Response, StatusCode, header::HeaderValue};
 use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
 
-use super::body::{Body, Received};
+use super::body::{Body, Pieces, Received};
 use super::events::Events;
 use super::examine::{Kind, session};
 use super::memory::{Full, Share};
@@ -22,7 +22,7 @@ use crate::mcp::binding::{Thing, is_session_id};
 use crate::mcp::headers;
 use crate::mcp::rounds::CallKey;
 use crate::mcp::version::{Era, Version};
-use crate::upstream::{self, Cause, Traffic, UpstreamError};
+use crate::upstream::{self, Cause, Outgoing, Traffic, UpstreamError};
 
 /// What the answer to a message may bring that must be looked after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub(super) enum Expected {
 #[derive(Clone, Debug)]
 pub(super) struct Awaited {
     /// The request to be answered, as it wrote its id; none of what no message answers.
-    pub(super) id: Option<Box<[u8]>>,
+    pub(super) id: Option<Arc<[u8]>>,
     pub(super) expected: Expected,
     pub(super) tasks: OfTasks,
     /// Of a call that limits have charged: what makes a later one the same call.
@@ -57,7 +57,7 @@ pub(super) struct Awaited {
 
 impl Awaited {
     /// An answer to this request of which nothing more needs to be known.
-    pub(super) fn answer(id: Option<Box<[u8]>>, expected: Expected) -> Self {
+    pub(super) fn answer(id: Option<Arc<[u8]>>, expected: Expected) -> Self {
         Self { id, expected, tasks: OfTasks::Nothing, call: None }
     }
 }
@@ -104,11 +104,8 @@ impl Sending {
         Self { route: Arc::clone(route), method, headers, era, session, host }
     }
 
-    pub(super) fn request(&self, body: Bytes) -> Request<Bytes> {
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
-        *request.headers_mut() = self.headers.clone();
-        request
+    fn outgoing<'a>(&'a self, body: &'a Bytes) -> Outgoing<'a> {
+        Outgoing { method: &self.method, headers: &self.headers, body }
     }
 }
 
@@ -140,34 +137,35 @@ impl Shared {
         awaited: Awaited,
         taken: Taken,
     ) -> Response<Body> {
-        let flight = Flight::begin(self, &sending.route, taken);
-        // The memory of the body is counted until the server has begun to answer.
+        let (route, id) = (Arc::clone(&sending.route), awaited.id.clone());
+        let flight = Flight::begin(self, &route, taken);
         let Received { bytes, memory } = body;
-        let request = sending.request(bytes);
-        let answered = sending.route.upstream.send(request, awaited.traffic(), flight.progress()).await;
-        drop(memory);
+        let outgoing = sending.outgoing(&bytes);
+        let answered = route.upstream.send(outgoing, awaited.traffic(), flight.progress()).await;
+        // The body, and the memory that it is counted for, are held until the server has begun to answer.
+        drop((bytes, memory));
         let answered = match answered {
-            Ok(response) => self.begin_answer(&sending, &awaited, response, flight).await,
+            Ok(response) => self.begin_answer(sending, awaited, response, flight).await,
             Err(error) => Err(error),
         };
         answered.unwrap_or_else(|error| {
-            record::upstream_failed(&sending.route.metrics, &error);
-            reply::failed(awaited.id.as_deref(), &error)
+            record::upstream_failed(&route.metrics, &error);
+            reply::failed(id.as_deref(), &error)
         })
     }
 
     async fn begin_answer(
         self: &Arc<Self>,
-        sending: &Sending,
-        awaited: &Awaited,
+        sending: Sending,
+        awaited: Awaited,
         response: Response<upstream::Body>,
         mut flight: Flight,
     ) -> Result<Response<Body>, UpstreamError> {
-        let Awaited { ref id, expected, .. } = *awaited;
+        let (expected, answers) = (awaited.expected, awaited.id.is_some());
         let (mut head, body) = response.into_parts();
         let content = Content::of(&head.headers);
-        self.note_session(sending, &head, expected);
-        self.check_login(sending, &mut head)?;
+        self.note_session(&sending, &head, expected);
+        self.check_login(&sending, &mut head)?;
         headers::for_agent(&mut head.headers, sending.era);
         let body = match (content, expected) {
             (Content::Unreadable(why), _) => return Err(sending.route.upstream.error(Cause::Protocol, why)),
@@ -182,22 +180,23 @@ impl Shared {
             }
             (Content::Other, _) if !head.status.is_success() => Body::Relay(Attended::new(Relay::bytes(body, flight))),
             // Some clients read whatever answers a GET as events.
-            (_, Expected::Stream) if head.status.is_success() && id.is_none() => {
+            (_, Expected::Stream) if head.status.is_success() && !answers => {
                 return Err(sending.route.upstream.error(Cause::Protocol, "the answer is not an event stream"));
             }
             (Content::Json | Content::Other, _) => {
-                let (whole, memory) = self.collect(sending, body).await?;
+                let route = Arc::clone(&sending.route);
+                let (whole, memory) = self.collect(&route, body).await?;
                 let events = Events::new(self, sending, awaited);
-                let (governed, events) = match (head.status.is_success(), id) {
+                let (governed, events) = match (head.status.is_success(), answers) {
                     (false, _) => (Ok(events.failed_answer(whole)), None),
                     // To a message that wants no answer: some clients read it all the same.
-                    (true, None) => (Ok(Bytes::new()), None),
-                    (true, Some(_)) => govern(events, content, whole, &self.reading).await,
+                    (true, false) => (Ok(Bytes::new()), None),
+                    (true, true) => govern(events, content, whole, &self.reading).await,
                 };
                 if let Some(mut events) = events {
                     events.settle(&mut flight);
                 }
-                let governed = governed.map_err(|detail| sending.route.upstream.error(Cause::Protocol, detail))?;
+                let governed = governed.map_err(|detail| route.upstream.error(Cause::Protocol, detail))?;
                 Body::Counted(governed, memory)
             }
         };
@@ -227,8 +226,8 @@ impl Shared {
         }
     }
 
-    async fn collect(&self, sending: &Sending, body: upstream::Body) -> Result<(Bytes, Share), UpstreamError> {
-        let (route, mut memory) = (&sending.route, self.answers.share());
+    async fn collect(&self, route: &Route, body: upstream::Body) -> Result<(Bytes, Share), UpstreamError> {
+        let mut memory = self.answers.share();
         let limit = route.server.limits.max_response_bytes;
         let whole = collect(route, body, limit, &mut memory).await?;
         let detail = || format!("the answer is larger than {limit} bytes (limits.maxResponseBytes)");
@@ -243,7 +242,7 @@ pub(super) async fn collect(
     limit: usize,
     memory: &mut Share,
 ) -> Result<Option<Bytes>, UpstreamError> {
-    let mut whole = BytesMut::new();
+    let mut whole = Pieces::default();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         let length = whole.len() + data.len();
@@ -251,9 +250,9 @@ pub(super) async fn collect(
             return Ok(None);
         }
         memory.cover(length).await.map_err(|Full| no_room(route))?;
-        whole.extend_from_slice(&data);
+        whole.push(data);
     }
-    Ok(Some(whole.freeze()))
+    Ok(Some(whole.join()))
 }
 
 /// What the agent is sent for the whole of an answer to a request. Clients differ in what they make of a type that is none of
@@ -326,11 +325,11 @@ fn is_utf8(parameter: &str) -> bool {
 
 impl Sending {
     /// Sends the server a message of the sidecar's own, in the session that this request belongs to.
-    pub(super) async fn tell(self, message: Bytes) {
-        let mut request = self.request(message);
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        request.headers_mut().remove(headers::LAST_EVENT_ID);
-        if let Err(error) = self.route.upstream.send(request, Traffic::Message, &upstream::Progress::new()).await {
+    pub(super) async fn tell(mut self, message: Bytes) {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.headers.remove(headers::LAST_EVENT_ID);
+        let outgoing = self.outgoing(&message);
+        if let Err(error) = self.route.upstream.send(outgoing, Traffic::Message, &upstream::Progress::new()).await {
             tracing::warn!(server = %error.server, cause = %error.cause, "the server was not told of a refusal");
         }
     }

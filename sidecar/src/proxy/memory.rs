@@ -46,6 +46,9 @@ impl Share {
     /// # Errors
     /// If there is no room. What was held before still is.
     pub(super) async fn cover(&mut self, bytes: usize) -> Result<(), Full> {
+        if self.try_cover(bytes).is_ok() {
+            return Ok(());
+        }
         let Some(more) = self.lacking(bytes) else { return Ok(()) };
         let waiting = tokio::time::timeout(PATIENCE, Arc::clone(&self.memory.free).acquire_many_owned(more));
         self.add(waiting.await.ok().and_then(Result::ok), more)

@@ -36,8 +36,7 @@ pub(super) fn rejected(rejection: &Rejection) -> Response<Body> {
 }
 
 /// A call that was decided or not given what it needs, and why.
-pub(super) fn refused(route: &Route, id: Option<&[u8]>, era: Era, refused: &(Decided, Verdict)) -> Response<Body> {
-    let (call, verdict) = refused;
+pub(super) fn refused(route: &Route, id: Option<&[u8]>, era: Era, call: &Decided, verdict: &Verdict) -> Response<Body> {
     let text = verdict.sentence(&route.name, call.target());
     refusal(id.unwrap_or(b"null"), era, call.kind, &Refusal { text: &text, verdict })
 }

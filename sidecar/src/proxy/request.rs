@@ -1,5 +1,6 @@
 //! POST: one message of the agent, from its headers to its answer.
 
+use std::slice;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use super::examine::{Ask, Auditing, Decided, Examined, Kind, examine, session};
 use super::forward::{Awaited, Expected, OfTasks, Sending};
 use super::question::Question;
 use super::record::Facts;
-use super::take::Taken;
+use super::take::{Refused, Taken};
 use super::{Shared, WORKER_BYTES, reply};
 use crate::live::Route;
 use crate::mcp::answer::Refusal;
@@ -30,18 +31,12 @@ enum Stop {
     /// For what it is.
     Rejected(Rejection),
     /// For what it calls.
-    Refused(Box<(Decided, Verdict)>),
+    Refused(Box<Decided>, Box<Verdict>),
 }
 
 impl From<Rejection> for Stop {
     fn from(rejection: Rejection) -> Self {
         Self::Rejected(rejection)
-    }
-}
-
-impl From<Box<(Decided, Verdict)>> for Stop {
-    fn from(refused: Box<(Decided, Verdict)>) -> Self {
-        Self::Refused(refused)
     }
 }
 
@@ -66,7 +61,9 @@ impl Shared {
         let taken = match self.prepare(route, examined.ask, session(&headers, era), &facts, &mut awaited) {
             Ok(taken) => taken.with_id(id),
             Err(Stop::Rejected(rejection)) => return Err(rejection.of(awaited.id.as_deref())),
-            Err(Stop::Refused(refused)) => return Ok(reply::refused(route, awaited.id.as_deref(), era, &refused)),
+            Err(Stop::Refused(call, verdict)) => {
+                return Ok(reply::refused(route, awaited.id.as_deref(), era, &call, &verdict));
+            }
         };
         let sending = Sending::new(route, Method::POST, headers, examined.version);
         if let Some(session) = &sending.session {
@@ -101,12 +98,15 @@ impl Shared {
             }
             Ask::Call(call, tasks) => {
                 (awaited.expected, awaited.tasks, awaited.call) = (Expected::Call(call.kind), tasks, call.again.key);
-                return Ok(self.take(route, vec![*call], facts)?);
+                let taken = self.take(route, slice::from_ref(&call), facts);
+                return taken.map_err(|refused| Stop::Refused(call, refused.verdict));
             }
-            Ask::Listen { calls, tasks } => {
+            Ask::Listen { mut calls, tasks } => {
                 self.check_listened(route, &tasks)?;
                 awaited.expected = Expected::Stream;
-                return Ok(self.take(route, calls, facts)?);
+                return self.take(route, &calls, facts).map_err(|Refused { number, verdict }| {
+                    Stop::Refused(Box::new(calls.swap_remove(number)), verdict)
+                });
             }
         }
         Ok(Taken::nothing(self))

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use reeve_policy::decide::{Held, Target, Verdict};
 use reeve_policy::reason::{Outcome, Reason};
 use reeve_policy::time::Instant;
+use smallvec::SmallVec;
 
 use super::Shared;
 use super::examine::{Decided, Kind};
@@ -25,7 +26,7 @@ use crate::upstream::{Progress, Sent};
 #[derive(Debug)]
 pub(super) struct Taken {
     shared: Arc<Shared>,
-    held: Vec<Held>,
+    held: SmallVec<[Held; 1]>,
     /// The call; none of a message that is no call.
     call: Option<Counted>,
     /// What the message answers.
@@ -33,6 +34,15 @@ pub(super) struct Taken {
     /// Its id, of a request in a session.
     id: Option<OpenId>,
     progress: Progress,
+}
+
+/// Why calls were not taken.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// The call that is refused, among those of its message.
+    pub(super) number: usize,
+    /// Why.
+    pub(super) verdict: Box<Verdict>,
 }
 
 /// A call that metrics count.
@@ -49,7 +59,7 @@ impl Taken {
     pub(super) fn nothing(shared: &Arc<Shared>) -> Self {
         Self {
             shared: Arc::clone(shared),
-            held: Vec::new(),
+            held: SmallVec::new(),
             call: None,
             question: None,
             id: None,
@@ -98,7 +108,7 @@ impl Taken {
 
     /// What it holds, for who holds it on.
     pub(super) fn take_out(&mut self) -> Vec<Held> {
-        std::mem::take(&mut self.held)
+        std::mem::take(&mut self.held).into_vec()
     }
 
     /// The call, if it is one.
@@ -125,18 +135,18 @@ impl Shared {
     /// refused, none passes, and the others are recorded as refused for what refused it.
     ///
     /// # Errors
-    /// The call that is refused, and why. What the others took is returned.
+    /// Which call is refused, and why. What the others took is returned.
     pub(super) fn take(
         self: &Arc<Self>,
         route: &Route,
-        mut calls: Vec<Decided>,
+        calls: &[Decided],
         facts: &Facts<'_>,
-    ) -> Result<Taken, Box<(Decided, Verdict)>> {
+    ) -> Result<Taken, Refused> {
         let now = self.clock.now();
         let mut taken = Taken::nothing(self);
         let is_refused = |call: &Decided| call.verdict.outcome() != Outcome::Allow;
         let mut refused = calls.iter().position(is_refused).map(|number| (number, calls[number].verdict.clone()));
-        let mut slots = Vec::with_capacity(calls.len());
+        let mut slots = SmallVec::<[_; 1]>::new();
         for (number, call) in calls.iter().enumerate() {
             let acquired = if refused.is_none() { Some(call.verdict.demands.acquire(now)) } else { None };
             let slot = self.audit.reserve(&facts.entry(route, call));
@@ -165,7 +175,7 @@ impl Shared {
         }
         match refused {
             None => Ok(taken),
-            Some((number, verdict)) => Err(Box::new((calls.swap_remove(number), verdict))),
+            Some((number, verdict)) => Err(Refused { number, verdict: Box::new(verdict) }),
         }
     }
 

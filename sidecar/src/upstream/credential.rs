@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 
 use crate::config;
 
@@ -59,8 +59,8 @@ impl Credential {
         })
     }
 
-    /// Puts the credential into a request in place of every header of that name that the agent sent.
-    pub(super) async fn apply(&self, headers: &mut HeaderMap) -> Result<(), Failure> {
+    /// The header, which takes the place of every one of that name that the agent sent.
+    pub(super) async fn header(&self) -> Result<(HeaderName, HeaderValue), Failure> {
         let value = match self.fresh() {
             Some(value) => value,
             None => {
@@ -71,8 +71,8 @@ impl Credential {
                 }
             }
         };
-        headers.insert(self.header.clone(), value.map_err(|detail| Failure::unsent(Cause::Credential, detail))?);
-        Ok(())
+        let value = value.map_err(|detail| Failure::unsent(Cause::Credential, detail))?;
+        Ok((self.header.clone(), value))
     }
 
     fn fresh(&self) -> Option<Result<HeaderValue, String>> {
@@ -129,17 +129,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_agents_own_header_is_replaced_and_the_value_is_not_shown() {
+    async fn the_value_is_not_shown() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("token");
         std::fs::write(&file, "  s3cret\n").unwrap();
-        let mut headers = HeaderMap::new();
-        headers.append("authorization", HeaderValue::from_static("Bearer agent"));
-        headers.append("authorization", HeaderValue::from_static("Bearer agent too"));
         let credential = credential(&file);
-        credential.apply(&mut headers).await.unwrap();
-        assert_eq!(headers.get_all("authorization").iter().collect::<Vec<_>>(), ["Bearer s3cret"]);
-        assert!(!format!("{headers:?} {credential:?}").contains("s3cret"));
+        let (name, value) = credential.header().await.unwrap();
+        assert_eq!((name.as_str(), &value), ("authorization", &HeaderValue::from_static("Bearer s3cret")));
+        assert!(!format!("{value:?} {credential:?}").contains("s3cret"));
     }
 
     #[tokio::test]
@@ -149,13 +146,13 @@ mod tests {
         let contents: [(&[u8], &str); 3] = [(b" \n", "empty"), (b"to\nken", "line break"), (&[b'x'; 70_000], "64 KiB")];
         for (bytes, told) in contents {
             std::fs::write(&file, bytes).unwrap();
-            let failure = credential(&file).apply(&mut HeaderMap::new()).await.unwrap_err();
+            let failure = credential(&file).header().await.unwrap_err();
             assert_eq!(failure.cause, Cause::Credential);
             assert!(failure.detail.contains(told) && failure.detail.contains("/token "), "{}", failure.detail);
             assert!(!failure.detail.contains("to\nken"));
         }
         for path in [directory.path(), &directory.path().join("none")] {
-            assert!(credential(path).apply(&mut HeaderMap::new()).await.is_err());
+            assert!(credential(path).header().await.is_err());
         }
     }
 }

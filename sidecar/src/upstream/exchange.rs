@@ -111,7 +111,8 @@ fn unmade(error: &hyper::Error) -> Failure {
     Failure::unsent(Cause::Connect, format!("the connection could not be used: {}", Chain(error)))
 }
 
-/// A connection for one call.
+/// A connection for one call. `reused`: it has carried another; only then can a failure to send be its age's fault, and only
+/// then is it worth another try.
 pub(super) enum Lease {
     Http1 { connection: Http1, pool: Weak<Pool>, reused: bool },
     Http2 { connection: Http2, reused: bool },
@@ -130,14 +131,6 @@ pub(super) struct Answer {
 }
 
 impl Lease {
-    /// Whether the connection has carried another call: only then can a failure to send be its age's fault, and only
-    /// then is it worth another try.
-    pub(super) fn is_reused(&self) -> bool {
-        match self {
-            Self::Http1 { reused, .. } | Self::Http2 { reused, .. } => *reused,
-        }
-    }
-
     /// Sends a request that has the headers of the call and of nothing else, and whose URI is the path and query to ask
     /// for, and waits for the head of its answer.
     pub(super) async fn send(self, request: Request<Bytes>, connector: &Connector) -> Result<Answer, Attempt> {
@@ -161,7 +154,7 @@ impl Http1 {
         if connector.relays() {
             make_absolute(&mut request, connector);
         }
-        request.headers_mut().insert(header::HOST, connector.target.host_header());
+        request.headers_mut().insert(header::HOST, connector.target.host_header().clone());
         if let Some(authorization) = connector.proxy_authorization() {
             request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization.clone());
         }

@@ -61,6 +61,9 @@ impl Places {
             Traffic::Stream => (&self.streams, Cause::Streams, "streams are open (limits.maxStreams)"),
             Traffic::Message => (&self.messages, Cause::Busy, "messages are on their way"),
         };
+        if let Ok(place) = Arc::clone(&bound.free).try_acquire_owned() {
+            return Ok(place);
+        }
         match tokio::time::timeout(patience, Arc::clone(&bound.free).acquire_owned()).await {
             Ok(Ok(place)) => Ok(place),
             _ => Err(Failure::unsent(cause, format!("{} {what}", bound.most))),

@@ -74,7 +74,9 @@ impl Pool {
         {
             return Ok(lease);
         }
-        tokio::time::timeout(self.bounds.connect_timeout, self.open(wanted)).await.unwrap_or_else(|_| {
+        // Boxed, because few calls need a connection, and the state of making one would make every call's large.
+        let opening = Box::pin(self.open(wanted));
+        tokio::time::timeout(self.bounds.connect_timeout, opening).await.unwrap_or_else(|_| {
             let detail = format!("no connection within {:?}", self.bounds.connect_timeout);
             Err(Failure::unsent(Cause::ConnectTimeout, detail))
         })

@@ -12,6 +12,7 @@ pub struct Target {
     place: Place,
     secure: bool,
     authority: Authority,
+    host_header: HeaderValue,
     path_and_query: PathAndQuery,
 }
 
@@ -78,6 +79,7 @@ impl Target {
             place: Place::Socket(PathBuf::from(socket)),
             secure: false,
             authority: Authority::from_static("localhost"),
+            host_header: HeaderValue::from_static("localhost"),
             path_and_query,
         })
     }
@@ -113,7 +115,8 @@ impl Target {
         if host.is_empty() {
             return Err(not_url());
         }
-        Ok(Self { place: Place::Host(host, port), secure, authority, path_and_query })
+        let host_header = HeaderValue::from_str(authority.as_str()).map_err(|_| not_url())?;
+        Ok(Self { place: Place::Host(host, port), secure, authority, host_header, path_and_query })
     }
 
     /// The path, without the query.
@@ -142,9 +145,8 @@ impl Target {
     }
 
     /// What `Host` says.
-    pub(super) fn host_header(&self) -> HeaderValue {
-        // An authority is made of the characters that a header may hold.
-        HeaderValue::from_str(self.authority.as_str()).unwrap_or_else(|_| HeaderValue::from_static(""))
+    pub(super) fn host_header(&self) -> &HeaderValue {
+        &self.host_header
     }
 
     /// The path and query that the server serves.

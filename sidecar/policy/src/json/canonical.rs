@@ -11,9 +11,16 @@
 use std::borrow::Cow;
 
 use sha2::{Digest as _, Sha256};
+use smallvec::{SmallVec, smallvec};
 
 use super::text::{Piece, Pieces};
 use super::{Items, Kind, Value, number, text};
+
+/// As many steps as usual arguments take at once: they need no allocation.
+const FEW: usize = 16;
+
+/// Pieces are a few bytes each: so many bytes of them are hashed at once.
+const GATHERED: usize = 512;
 
 /// What remains to be written.
 enum Step<'d> {
@@ -28,7 +35,7 @@ enum Step<'d> {
 /// Writes the canonical form to `sink`, piece by piece. Takes memory for the members of the objects around the value that
 /// is being written, but not for their text.
 pub fn canonical(value: Value<'_>, sink: &mut impl FnMut(&[u8])) {
-    let mut steps = vec![Step::Value(value)];
+    let mut steps: SmallVec<[Step<'_>; FEW]> = smallvec![Step::Value(value)];
     let mut separator: &[u8] = b"";
     while let Some(step) = steps.pop() {
         let value = match step {
@@ -79,7 +86,18 @@ pub fn canonical(value: Value<'_>, sink: &mut impl FnMut(&[u8])) {
 /// The SHA-256 of the canonical form.
 pub fn hash(value: Value<'_>) -> [u8; 32] {
     let mut hasher = Sha256::new();
-    canonical(value, &mut |piece| hasher.update(piece));
+    let mut gathered = SmallVec::<[u8; GATHERED]>::new();
+    canonical(value, &mut |piece| {
+        if gathered.len() + piece.len() > GATHERED {
+            hasher.update(&gathered);
+            gathered.clear();
+        }
+        match piece.len() {
+            ..=GATHERED => gathered.extend_from_slice(piece),
+            _ => hasher.update(piece),
+        }
+    });
+    hasher.update(&gathered);
     hasher.finalize().into()
 }
 

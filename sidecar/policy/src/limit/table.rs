@@ -14,7 +14,7 @@ pub(super) use image::CounterImage;
 use room::{CLEARED_PER_KEY, Of};
 
 use super::window::{Fit, Window};
-use super::{Capacity, Charge, Counter, CounterName, Exceeded, Named, Taken};
+use super::{Capacity, Charge, Counter, CounterName, Exceeded, Named, Taken, TakenAtOnce};
 
 #[derive(Debug)]
 pub(super) struct Table {
@@ -129,9 +129,9 @@ impl Table {
     }
 
     /// Takes all charges, or none.
-    pub(super) fn reserve(&mut self, charges: &[Charge<'_>], now: i64) -> Result<Vec<Taken>, Exceeded> {
+    pub(super) fn reserve(&mut self, charges: &[Charge<'_>], now: i64) -> Result<TakenAtOnce, Exceeded> {
         let now = self.advance(now);
-        let mut taken: Vec<Taken> = Vec::new();
+        let mut taken = TakenAtOnce::new();
         let mut refused: Option<(Exceeded, Option<i64>)> = None;
         for (index, charge) in charges.iter().enumerate().filter(|(_, charge)| charge.cost.0 > 0) {
             let slot = match self.fit(charge, &taken, now) {

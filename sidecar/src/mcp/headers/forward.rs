@@ -6,6 +6,7 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue};
+use smallvec::SmallVec;
 
 use super::parameters::is_parameter;
 use super::{LAST_EVENT_ID, METHOD, NAME, SESSION_ID};
@@ -57,7 +58,7 @@ pub(super) fn named_in_connection(headers: &HeaderMap) -> impl Iterator<Item = &
 fn drop_where(headers: &mut HeaderMap, is_dropped: impl Fn(&HeaderName) -> bool) {
     let named: Vec<HeaderName> =
         named_in_connection(headers).filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok()).collect();
-    let dropped: Vec<HeaderName> =
+    let dropped: SmallVec<[HeaderName; 8]> =
         headers.keys().filter(|name| is_dropped(name) || named.contains(name)).cloned().collect();
     for name in dropped {
         headers.remove(name);

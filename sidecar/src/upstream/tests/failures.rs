@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use crate::config::Server;
 
 use super::super::{Cause, Progress, Sent, Traffic, UpstreamError};
-use super::support::{Scripted, build, call, post, read_request, server, text, upstream, within};
+use super::support::{Scripted, build, call, outgoing, post, read_request, server, text, upstream, within};
 
 /// What a call meets on a server that reads the request, answers with these bytes and hangs up.
 async fn outcome_of(bytes: &'static [u8]) -> Result<String, UpstreamError> {
@@ -155,10 +155,10 @@ async fn a_call_given_up_before_a_connection_is_there_was_not_sent_and_after_may
     server.tls = Some(authority.trusted());
     let (secure, plain) = (build(&server).unwrap(), upstream(&format!("http://{address}/mcp")));
     for (upstream, sent) in [(secure, Sent::No), (plain, Sent::Maybe)] {
-        let progress = Progress::new();
+        let (progress, request) = (Progress::new(), post("call"));
         let given_up = tokio::time::timeout(
             std::time::Duration::from_millis(300),
-            upstream.send(post("call"), Traffic::Call, &progress),
+            upstream.send(outgoing(&request), Traffic::Call, &progress),
         );
         assert!(given_up.await.is_err());
         assert_eq!(progress.sent(), sent);

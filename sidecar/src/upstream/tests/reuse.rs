@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use super::super::{Cause, Progress, Sent, Traffic};
 use super::support::{
-    Scripted, answer, build, call, echo, eventually, post, read_request, server, text, upstream, within,
+    Scripted, answer, build, call, echo, eventually, outgoing, post, read_request, server, text, upstream, within,
 };
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn calls_streams_and_messages_take_no_place_of_each_other() {
     server.limits.max_streams = 1;
     server.limits.connect_timeout = "1s".into();
     let upstream = build(&server).unwrap();
-    let send = async |traffic| within(upstream.send(post("x"), traffic, &Progress::new())).await;
+    let send = async |traffic| within(upstream.send(outgoing(&post("x")), traffic, &Progress::new())).await;
     let mut open = Vec::new();
     for traffic in [Traffic::Stream, Traffic::Call, Traffic::Message, Traffic::Message] {
         open.push(send(traffic).await.unwrap());
@@ -191,10 +191,10 @@ async fn dropping_a_call_or_its_answer_hangs_up() {
     })
     .await;
     let upstream = upstream(&scripted.url());
-    let progress = Progress::new();
+    let (progress, request) = (Progress::new(), post("call"));
     let unanswered = tokio::time::timeout(
         std::time::Duration::from_millis(300),
-        upstream.send(post("call"), Traffic::Call, &progress),
+        upstream.send(outgoing(&request), Traffic::Call, &progress),
     );
     assert!(unanswered.await.is_err());
     assert_eq!(within(noticed.recv()).await, Some(0));

@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpStream, UnixListener};
 
 use super::super::{Cause, Environment, Progress, Sent, Traffic, Upstream};
-use super::support::{Scripted, build, call, echo, eventually, read_request, server, text, upstream, within};
+use super::support::{Scripted, build, call, echo, eventually, outgoing, read_request, server, text, upstream, within};
 
 #[tokio::test]
 async fn the_server_sees_its_own_target_and_host_and_the_bytes_of_the_call() {
@@ -20,7 +20,7 @@ async fn the_server_sees_its_own_target_and_host_and_the_bytes_of_the_call() {
         .header("mcp-method", "tools/call")
         .body("{ \"odd\":  1e2 }".into())
         .unwrap();
-    let seen = text(within(upstream.send(request, Traffic::Call, &Progress::new())).await.unwrap()).await;
+    let seen = text(within(upstream.send(outgoing(&request), Traffic::Call, &Progress::new())).await.unwrap()).await;
     assert!(seen.starts_with("POST /%6Dcp/?a=1 HTTP/1.1\r\n"), "{seen}");
     assert!(seen.contains(&format!("host: {}\r\n", scripted.address)), "{seen}");
     assert!(seen.contains("content-length: 15\r\n") && !seen.contains("chunked"), "{seen}");
@@ -129,23 +129,31 @@ async fn a_rotated_credential_is_picked_up_and_a_lost_one_fails_the_call_unsent(
     let credentials = serde_json::json!({"file": file, "prefix": "Bearer "});
     server.credentials = Some(serde_json::from_value(credentials).unwrap());
     let upstream = build(&server).unwrap();
-    let request = || Request::post("/").header("Authorization", "Bearer agent").body("call".into()).unwrap();
-    let seen = text(within(upstream.send(request(), Traffic::Call, &Progress::new())).await.unwrap()).await;
+    let request = || {
+        let agents = ["Bearer agent", "Bearer agent too"];
+        let request = agents.into_iter().fold(Request::post("/"), |request, own| request.header("Authorization", own));
+        request.body("call".into()).unwrap()
+    };
+    let seen = text(within(upstream.send(outgoing(&request()), Traffic::Call, &Progress::new())).await.unwrap()).await;
     assert!(seen.contains("authorization: Bearer one\r\n") && !seen.contains("agent"), "{seen}");
 
     std::fs::write(&file, "two").unwrap();
     eventually("the rotated credential is sent", async || {
-        text(upstream.send(request(), Traffic::Call, &Progress::new()).await.unwrap()).await.contains("Bearer two\r\n")
+        text(upstream.send(outgoing(&request()), Traffic::Call, &Progress::new()).await.unwrap())
+            .await
+            .contains("Bearer two\r\n")
     })
     .await;
 
     std::fs::remove_file(&file).unwrap();
-    eventually("the call fails", async || match upstream.send(request(), Traffic::Call, &Progress::new()).await {
-        Ok(_) => false,
-        Err(error) => {
-            assert_eq!((error.cause, error.sent), (Cause::Credential, Sent::No));
-            assert!(error.to_string().contains("token") && !error.message().contains("token"), "{error}");
-            true
+    eventually("the call fails", async || {
+        match upstream.send(outgoing(&request()), Traffic::Call, &Progress::new()).await {
+            Ok(_) => false,
+            Err(error) => {
+                assert_eq!((error.cause, error.sent), (Cause::Credential, Sent::No));
+                assert!(error.to_string().contains("token") && !error.message().contains("token"), "{error}");
+                true
+            }
         }
     })
     .await;

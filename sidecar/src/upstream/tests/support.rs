@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::config::Server;
 
-use super::super::{Body, BuildError, Environment, Progress, Traffic, Upstream, UpstreamError};
+use super::super::{Body, BuildError, Environment, Outgoing, Progress, Traffic, Upstream, UpstreamError};
 
 /// The longest that anything may take before a test fails.
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);
@@ -35,8 +35,12 @@ pub(super) fn post(body: &str) -> Request<Bytes> {
     Request::post("/ignored").header("host", "agent.example").body(Bytes::copy_from_slice(body.as_bytes())).unwrap()
 }
 
+pub(super) fn outgoing(request: &Request<Bytes>) -> Outgoing<'_> {
+    Outgoing { method: request.method(), headers: request.headers(), body: request.body() }
+}
+
 pub(super) async fn call(upstream: &Upstream, body: &str) -> Result<Response<Body>, UpstreamError> {
-    within(upstream.send(post(body), Traffic::Call, &Progress::new())).await
+    within(upstream.send(outgoing(&post(body)), Traffic::Call, &Progress::new())).await
 }
 
 /// The whole answer.
