@@ -9,13 +9,13 @@
 //! that a stream in which nothing is changed arrives as it was sent.
 
 mod event;
-mod line_end;
+mod odd;
 
 use bytes::{Bytes, BytesMut};
 use memchr::memchr2;
 
 pub use event::{Event, replace_data};
-pub use line_end::has_odd_line_end;
+pub use odd::has_odd_character;
 
 /// What may stand before the first line. It is no part of it.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -15,7 +15,7 @@ use crate::mcp::answer::{self, Failure};
 use crate::mcp::envelope::{Answer, Envelope, Id, Message, Sender};
 use crate::mcp::method::{Form, Handling, handling};
 use crate::mcp::rounds::{self, Round};
-use crate::mcp::sse::{Event, SseError, has_odd_line_end, replace_data};
+use crate::mcp::sse::{Event, SseError, has_odd_character, replace_data};
 use crate::mcp::version::Era;
 use crate::upstream::{Cause, UpstreamError};
 
@@ -75,7 +75,7 @@ impl Events {
         match self.message(data) {
             Fate::NotUnderstood if event.is_of_another_type() => None,
             Fate::NotUnderstood => self.not_understood().map(|told| replace_data(&event.raw, &told)),
-            Fate::Pass if has_odd_line_end(&event.raw) => Some(replace_data(&event.raw, data)),
+            Fate::Pass if has_odd_character(&event.raw) => Some(replace_data(&event.raw, data)),
             Fate::Pass => Some(event.raw),
             Fate::Changed(data) => Some(replace_data(&event.raw, &data)),
             Fate::Dropped => None,
@@ -84,7 +84,7 @@ impl Events {
 
     /// What the agent is sent for what brings no message.
     pub(super) fn between(&self, raw: Bytes) -> Option<Bytes> {
-        (!has_odd_line_end(&raw)).then_some(raw)
+        (!has_odd_character(&raw)).then_some(raw)
     }
 
     /// The event that ends a stream which the server ended without an answer. In the legacy era there is none, because the

@@ -57,15 +57,16 @@ fn events_pass_as_they_were_written_in_every_form_that_servers_write() {
         request.begin_events();
         request.write(&stream);
         request.end();
-        assert_eq!(exchange.rest().body, stream);
+        // A byte order mark at the beginning says nothing, and not every reader passes over it.
+        assert_eq!(exchange.rest().body, stream.trim_start_matches('\u{feff}'));
     }
 }
 
 #[test]
-fn no_event_hides_behind_what_only_some_readers_take_for_line_ends() {
+fn no_event_hides_behind_what_only_some_readers_take_for_line_ends_or_pass_over() {
     let upstream = Upstream::start();
     let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
-    for odd in ['\u{b}', '\u{c}', '\u{1c}', '\u{85}', '\u{2028}', '\u{2029}'] {
+    for odd in ['\u{b}', '\u{c}', '\u{1c}', '\u{85}', '\u{2028}', '\u{2029}', '\u{feff}'] {
         let hidden = format!("{odd}{odd}data: \"hidden\"{odd}{odd}");
         let text =
             json!({"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": format!("a{odd}b")}]}});

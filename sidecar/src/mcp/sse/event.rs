@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::memchr2;
 
-use super::line_end::{escape, has_odd_line_end};
+use super::odd::{escape, has_odd_character};
 
 /// An event of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ fn data_of(line: &[u8]) -> Option<&[u8]> {
 
 /// The event `raw` with other data, which is JSON: the lines of `id`, `event`, `retry` and comments stay as they are and where
 /// they are, and the data stands where the first data stood. Line ends in `data` become lines of their own, which a reader
-/// joins again. What only some readers take for line ends is escaped in the data, and leaves no other line.
+/// joins again. What only some readers take for line ends, or pass over, is escaped in the data, and leaves no other line.
 pub fn replace_data(raw: &[u8], data: &[u8]) -> Bytes {
     let data = &*escape(data);
     let mut out = BytesMut::with_capacity(raw.len().min(512) + data.len() + 16);
@@ -95,7 +95,7 @@ pub fn replace_data(raw: &[u8], data: &[u8]) -> Bytes {
             break;
         }
         if data_of(line).is_none() {
-            if has_odd_line_end(line) {
+            if has_odd_character(line) {
                 continue;
             }
             out.extend_from_slice(line);
