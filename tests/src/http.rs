@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a part of an answer may take to come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -62,6 +62,18 @@ impl Exchange {
         Ok(Self { stream, buffer: Vec::new() })
     }
 
+    /// Sends raw bytes to an address, as many of them as are taken: who is refused in the middle reads why.
+    ///
+    /// # Panics
+    /// If no connection can be made.
+    pub fn attempt(address: &str, request: &[u8]) -> Self {
+        let mut stream = TcpStream::connect(address).expect("a connection can be made");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        let _ = stream.write_all(request);
+        Self { stream, buffer: Vec::new() }
+    }
+
     /// Waits until this text has come, and gives everything up to its end that was not given before.
     ///
     /// # Panics
@@ -80,6 +92,10 @@ impl Exchange {
     /// Reads to the end of the connection.
     pub fn rest(mut self) -> Answer {
         while self.more() {}
+        self.answer_so_far()
+    }
+
+    fn answer_so_far(self) -> Answer {
         let text = String::from_utf8_lossy(&self.buffer).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
@@ -88,13 +104,74 @@ impl Exchange {
         Answer { status, head: head.to_owned(), body }
     }
 
-    /// Reads to the end of the connection, or until nothing has come for this long.
+    /// Waits until this text has come, and gives everything up to its end; nothing if the connection ends, or nothing comes
+    /// for this long, before that.
     ///
     /// # Panics
     /// If the connection is no longer ours.
-    pub fn rest_within(self, silence: Duration) -> Answer {
+    pub fn until_within(&mut self, text: &str, silence: Duration) -> Option<String> {
         self.stream.set_read_timeout(Some(silence)).expect("a timeout can be set");
-        self.rest()
+        while position(&self.buffer, text.as_bytes()).is_none() {
+            if !self.more() {
+                return None;
+            }
+        }
+        Some(self.until(text))
+    }
+
+    /// Reads one answer to its end, which need not be that of the connection, but not for longer than this.
+    ///
+    /// # Panics
+    /// If the connection is no longer ours.
+    pub fn whole_within(mut self, patience: Duration) -> Answer {
+        self.read_until(patience, is_whole);
+        self.answer_so_far()
+    }
+
+    /// Reads one answer to its end. If it has not come after a moment, `meanwhile` is done, and what has not come after that
+    /// and another moment will not come.
+    ///
+    /// # Panics
+    /// If the connection is no longer ours.
+    pub fn whole_or_none(mut self, moment: Duration, meanwhile: impl FnOnce()) -> Answer {
+        if !self.read_until(moment, is_whole) {
+            meanwhile();
+            self.read_until(moment, is_whole);
+        }
+        self.answer_so_far()
+    }
+
+    /// Reads to the end of the connection, but not for longer than this.
+    ///
+    /// # Panics
+    /// If the connection is no longer ours.
+    pub fn rest_within(mut self, patience: Duration) -> Answer {
+        self.read_until(patience, |_| false);
+        self.answer_so_far()
+    }
+
+    /// Reads to the end of the connection, but not for longer than this; gives everything that came so far, as it came.
+    ///
+    /// # Panics
+    /// If the connection is no longer ours.
+    pub fn everything_within(&mut self, patience: Duration) -> String {
+        self.read_until(patience, |_| false);
+        String::from_utf8_lossy(&self.buffer).into_owned()
+    }
+
+    /// Whether enough came, or the connection ended, before this time was over.
+    fn read_until(&mut self, patience: Duration, enough: impl Fn(&[u8]) -> bool) -> bool {
+        let begun = Instant::now();
+        loop {
+            if enough(&self.buffer) {
+                return true;
+            }
+            let Some(left) = patience.checked_sub(begun.elapsed()).filter(|left| !left.is_zero()) else { return false };
+            self.stream.set_read_timeout(Some(left)).expect("a timeout can be set");
+            if !self.more() && begun.elapsed() < patience {
+                return true;
+            }
+        }
     }
 
     /// Sends another request on the same connection.
@@ -136,6 +213,30 @@ impl Exchange {
         self.buffer.extend_from_slice(&bytes[..read]);
         read > 0
     }
+}
+
+/// Whether one whole answer has come; interim ones do not count.
+fn is_whole(bytes: &[u8]) -> bool {
+    let Some(end) = position(bytes, b"\r\n\r\n") else { return false };
+    let (head, mut body) = (String::from_utf8_lossy(&bytes[..end]), &bytes[end + 4..]);
+    if head.starts_with("HTTP/1.1 1") {
+        return is_whole(body);
+    }
+    if let Some(length) = header(&head, "content-length") {
+        return length.parse().is_ok_and(|length: usize| body.len() >= length);
+    }
+    // What ends with the connection has a length that nobody knows before that.
+    let chunked = header(&head, "transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
+    while let (true, Some(line)) = (chunked, position(body, b"\r\n")) {
+        let size = String::from_utf8_lossy(&body[..line]).into_owned();
+        let size = usize::from_str_radix(size.split(';').next().unwrap_or_default().trim(), 16).unwrap_or(usize::MAX);
+        match body.get(line + 2..).and_then(|rest| rest.get(size.saturating_add(2)..)) {
+            Some(_) if size == 0 => return true,
+            Some(rest) => body = rest,
+            None => return false,
+        }
+    }
+    false
 }
 
 fn position(bytes: &[u8], text: &[u8]) -> Option<usize> {

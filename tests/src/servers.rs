@@ -1,5 +1,6 @@
 //! Real MCP servers, each of another SDK.
 
+use std::net::TcpStream;
 use std::process::Command;
 
 use crate::eventually::eventually;
@@ -38,6 +39,19 @@ impl Kind {
     pub fn speaks(self, era: crate::clients::Era) -> bool {
         let legacy_only = matches!(self, Self::Everything | Self::HealthImagingBridged | Self::Go13 | Self::Go14);
         era == crate::clients::Era::Legacy || !legacy_only
+    }
+
+    /// Whether it can be started: the servers on the Go SDK are not everywhere.
+    pub fn is_installed(self) -> bool {
+        self.go().is_none_or(|program| crate::process::root().join("target/peers").join(program).exists())
+    }
+
+    fn go(self) -> Option<&'static str> {
+        match self {
+            Self::Go13 => Some("go-1.3.0/server"),
+            Self::Go14 => Some("go-1.4.0/server"),
+            _ => None,
+        }
     }
 
     fn command(self, port: u16) -> Command {
@@ -83,7 +97,7 @@ impl Kind {
                 command
             }
             Self::Go13 | Self::Go14 => {
-                let mut command = program(if self == Self::Go13 { "go-1.3.0/server" } else { "go-1.4.0/server" });
+                let mut command = program(self.go().unwrap_or_default());
                 command.arg(port);
                 command
             }
@@ -106,7 +120,12 @@ impl Kind {
 pub struct Server {
     /// Where it is.
     pub url: String,
+    kind: Kind,
+    port: u16,
+    environment: Vec<(String, String)>,
     process: Process,
+    /// What it wrote before it was started again.
+    before: String,
 }
 
 impl Server {
@@ -121,28 +140,47 @@ impl Server {
     /// If it ends before it answers; with what it wrote.
     pub fn start_with(kind: Kind, environment: &[(&str, &str)]) -> Self {
         let port = free_port();
-        let mut command = kind.command(port);
-        // Credentials that are none, and no look-up of real ones: nothing leaves this machine.
-        let nowhere = [
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_DEFAULT_REGION", "us-east-1"),
-            ("AWS_EC2_METADATA_DISABLED", "true"),
-            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
-        ];
-        command.envs(nowhere).envs(environment.iter().copied());
-        let mut process = Process::start(&mut command);
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let environment: Vec<_> = environment.iter().map(owned).collect();
+        let process = run(kind, port, &environment);
         let url = format!("http://127.0.0.1:{port}/mcp");
-        eventually(&format!("{kind:?} answers"), || {
-            assert!(process.exit_code().is_none(), "{kind:?} ended: {}", process.log());
-            http::answers(&url).then_some(())
+        Self { url, kind, port, environment, process, before: String::new() }
+    }
+
+    /// Starts the server again, at the same place, if it has ended.
+    pub fn revive(&mut self) {
+        let alive = eventually("the server answers, or has ended", || {
+            let ended = self.process.exit_code().is_some();
+            (ended || TcpStream::connect(("127.0.0.1", self.port)).is_ok()).then_some(!ended)
         });
-        Self { url, process }
+        if !alive {
+            self.before = self.log();
+            self.process = run(self.kind, self.port, &self.environment);
+        }
     }
 
     /// What the server wrote to its log.
     pub fn log(&self) -> String {
-        self.process.log()
+        self.before.clone() + &self.process.log()
     }
+}
+
+fn run(kind: Kind, port: u16, environment: &[(String, String)]) -> Process {
+    let mut command = kind.command(port);
+    // Credentials that are none, and no look-up of real ones: nothing leaves this machine.
+    let nowhere = [
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+    ];
+    command.envs(nowhere).envs(environment.iter().map(|(name, value)| (name, value)));
+    let mut process = Process::start(&mut command);
+    eventually(&format!("{kind:?} answers"), || {
+        assert!(process.exit_code().is_none(), "{kind:?} ended: {}", process.log());
+        http::answers(&format!("http://127.0.0.1:{port}/mcp")).then_some(())
+    });
+    process
 }

@@ -1,0 +1,17 @@
+//! Attacks: every form in which a call could get past the sidecar, tried on real servers with and without it.
+//!
+//! ```text
+//! forms ──► scene (one attempt) ──► server                what it does by itself
+//!                              └──► sidecar ──► server    what is left of that
+//! ```
+//!
+//! Whether a tool ran is not taken from an answer but from what the tool leaves behind: a line in its server's log, or a request
+//! to somebody else.
+
+mod forms;
+mod page;
+mod run;
+mod scene;
+mod smuggling;
+mod targets;
+mod wire;

@@ -1,0 +1,204 @@
+//! One attempt of one form: who attempts it, on whom, and what came of it.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use reeve_tests::agent::{LEGACY, MODERN};
+use reeve_tests::clients::Era;
+use reeve_tests::http::{Answer, Exchange};
+use reeve_tests::request::Request;
+
+use crate::targets::Target;
+
+/// How long an answer may take that is sure to come, or a connection that is sure to end.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// After how long an answer is no longer expected, so that it is seen whether others are answered.
+const MOMENT: Duration = Duration::from_millis(300);
+
+/// How many others, asked one after the other, are answered before an answer is given up.
+const OTHERS: usize = 3;
+
+/// An attempt.
+pub(crate) struct Scene<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) era: Era,
+    /// `host:port` of the server, or of the sidecar before it.
+    pub(crate) address: &'a str,
+    /// Where a tool may fetch from.
+    pub(crate) site: &'a str,
+    /// 32 digits that stand in nothing but this attempt.
+    pub(crate) token: String,
+    session: Option<String>,
+    received: RefCell<String>,
+}
+
+impl<'a> Scene<'a> {
+    /// Begins an attempt: in the legacy era in a session of its own, if the server has any. Nothing if the server does not
+    /// answer.
+    pub(crate) fn begin(target: &'a Target, era: Era, address: &'a str, site: &'a str, number: u32) -> Option<Self> {
+        let token = format!("{number:032}");
+        let mut scene =
+            Self { target, era, address, site, token, session: None, received: RefCell::new(String::new()) };
+        if era == Era::Legacy {
+            scene.session = scene.open_session()?;
+        } else {
+            scene.answer(&scene.list())?;
+        }
+        Some(scene)
+    }
+
+    /// The answer to what every server answers.
+    fn answer(&self, request: &Request) -> Option<Answer> {
+        let exchange = Exchange::begin(self.address, &request.bytes(self.address)).ok()?;
+        Some(exchange.whole_within(PATIENCE)).filter(|answer| (1..500).contains(&answer.status))
+    }
+
+    /// Opens a session, as an SDK does: nothing if the server does not answer, no session if it has none.
+    fn open_session(&self) -> Option<Option<String>> {
+        let hello = format!(
+            r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{{"protocolVersion":"{LEGACY}","capabilities":{{}},"clientInfo":{{"name":"agent","version":"1"}}}}}}"#
+        );
+        let answer = self.answer(&self.plain(&hello))?;
+        let session = answer.header("mcp-session-id").map(str::to_owned);
+        let mut begun = self.plain(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        if let Some(session) = &session {
+            begun.set("Mcp-Session-Id", session);
+        }
+        begun.set("MCP-Protocol-Version", LEGACY);
+        self.answer(&begun)?;
+        Some(session)
+    }
+
+    fn plain(&self, body: &str) -> Request {
+        Request::post("/mcp", body)
+    }
+
+    /// The session of this attempt; none in the modern era, and with servers that have none.
+    pub(crate) fn session(&self) -> Option<&str> {
+        self.session.as_deref()
+    }
+
+    /// A text with its place-holders filled:
+    ///
+    /// | | |
+    /// |---|---|
+    /// | `$P` `$D` | the name of the permitted and of the denied tool |
+    /// | `$p` `$d` | the same, every character escaped |
+    /// | `$E` `$X` | members of the arguments of the one and the other |
+    /// | `$M` | in the modern era `_meta` and a comma before it |
+    /// | `$T` `$N` | the token, and a number that is as much this attempt's |
+    /// | `$G` | the name of the guarded tool |
+    /// | `$R` `$Q` | the denied resource and prompt |
+    pub(crate) fn fill(&self, template: &str) -> String {
+        let Target { permitted, denied, guarded, secret, .. } = self.target;
+        let meta = match self.era {
+            Era::Legacy => String::new(),
+            Era::Modern => format!(
+                r#","_meta":{{"io.modelcontextprotocol/protocolVersion":"{MODERN}","io.modelcontextprotocol/clientInfo":{{"name":"agent","version":"1"}},"io.modelcontextprotocol/clientCapabilities":{{}}}}"#
+            ),
+        };
+        let secret = secret.as_ref();
+        template
+            .replace("$P", permitted.name)
+            .replace("$D", denied.name)
+            .replace("$p", &escaped(permitted.name))
+            .replace("$d", &escaped(denied.name))
+            .replace("$E", permitted.arguments)
+            .replace("$X", denied.arguments)
+            .replace("$M", &meta)
+            .replace("$G", guarded.map_or("", |tool| tool.name))
+            .replace("$R", secret.map_or("", |secret| secret.resource))
+            .replace("$Q", secret.map_or("", |secret| secret.prompt))
+            .replace("$S", self.site)
+            .replace("$T", &self.token)
+            .replace("$N", &self.number())
+    }
+
+    /// A number of seven digits that stands in nothing but this attempt.
+    fn number(&self) -> String {
+        format!("1{}", &self.token[self.token.len() - 6..])
+    }
+
+    /// A post of this body, filled, with the headers of the era, for this method and name.
+    pub(crate) fn request(&self, method: &str, name: &str, template: &str) -> Request {
+        let mut request = self.plain(&self.fill(template));
+        match self.era {
+            Era::Legacy => {
+                request.set("MCP-Protocol-Version", LEGACY);
+                if let Some(session) = &self.session {
+                    request.set("Mcp-Session-Id", session);
+                }
+            }
+            Era::Modern => {
+                request.set("MCP-Protocol-Version", MODERN);
+                request.set("Mcp-Method", method);
+                if !name.is_empty() {
+                    request.set("Mcp-Name", &self.fill(name));
+                }
+            }
+        }
+        request
+    }
+
+    /// A call of the denied tool, in no way unusual.
+    pub(crate) fn denied(&self) -> Request {
+        self.request("tools/call", "$D", DENIED)
+    }
+
+    /// A call of the permitted tool, in no way unusual.
+    pub(crate) fn permitted(&self) -> Request {
+        self.request("tools/call", "$P", PERMITTED)
+    }
+
+    /// A request for the list of tools, in no way unusual.
+    pub(crate) fn list(&self) -> Request {
+        self.request("tools/list", "", LIST)
+    }
+
+    /// Sends a request, and keeps what comes back.
+    pub(crate) fn send(&self, request: &Request) -> Answer {
+        self.send_bytes(&request.bytes(self.address))
+    }
+
+    /// Sends bytes, and keeps what comes back.
+    pub(crate) fn send_bytes(&self, bytes: &[u8]) -> Answer {
+        // A peer that has refused the beginning need not take the rest.
+        let answer = Exchange::attempt(self.address, bytes).whole_or_none(MOMENT, || self.see_others_answered());
+        self.keep(&answer.head);
+        self.keep(&answer.body);
+        answer
+    }
+
+    /// Many attempts are not answered at all: who is asked after them answers, however busy the machine is.
+    fn see_others_answered(&self) {
+        for _ in 0..OTHERS {
+            Exchange::attempt(self.address, &self.list().bytes(self.address)).whole_within(PATIENCE);
+        }
+    }
+
+    /// Keeps something that came back.
+    pub(crate) fn keep(&self, text: &str) {
+        *self.received.borrow_mut() += text;
+    }
+
+    /// Whether something that came back says so.
+    pub(crate) fn received(&self, text: &str) -> bool {
+        self.received.borrow().contains(text)
+    }
+}
+
+/// A call of the denied tool.
+pub(crate) const DENIED: &str =
+    r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$D","arguments":{$X}$M}}"#;
+
+/// A call of the permitted tool.
+pub(crate) const PERMITTED: &str =
+    r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$P","arguments":{$E}$M}}"#;
+
+/// A request for the list of tools.
+pub(crate) const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"x":1$M}}"#;
+
+fn escaped(text: &str) -> String {
+    text.chars().map(|character| format!("\\u{:04x}", u32::from(character))).collect()
+}

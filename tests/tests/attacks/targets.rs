@@ -1,0 +1,172 @@
+//! What each real server has that an attack is after, and what shows that it got it.
+
+use reeve_tests::servers::{Kind, Server};
+use reeve_tests::sink::Sink;
+
+/// What shows that a tool ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trace {
+    /// The server says so in its log.
+    Log,
+    /// A request that the tool makes elsewhere begins so.
+    Request,
+    /// The server answers with it.
+    Answer,
+}
+
+/// A tool, and arguments that it takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tool {
+    pub(crate) name: &'static str,
+    /// The members of its arguments. `$T` is the attempt's token, `$S` the address of a site.
+    pub(crate) arguments: &'static str,
+    /// What shows that it ran, and with which text: `$T` is the attempt's token, `$N` its number.
+    pub(crate) trace: (Trace, &'static str),
+}
+
+/// Something else than tools that a server gives out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Secret {
+    pub(crate) resource: &'static str,
+    pub(crate) prompt: &'static str,
+    /// What reading the resource and getting the prompt bring.
+    pub(crate) contents: [&'static str; 2],
+}
+
+/// A server, and what policy says of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    pub(crate) kind: Kind,
+    /// The server's name in tables.
+    pub(crate) label: &'static str,
+    /// A tool that anybody may call.
+    pub(crate) permitted: Tool,
+    /// A tool that nobody may call.
+    pub(crate) denied: Tool,
+    /// What only the definition of the denied tool says.
+    pub(crate) hidden: &'static str,
+    /// A tool that may be called with an `a` of at most 1000.
+    pub(crate) guarded: Option<Tool>,
+    /// What nobody may read.
+    pub(crate) secret: Option<Secret>,
+}
+
+const ECHO: Tool = Tool { name: "echo", arguments: r#""message":"$T""#, trace: (Trace::Answer, "Echo: $T") };
+
+/// A server of `tests/peers` with the three tools that all of those have.
+const fn own(kind: Kind, label: &'static str) -> Target {
+    Target {
+        kind,
+        label,
+        permitted: ECHO,
+        denied: Tool {
+            name: "delete_everything",
+            arguments: r#""token":"$T""#,
+            trace: (Trace::Log, r#"ran delete_everything "$T""#),
+        },
+        hidden: "Deletes every datastore.",
+        guarded: Some(Tool { name: "add", arguments: r#""a":1,"b":2"#, trace: (Trace::Log, r#"ran add "$N"#) }),
+        secret: None,
+    }
+}
+
+const fn health_imaging(kind: Kind, label: &'static str) -> Target {
+    Target {
+        kind,
+        label,
+        permitted: Tool {
+            name: "get_datastore",
+            arguments: r#""datastore_id":"$T""#,
+            trace: (Trace::Request, "GET /datastore/$T"),
+        },
+        denied: Tool {
+            name: "start_dicom_import_job",
+            arguments: r#""datastore_id":"$T","data_access_role_arn":"arn:aws:iam::123456789012:role/import","input_s3_uri":"s3://in/","output_s3_uri":"s3://out/""#,
+            trace: (Trace::Request, "POST /startDICOMImportJob/datastore/$T"),
+        },
+        hidden: "Start a DICOM import job.",
+        guarded: None,
+        secret: None,
+    }
+}
+
+/// Every server.
+pub(crate) const TARGETS: &[Target] = &[
+    own(Kind::TypeScript, "TypeScript"),
+    own(Kind::Express, "Express"),
+    Target {
+        guarded: None,
+        secret: Some(Secret {
+            resource: "test://static-text",
+            prompt: "test_simple_prompt",
+            contents: ["The text of a resource.", "A simple prompt."],
+        }),
+        ..own(Kind::Conformance, "TypeScript with sessions")
+    }
+    .calling(Tool { name: "test_simple_text", arguments: "", trace: (Trace::Answer, "A simple text.") }),
+    Target {
+        kind: Kind::Everything,
+        label: "server-everything",
+        permitted: ECHO,
+        denied: Tool {
+            name: "gzip-file-as-resource",
+            arguments: r#""name":"a.gz","data":"$S/$T""#,
+            trace: (Trace::Request, "GET /$T"),
+        },
+        hidden: "Compresses a single file using gzip compression.",
+        guarded: None,
+        secret: Some(Secret {
+            resource: "demo://resource/static/document/features.md",
+            prompt: "simple-prompt",
+            contents: ["Everything Server", "This is a simple prompt without arguments."],
+        }),
+    },
+    own(Kind::Python, "Python"),
+    own(Kind::Fast, "fastmcp"),
+    health_imaging(Kind::HealthImaging, "HealthImaging"),
+    health_imaging(Kind::HealthImagingBridged, "bridged"),
+    own(Kind::Rust, "Rust"),
+    own(Kind::Go13, "Go 1.3.0"),
+    own(Kind::Go14, "Go 1.4.0"),
+];
+
+impl Target {
+    const fn calling(mut self, permitted: Tool) -> Self {
+        self.permitted = permitted;
+        self
+    }
+
+    /// Starts the server, whose tools make their requests to this site.
+    pub(crate) fn start(&self, sink: &Sink) -> Server {
+        Server::start_with(self.kind, &[("AWS_ENDPOINT_URL", &sink.url)])
+    }
+
+    /// A policy that permits what may be called, and nothing else.
+    pub(crate) fn denied_by_default(&self) -> String {
+        let name = self.permitted.name;
+        policy(&format!("  - {{name: harmless, tools: ['{name}'], action: Allow}}\n{}", self.guard("Allow")), "Deny")
+    }
+
+    /// A policy that denies what may not be called, and nothing else: whatever is taken for something else, passes.
+    pub(crate) fn denied_by_rule(&self) -> String {
+        let mut rules = format!("  - {{name: dangerous, tools: ['{}'], action: Deny}}\n", self.denied.name);
+        if let Some(secret) = self.secret {
+            rules += &format!("  - {{name: secret, resources: ['{}'], action: Deny}}\n", secret.resource);
+            rules += &format!("  - {{name: prompt, prompts: ['{}'], action: Deny}}\n", secret.prompt);
+        }
+        policy(&(rules + &self.guard("Constrain")), "Allow")
+    }
+
+    fn guard(&self, action: &str) -> String {
+        let Some(tool) = self.guarded else { return String::new() };
+        let require = "[{expression: args.a <= 1000.0, message: at most 1000}]";
+        format!("  - {{name: guarded, tools: ['{}'], action: {action}, require: {require}}}\n", tool.name)
+    }
+}
+
+fn policy(rules: &str, default: &str) -> String {
+    format!(
+        "apiVersion: reeve.dev/v1alpha1\nkind: McpPolicy\nmetadata: {{name: attacked}}\nspec:\n  serverRefs: \
+         [{{name: '*'}}]\n  default: {default}\n  rules:\n{rules}"
+    )
+}
