@@ -12,6 +12,8 @@ mod expressions;
 mod fields;
 #[path = "docs/policies.rs"]
 mod policies;
+#[path = "docs/proofs.rs"]
+mod proofs;
 #[path = "docs/refusals.rs"]
 mod refusals;
 #[path = "docs/tables.rs"]

@@ -1,0 +1,39 @@
+//! Every test that `docs/security.md` names as a proof exists.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::root;
+
+/// What stands in backticks and is named as tests are: words joined by underscores.
+fn named(page: &str) -> BTreeSet<&str> {
+    let quoted = page.split('`').skip(1).step_by(2);
+    let is_claim = |text: &&str| {
+        text.matches('_').count() >= 2 && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+    };
+    quoted.filter(is_claim).filter(|name| !name.starts_with("reeve_")).collect()
+}
+
+fn sources(folder: &Path, into: &mut String) {
+    for entry in folder.read_dir().unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if entry.file_type().unwrap().is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            into.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_proof_of_the_threat_model_is_a_test() {
+    let page = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let mut code = String::new();
+    for folder in ["sidecar/src", "sidecar/policy/src", "sidecar/tests", "tests/tests"] {
+        sources(&root().join(folder), &mut code);
+    }
+    let proofs = named(&page);
+    assert!(proofs.len() > 50, "the page names its tests in backticks: {proofs:?}");
+    let missing: Vec<_> = proofs.into_iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "docs/security.md names tests that do not exist: {missing:?}");
+}
