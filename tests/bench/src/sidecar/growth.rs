@@ -121,8 +121,7 @@ pub async fn reload(place: &Place, upstream: &Upstream, bars: &mut Bars) {
 /// Replaces the policy by one that differs in one rule.
 fn change(running: &Running, index: usize) {
     let Subject::Reeve { rules } = MANY else { return };
-    let policy =
-        policies::yaml(rules) + &format!("  - {{name: change-{index}, tools: [change_{index}], action: Allow}}\n");
+    let policy = policies::yaml(rules).replace("\"list_table_1\"", &format!("\"changed_{index}\""));
     let next = running.file("policy.yaml.next");
     fs::write(&next, policy).expect("a temporary file can be written");
     fs::rename(&next, running.file("policy.yaml")).expect("a file can be replaced");
