@@ -170,11 +170,14 @@ impl Relay {
     fn fail(&mut self, error: &UpstreamError) -> Poll<Option<io::Result<Bytes>>> {
         self.ended = true;
         self.flight.failed(error);
-        if let Way::Events { events, ready, .. } = &mut self.way
-            && let Some(told) = events.fail(&error.message())
-        {
-            ready.push_back(told);
-            return Poll::Ready(ready.pop_front().map(Ok));
+        if let Way::Events { events, ready, .. } = &mut self.way {
+            let told = events.fail(&error.message());
+            // In the legacy era the server may go on, and answer on another stream.
+            events.leave(&mut self.flight);
+            if let Some(told) = told {
+                ready.push_back(told);
+                return Poll::Ready(ready.pop_front().map(Ok));
+            }
         }
         Poll::Ready(Some(Err(io::Error::other(error.to_string()))))
     }

@@ -105,6 +105,21 @@ fn a_legacy_call_counts_until_its_answer_on_the_stream_that_takes_up_the_one_it_
 }
 
 #[test]
+fn a_legacy_call_counts_until_its_answer_though_the_stream_it_began_on_breaks() {
+    let world = World::new(ONE_AT_A_TIME);
+    let (first, mut request) = world.under_way(&world.legacy());
+    request.write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 1000\r\n\r\nid: 7\ndata:\n\n");
+    request.end();
+    first.rest();
+    world.refuses(&world.legacy());
+    let _resumed = world.legacy().with("Last-Event-ID", "7").stream();
+    let mut resumed = world.upstream.next();
+    resumed.begin_events();
+    resumed.write(RESULT);
+    world.passes(&world.legacy());
+}
+
+#[test]
 fn an_event_that_is_no_message_neither_ends_a_call_nor_breaks_it() {
     let world = World::new(ONE_AT_A_TIME);
     for agent in [world.legacy(), world.modern()] {
