@@ -235,6 +235,10 @@ impl Shared {
     }
 }
 
+/// The largest answer that waits for memory. Larger ones hold so much of it that, waiting for each other, they would keep all
+/// others waiting too, whose server may be another.
+const PATIENT: usize = 1 << 20;
+
 /// The whole of a body, for which `memory` is taken as it comes; none if it is larger than `limit` bytes.
 pub(super) async fn collect(
     route: &Route,
@@ -249,7 +253,8 @@ pub(super) async fn collect(
         if length > limit {
             return Ok(None);
         }
-        memory.cover(length).await.map_err(|Full| no_room(route))?;
+        let covered = if length > PATIENT { memory.try_cover(length) } else { memory.cover(length).await };
+        covered.map_err(|Full| no_room(route))?;
         whole.push(data);
     }
     Ok(Some(whole.join()))
