@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reeve_policy::time::{Instant, WallTime};
 use rustix::time::{ClockId, Timespec, clock_gettime};
@@ -50,7 +50,8 @@ impl Clock {
     /// The time of day.
     pub fn wall(&self) -> WallTime {
         match &self.0 {
-            Source::System => WallTime(nanoseconds(ClockId::Realtime)),
+            // Asked of the C library, where tests step it.
+            Source::System => WallTime(since_epoch(SystemTime::now())),
             Source::Manual(hands) => WallTime(hands.wall.load(Ordering::Acquire)),
         }
     }
@@ -74,6 +75,12 @@ impl Clock {
 fn nanoseconds(clock: ClockId) -> i64 {
     let Timespec { tv_sec, tv_nsec } = clock_gettime(clock);
     tv_sec.saturating_mul(1_000_000_000).saturating_add(tv_nsec)
+}
+
+/// Nanoseconds; negative before 1970.
+fn since_epoch(time: SystemTime) -> i64 {
+    let nanoseconds = |by: Duration| i64::try_from(by.as_nanos()).unwrap_or(i64::MAX);
+    time.duration_since(UNIX_EPOCH).map_or_else(|before| -nanoseconds(before.duration()), nanoseconds)
 }
 
 /// What tells one boot of the machine from another: two instants can only be compared within one. None where the
