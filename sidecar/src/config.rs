@@ -109,6 +109,9 @@ pub struct Listener {
     /// The most connections at once.
     #[schemars(range(min = 1))]
     pub max_connections: usize,
+    /// The most requests at once, streams included, over all connections.
+    #[schemars(range(min = 1))]
+    pub max_requests: usize,
     /// How long a request's headers may take to arrive.
     pub header_timeout: String,
     /// How long a request's body may take to arrive.
@@ -129,6 +132,7 @@ impl Default for Listener {
             max_total_body_bytes: 64 << 20,
             max_total_answer_bytes: 64 << 20,
             max_connections: 1_024,
+            max_requests: 4_096,
             header_timeout: "10s".into(),
             body_timeout: "60s".into(),
             max_header_bytes: 32 << 10,

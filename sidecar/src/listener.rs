@@ -50,7 +50,7 @@ pub struct Bounds {
     pub header_timeout: Duration,
     /// How long a connection may be without a request.
     pub idle_timeout: Duration,
-    /// The most bytes of a request's headers.
+    /// The most bytes of a request's headers. Slightly larger ones reach the service, which is to refuse them.
     pub header_bytes: usize,
     /// The most HTTP/2 streams of one connection at once.
     pub streams: u32,
@@ -99,17 +99,20 @@ pub enum Refusal {
     TooManyConnections,
     /// A request's headers took too long.
     HeaderTimeout,
+    /// A request's headers were so large that they were not read.
+    HeadersTooLarge,
 }
 
 impl Refusal {
     /// Every refusal.
-    pub const ALL: &'static [Self] = &[Self::TooManyConnections, Self::HeaderTimeout];
+    pub const ALL: &'static [Self] = &[Self::TooManyConnections, Self::HeaderTimeout, Self::HeadersTooLarge];
 
     /// The word used in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TooManyConnections => "too_many_connections",
             Self::HeaderTimeout => "header_timeout",
+            Self::HeadersTooLarge => "headers_too_large",
         }
     }
 }

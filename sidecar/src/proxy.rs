@@ -57,7 +57,7 @@ use reeve_policy::decide::Held;
 use reeve_policy::limit::Limiter;
 use tokio::sync::Semaphore;
 
-pub use body::Body;
+pub use body::{Body, Placed};
 
 use self::ending::Unanswered;
 use self::memory::Memory;
@@ -77,6 +77,8 @@ use crate::mcp::rounds::Rounds;
 use crate::mcp::tasks::Running;
 use crate::metrics::Metrics;
 use crate::state::Keeper;
+
+const FULL: &str = "As many requests are in flight as may be (listener.maxRequests): try again.";
 
 /// The most sessions, and the most open requests, that are remembered: 16 bytes of key and a little more for each.
 pub const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
@@ -124,6 +126,9 @@ struct Shared {
     metrics: Arc<Metrics>,
     clock: Clock,
     drain: Drain,
+    /// A permit for each request in flight.
+    places: Arc<Semaphore>,
+    max_header_bytes: usize,
     bodies: body::Bodies,
     /// For answers, and the events of streams, while they are held.
     answers: Memory,
@@ -174,6 +179,8 @@ impl Proxy {
             metrics: parts.metrics,
             clock: parts.clock,
             drain: parts.drain,
+            places: Arc::new(Semaphore::new(listener.max_requests.min(Semaphore::MAX_PERMITS))),
+            max_header_bytes: listener.max_header_bytes,
             bodies: body::Bodies::new(listener, body_timeout),
             answers: Memory::new(listener.max_total_answer_bytes),
             reading: Arc::new(Semaphore::new(READ_AT_ONCE)),
@@ -189,19 +196,23 @@ impl Proxy {
     }
 
     /// Answers one request. Dropping the future, or the body of its response, ends the call at the server too.
-    pub async fn respond(self, request: Request<Incoming>) -> Response<Body> {
-        match self.0.serve(request).await {
-            Ok(response) => response,
-            Err(rejection) => {
-                self.0.metrics.rejected(rejection.cause);
-                reply::rejected(&rejection)
-            }
-        }
+    pub async fn respond(self, request: Request<Incoming>) -> Response<Placed> {
+        let place = Arc::clone(&self.0.places).try_acquire_owned().ok();
+        let served = match &place {
+            Some(_) => self.0.serve(request).await,
+            None => Err(Rejection::new(Cause::TooManyRequests, FULL)),
+        };
+        let response = served.unwrap_or_else(|rejection| {
+            self.0.metrics.rejected(rejection.cause);
+            reply::rejected(&rejection)
+        });
+        response.map(|body| Placed::new(body, place))
     }
 }
 
 impl Shared {
     async fn serve(self: &Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Rejection> {
+        self.check_size(&request)?;
         self.gate.check(request.uri(), request.headers())?;
         refuse_other_transports(request.method(), request.headers())?;
         headers::check(request.headers())?;
@@ -220,6 +231,16 @@ impl Shared {
             Method::GET => self.stream(route, parts.headers).await,
             _ => self.end_session(route, parts.headers).await,
         }
+    }
+
+    fn check_size(&self, request: &Request<Incoming>) -> Result<(), Rejection> {
+        let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+        let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+        if path + headers.sum::<usize>() <= self.max_header_bytes {
+            return Ok(());
+        }
+        let message = format!("The headers are larger than {} bytes (listener.maxHeaderBytes).", self.max_header_bytes);
+        Err(Rejection::new(Cause::HeadersTooLarge, message))
     }
 
     fn bindings(&self) -> MutexGuard<'_, Bindings> {

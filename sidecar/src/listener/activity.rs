@@ -105,6 +105,8 @@ pub(super) struct Watched<T> {
     header_timeout: Duration,
     idle_timeout: Duration,
     awaits: Awaits,
+    /// A part of the headers has come.
+    begun: bool,
     /// How many requests had ended when `awaits` was last set.
     ended: u64,
     /// At most one idle time from now, and never later than what is due; often earlier, and then wound on, so that a request
@@ -121,6 +123,7 @@ impl<T> Watched<T> {
             header_timeout: bounds.header_timeout,
             idle_timeout: bounds.idle_timeout,
             awaits: Awaits::Headers { since: now },
+            begun: false,
             ended: 0,
             alarm: Box::pin(tokio::time::sleep_until(now + bounds.header_timeout.min(bounds.idle_timeout))),
         }
@@ -133,12 +136,14 @@ impl<T> Watched<T> {
         if matches!(self.awaits, Awaits::Request { .. }) && !multiplexed {
             self.awaits = Awaits::Headers { since: Instant::now() };
         }
+        self.begun = true;
     }
 
     fn notice_end(&mut self) {
         let ended = self.activity.ended.load(Ordering::Relaxed);
         if ended != self.ended {
             self.ended = ended;
+            self.begun = false;
             self.awaits = Awaits::Request { since: Instant::now() };
         }
     }
@@ -179,12 +184,30 @@ impl<T> Watched<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+impl<T: AsyncWrite + Unpin> Watched<T> {
+    /// Says what was overdue, if that is a request of HTTP/1.1, as far as that is possible without waiting.
+    fn tell(&mut self, cx: &mut Context<'_>) {
+        if self.begun && self.activity.header_timed_out() && !self.activity.multiplexed.load(Ordering::Relaxed) {
+            let answer = super::connection::answer("408 Request Timeout", LATE);
+            let _ = Pin::new(&mut self.stream).poll_write(cx, answer.as_bytes());
+        }
+    }
+}
+
+const LATE: &str = "The request's headers did not arrive in time (listener.headerTimeout)\n";
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buf.filled().len();
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
-            Poll::Pending => this.poll_overdue(cx).map(Err),
+            Poll::Pending => {
+                let overdue = this.poll_overdue(cx);
+                if overdue.is_ready() {
+                    this.tell(cx);
+                }
+                overdue.map(Err)
+            }
             Poll::Ready(Ok(())) => {
                 if buf.filled().len() > before && !this.activity.is_busy() {
                     this.received();

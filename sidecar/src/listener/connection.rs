@@ -15,6 +15,10 @@ use crate::lifecycle::Drain;
 /// The smallest buffer that hyper accepts for a request's headers.
 const SMALLEST_HEADER_BUFFER: usize = 8 << 10;
 
+/// How much larger than permitted headers may be and still be answered by the service, which can say what is wrong. Larger ones
+/// are answered 431 and no more.
+const MARGIN: usize = 16 << 10;
+
 /// HTTP/2 streams that a client has reset before they were taken up. Well-behaved clients cancel a few; more than this is
 /// the rapid reset attack (CVE-2023-44487), and ends the connection.
 const RESET_STREAMS: usize = 20;
@@ -56,6 +60,9 @@ impl Connection {
             }
         };
         if let Err(error) = ended {
+            if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse_too_large) {
+                self.observer.refused(Refusal::HeadersTooLarge);
+            }
             tracing::debug!(peer = %peer.remote, %error, "a connection ended");
         }
         if activity.header_timed_out() {
@@ -66,17 +73,18 @@ impl Connection {
 }
 
 fn builder(bounds: &Bounds) -> Builder<TokioExecutor> {
+    let largest = bounds.header_bytes.saturating_add(MARGIN);
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(None)
-        .max_buf_size(bounds.header_bytes.max(SMALLEST_HEADER_BUFFER));
+        .max_buf_size(largest.max(SMALLEST_HEADER_BUFFER));
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(bounds.streams)
-        .max_header_list_size(u32::try_from(bounds.header_bytes).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(largest).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(RESET_STREAMS)
         .max_local_error_reset_streams(RESET_STREAMS);
     builder
@@ -85,10 +93,13 @@ fn builder(bounds: &Bounds) -> Builder<TokioExecutor> {
 /// Tells a connection that it is one too many, as far as that is possible without waiting for it.
 pub(super) fn turn_away(stream: &TcpStream) {
     const WHY: &str = "Too many connections to the Reeve sidecar (listener.maxConnections)\n";
-    let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
-         content-length: {}\r\nconnection: close\r\n\r\n{WHY}",
-        WHY.len()
-    );
-    let _ = stream.try_write(answer.as_bytes());
+    let _ = stream.try_write(answer("503 Service Unavailable", WHY).as_bytes());
+}
+
+/// An answer to what is not served, after which the connection ends.
+pub(super) fn answer(status: &str, why: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{why}",
+        why.len()
+    )
 }

@@ -15,6 +15,7 @@ struct Counts {
     closed: AtomicUsize,
     too_many: AtomicUsize,
     header_timeouts: AtomicUsize,
+    too_large: AtomicUsize,
 }
 
 impl Observer for Counts {
@@ -28,6 +29,7 @@ impl Observer for Counts {
         match refusal {
             Refusal::TooManyConnections => &self.too_many,
             Refusal::HeaderTimeout => &self.header_timeouts,
+            Refusal::HeadersTooLarge => &self.too_large,
         }
         .fetch_add(1, Ordering::SeqCst);
     }
@@ -148,7 +150,8 @@ async fn headers_that_trickle_are_cut_off_on_the_first_and_on_a_later_request() 
     let mut later = TcpStream::connect(running.address).await.unwrap();
     assert!(ask(&mut later).await.starts_with("HTTP/1.1 200 OK"));
     later.write_all(b"GET / HT").await.unwrap();
-    closed(&mut later).await;
+    let told = read_answer(&mut later).await;
+    assert!(told.starts_with("HTTP/1.1 408") && told.contains("listener.headerTimeout"), "{told}");
     eventually("both are counted", || running.counts.header_timeouts.load(Ordering::SeqCst) == 2).await;
 }
 
@@ -190,10 +193,11 @@ async fn a_request_that_takes_long_to_answer_meets_no_timeout() {
 async fn headers_that_are_too_large_are_refused() {
     let running = start(bounds()).await;
     let mut stream = TcpStream::connect(running.address).await.unwrap();
-    let request = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(40 << 10));
+    let request = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(200 << 10));
     let _ = stream.write_all(request.as_bytes()).await;
     let answer = read_answer(&mut stream).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
+    eventually("it is counted", || running.counts.too_large.load(Ordering::SeqCst) == 1).await;
 }
 
 #[tokio::test]

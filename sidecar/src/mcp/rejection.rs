@@ -62,6 +62,10 @@ causes! {
     HttpMethod "http_method" => METHOD_NOT_ALLOWED, 405;
     /// The request asks for another transport: WebSocket, or the HTTP+SSE of 2024-11-05.
     Transport "transport" => METHOD_NOT_ALLOWED, 405;
+    /// The headers are larger than is permitted.
+    HeadersTooLarge "headers_too_large" => REQUEST_HEADER_FIELDS_TOO_LARGE, 431;
+    /// As many requests are in flight as may be.
+    TooManyRequests "too_many_requests" => SERVICE_UNAVAILABLE, 503;
     /// The body is not `application/json`.
     MediaType "media_type" => UNSUPPORTED_MEDIA_TYPE, -32600;
     /// The body's character set is not UTF-8.

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::memory::{Full, Memory, Share};
 use super::relay::Attended;
@@ -55,6 +56,40 @@ impl http_body::Body for Body {
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         Self::Whole(bytes)
+    }
+}
+
+/// The body of an answer, and the place among the requests in flight that its request has until the last byte.
+#[derive(Debug)]
+pub struct Placed {
+    body: Body,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Placed {
+    /// A body that holds a place; none of a request for which there was none.
+    pub(super) fn new(body: Body, place: Option<OwnedSemaphorePermit>) -> Self {
+        Self { body, _place: place }
+    }
+}
+
+impl http_body::Body for Placed {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

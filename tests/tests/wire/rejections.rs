@@ -22,6 +22,7 @@ const CHANGES: &[(&str, Change)] = &[
     ("path", |call| call.target = "/other".into()),
     ("http_method", |call| call.method = "PUT".into()),
     ("transport", |call| call.set("Upgrade", "websocket")),
+    ("headers_too_large", |call| call.set("X-Large", &"x".repeat(33_000))),
     ("media_type", |call| call.set("Content-Type", "text/plain")),
     ("charset", |call| call.set("Content-Type", "application/json; charset=utf-16le")),
     ("content_encoding", |call| call.set("Content-Encoding", "gzip")),
@@ -71,7 +72,7 @@ const CHANGES: &[(&str, Change)] = &[
 ];
 
 /// Causes that take time, or another request or server, and have tests of their own.
-const APART: [&str; 4] = ["body_timeout", "busy", "duplicate_id", "no_metadata"];
+const APART: [&str; 5] = ["body_timeout", "busy", "duplicate_id", "no_metadata", "too_many_requests"];
 
 /// Causes that no agent can provoke: a mistake in the sidecar itself; and that no configuration has come, because a sidecar
 /// that is started with a file serves only when it has read it.
