@@ -6,6 +6,8 @@
 //!
 //! [`guarded`] is such a server behind a login, and the authorization server that logs clients in.
 //!
+//! [`load`] and [`ledger`] are agents and a server that keep books, for what must add up under load; [`wrk`] makes more of it.
+//!
 //! What is started ends when its value is dropped. Nothing sleeps for luck: [`eventually`] waits for a condition.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a harness fails tests by panicking")]
@@ -16,9 +18,12 @@ pub mod conformance;
 pub mod eventually;
 pub mod guarded;
 pub mod http;
+pub mod ledger;
+pub mod load;
 pub mod process;
 pub mod request;
 pub mod servers;
 pub mod sidecar;
 pub mod sink;
 pub mod upstream;
+pub mod wrk;

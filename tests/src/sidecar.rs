@@ -40,7 +40,7 @@ pub fn program(arguments: &[&str]) -> Command {
 }
 
 /// A folder with what a sidecar is started with. It may be started again, with the same files.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Setup {
     folder: Arc<tempfile::TempDir>,
     arguments: Vec<String>,

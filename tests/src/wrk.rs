@@ -1,0 +1,65 @@
+//! `wrk`, a generator of load: calls without a pause over many connections, forbidden ones among them.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::eventually::eventually;
+use crate::process::{Process, root};
+
+/// What each thread of `wrk` sends: calls of the tools in turn, in the legacy era, without a number of their own.
+const SCRIPT: &str = r#"
+local tools, turn, headers = { "echo", "delete_everything", "wipe" }, 0, { ["Content-Type"] = "application/json" }
+request = function()
+  turn = turn + 1
+  local call = '{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"%s","arguments":{"n":0}}}'
+  return wrk.format("POST", nil, headers, call:format(turn, tools[turn % #tools + 1]))
+end
+"#;
+
+/// It at work.
+#[derive(Debug)]
+pub struct Wrk {
+    process: Process,
+    _folder: tempfile::TempDir,
+}
+
+/// What it found.
+#[derive(Debug)]
+pub struct Found {
+    /// The answers that it got.
+    pub answers: u64,
+    /// Answers that were no success, and connections that failed; as it tells of them.
+    pub errors: Vec<String>,
+}
+
+impl Wrk {
+    /// Sets it to work on a URL, with so many connections, for so many seconds.
+    ///
+    /// # Panics
+    /// If it is not installed.
+    pub fn start(url: &str, connections: usize, seconds: u64) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let script: PathBuf = folder.path().join("calls.lua");
+        std::fs::write(&script, SCRIPT).expect("a temporary file can be written");
+        let installed = root().join("target/tools/wrk");
+        assert!(installed.exists(), "wrk is missing: run `tests/install wrk`");
+        let mut command = Command::new(installed);
+        command.args(["--threads", "1", "--timeout", "20s", "--connections", &connections.to_string()]);
+        command.args(["--duration", &format!("{seconds}s"), "--script"]).arg(&script).arg(url);
+        Self { process: Process::start(&mut command), _folder: folder }
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn finish(mut self) -> Found {
+        assert_eq!(self.process.ended(), 0, "{}{}", self.process.output(), self.process.log());
+        let output = self.process.output();
+        let answers = eventually("wrk tells how many answers it got", || {
+            output.lines().find_map(|line| line.trim().split_once(" requests in ")?.0.parse().ok())
+        });
+        let told = |line: &&str| line.contains("Socket errors") || line.contains("Non-2xx");
+        Found { answers, errors: output.lines().filter(told).map(str::to_owned).collect() }
+    }
+}
