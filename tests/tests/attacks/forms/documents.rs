@@ -169,7 +169,7 @@ pub(super) fn chunk_bytes(call: &mut Request) {
 }
 
 /// RFC 1952, with the bytes stored as they are.
-pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut whole = vec![0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF];
     let length = u16::try_from(bytes.len()).unwrap();
     whole.push(1);
