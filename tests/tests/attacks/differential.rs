@@ -165,6 +165,7 @@ fn setting(name: &str, default: u64) -> u64 {
 #[test]
 fn what_a_server_runs_as_one_tool_the_sidecar_has_not_taken_for_another() {
     let (seed, requests) = (setting("REEVE_SEED", 1), setting("REEVE_REQUESTS", REQUESTS));
+    let _alone = crate::BUSY.lock();
     println!("generated requests: REEVE_SEED={seed} REEVE_REQUESTS={requests}");
     let tallies: Vec<(Kind, Tally)> = std::thread::scope(|scope| {
         let present = SERVERS.iter().enumerate().filter(|(_, kind)| kind.is_installed());

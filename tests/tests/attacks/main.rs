@@ -16,3 +16,8 @@ mod scene;
 mod smuggling;
 mod targets;
 mod wire;
+
+use std::sync::Mutex;
+
+/// Held by who keeps every server busy: two at once would wait for each other's answers, and take silence for one.
+static BUSY: Mutex<()> = Mutex::new(());

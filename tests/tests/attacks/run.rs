@@ -42,6 +42,7 @@ enum Evidence {
 pub(crate) fn outcomes() -> &'static [Outcome] {
     static OUTCOMES: OnceLock<Option<Vec<Outcome>>> = OnceLock::new();
     let outcomes = OUTCOMES.get_or_init(|| {
+        let _alone = crate::BUSY.lock();
         std::thread::scope(|scope| {
             let (targets, absent): (Vec<&Target>, Vec<&Target>) =
                 TARGETS.iter().partition(|target| target.kind.is_installed());
