@@ -218,7 +218,9 @@ impl Shared {
                     self.openings.begun(&route.name, minted);
                 }
             }
-            (Expected::Ready, Some(session), _) => self.openings.ready(&route.name, session),
+            (Expected::Ready, Some(session), _) if head.status.is_success() => {
+                self.openings.ready(&route.name, session);
+            }
             _ => {}
         }
         if let (StatusCode::NOT_FOUND, Some(session)) = (head.status, session) {

@@ -85,23 +85,30 @@ impl Openings {
         Opening { all: self, key, over }
     }
 
-    /// Waits for the stream of the session, if one is to come.
+    /// Waits for the stream of the session, if one is to come: for so long in all, however many are begun meanwhile.
     pub(super) async fn settled(&self, server: &Arc<str>, session: &str) {
+        let patience = Instant::now() + OPEN_WITHIN;
         while let Some((over, until)) = self.awaited(server, session) {
             // An error says that the next stage is there.
-            if tokio::time::timeout_at(until, over.acquire()).await.is_err() {
+            if tokio::time::timeout_at(until.min(patience), over.acquire()).await.is_err() {
                 return;
             }
         }
     }
 
     fn awaited(&self, server: &Arc<str>, session: &str) -> Option<(Arc<Semaphore>, Instant)> {
-        let all = held(&self.0);
+        let mut all = held(&self.0);
         if all.is_empty() {
             return None;
         }
-        let coming = all.get(&(Arc::clone(server), session.into()))?;
-        (coming.stage != Stage::Handshake).then(|| (Arc::clone(&coming.over), coming.until))
+        let key: Key = (Arc::clone(server), session.into());
+        let coming = all.get(&key).filter(|coming| coming.stage != Stage::Handshake)?;
+        let awaited = (Arc::clone(&coming.over), coming.until);
+        if coming.stage == Stage::Expected && coming.until <= Instant::now() {
+            all.remove(&key);
+            return None;
+        }
+        Some(awaited)
     }
 }
 
@@ -122,12 +129,12 @@ fn enter(all: &mut HashMap<Key, Coming>, key: Key, stage: Stage, within: Duratio
 
 impl Drop for Opening<'_> {
     fn drop(&mut self) {
-        self.over.close();
         let mut all = held(&self.all.0);
         // A later stream of the session may have taken its place.
         if all.get(&self.key).is_some_and(|coming| Arc::ptr_eq(&coming.over, &self.over)) {
             all.remove(&self.key);
         }
+        self.over.close();
     }
 }
 
@@ -185,6 +192,27 @@ mod tests {
         openings.ready(&server, "one");
         openings.settled(&server, "one").await;
         assert!(begun.elapsed().abs_diff(ASKED_FOR_WITHIN) < TICK);
+        assert!(held(&openings.0).is_empty(), "nothing is kept of it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_agent_that_opens_streams_without_end_cannot_hold_back_its_calls() {
+        let (openings, server) = (Openings::default(), Arc::from("server"));
+        let begun = Instant::now();
+        let streams = async {
+            let mut opening = openings.begin(&server, "one");
+            loop {
+                tokio::time::sleep(OPEN_WITHIN / 4).await;
+                let later = openings.begin(&server, "one");
+                drop(std::mem::replace(&mut opening, later));
+            }
+        };
+        tokio::select! {
+            biased;
+            () = streams => {}
+            () = openings.settled(&server, "one") => {}
+        }
+        assert!(begun.elapsed().abs_diff(OPEN_WITHIN) < TICK);
     }
 
     #[tokio::test(start_paused = true)]

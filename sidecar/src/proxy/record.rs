@@ -24,6 +24,15 @@ use crate::mcp::version::Era;
 use crate::metrics::{InFlight, ServerMetrics, ToolMetrics};
 use crate::upstream::{Progress, UpstreamError};
 
+/// The moments of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moments {
+    /// When its last byte came.
+    pub(super) received: Instant,
+    /// When its turn came: it may have waited for its session's stream.
+    pub(super) begun: Instant,
+}
+
 /// What is known of a request beside its calls.
 #[derive(Debug)]
 pub(super) struct Facts<'a> {
@@ -31,13 +40,12 @@ pub(super) struct Facts<'a> {
     session: Option<SessionTag>,
     method: &'static str,
     trace_id: Option<&'a str>,
-    /// When its last byte came.
-    received: Instant,
+    moments: Moments,
 }
 
 impl<'a> Facts<'a> {
-    pub(super) fn new(headers: &'a HeaderMap, era: Era, method: &'static str, received: Instant) -> Self {
-        Self { era, session: session(headers, era).map(SessionTag::of), method, trace_id: trace_id(headers), received }
+    pub(super) fn new(headers: &'a HeaderMap, era: Era, method: &'static str, moments: Moments) -> Self {
+        Self { era, session: session(headers, era).map(SessionTag::of), method, trace_id: trace_id(headers), moments }
     }
 
     pub(super) fn era(&self) -> Era {
@@ -45,7 +53,7 @@ impl<'a> Facts<'a> {
     }
 
     pub(super) fn received(&self) -> Instant {
-        self.received
+        self.moments.received
     }
 
     pub(super) fn method(&self) -> &'static str {
@@ -73,7 +81,7 @@ impl<'a> Facts<'a> {
         shadow: &'d [Shadow],
         now: Instant,
     ) -> Decision<'d> {
-        Decision { latency: now.since(self.received), ..decision(route, verdict, shadow) }
+        Decision { latency: now.since(self.moments.begun), ..decision(route, verdict, shadow) }
     }
 }
 
@@ -111,7 +119,7 @@ impl Shared {
         for Shadow { reason, pointer } in shadow {
             tool.decided(*reason, Some(pointer), Mode::Audit);
         }
-        self.metrics.decided_within(self.clock.now().since(facts.received));
+        self.metrics.decided_within(self.clock.now().since(facts.moments.begun));
     }
 
     /// A tool has a label of its own only if a policy or the catalogue knows its name; other calls count by method.

@@ -15,7 +15,7 @@ use super::body::{Body, Received};
 use super::examine::{Ask, Auditing, Decided, Examined, Kind, examine, session};
 use super::forward::{Awaited, Expected, OfTasks, Sending};
 use super::question::Question;
-use super::record::Facts;
+use super::record::{Facts, Moments};
 use super::take::{Refused, Taken};
 use super::{Shared, WORKER_BYTES, reply};
 use crate::live::Route;
@@ -24,6 +24,7 @@ use crate::mcp::binding::Thing;
 use crate::mcp::envelope::{Envelope, Message, Sender};
 use crate::mcp::ids::OpenId;
 use crate::mcp::rejection::{Cause, Rejection};
+use crate::mcp::version::Era;
 use crate::mcp::{era, headers};
 
 /// Why a message goes no further.
@@ -50,13 +51,18 @@ impl Shared {
         headers::check_body(&headers)?;
         let body = self.bodies.read(body).await?;
         let received = self.clock.now();
+        // Before it is decided on: what is permitted now is sent now.
+        if let Some(session) = session(&headers, Era::Legacy) {
+            self.openings.settled(&route.name, session).await;
+        }
+        let moments = Moments { received, begun: self.clock.now() };
         let (examined, headers, body) = self.examine(route, headers, body).await?;
         let era = examined.era();
         if let Some(session) = session(&headers, era) {
             self.check_session(route, session).map_err(|rejection| rejection.of(examined.id.as_deref()))?;
         }
         let id = self.open_id(route, session(&headers, era), &examined)?;
-        let facts = Facts::new(&headers, era, examined.method, received);
+        let facts = Facts::new(&headers, era, examined.method, moments);
         let mut awaited = Awaited::answer(examined.id, Expected::Anything);
         let taken = match self.prepare(route, examined.ask, session(&headers, era), &facts, &mut awaited) {
             Ok(taken) => taken.with_id(id),
@@ -66,9 +72,6 @@ impl Shared {
             }
         };
         let sending = Sending::new(route, Method::POST, headers, examined.version);
-        if let Some(session) = &sending.session {
-            self.openings.settled(&route.name, session).await;
-        }
         Ok(self.forward(sending, body, awaited, taken).await)
     }
 

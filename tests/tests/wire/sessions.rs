@@ -290,7 +290,7 @@ fn a_calls_duration_counts_from_its_last_byte_and_a_refused_call_has_none() {
     let upstream = Upstream::start();
     let sidecar = Sidecar::start(ONE_ECHO, &upstream.url);
     let agent = begin(&upstream, &sidecar.url, "one");
-    // A stream that the server does not open: the call waits a quarter of a second for it.
+    // A stream that the server does not open: the call waits for it for a while.
     let stream = agent.stream();
     let unopened = upstream.next();
     assert!(agent.passes("echo", &upstream));
