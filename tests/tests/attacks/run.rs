@@ -72,7 +72,9 @@ fn on(target: &'static Target) -> Vec<Outcome> {
                 let scene = eventually(&format!("{} answers before {}", target.label, form.name), || {
                     // Some forms are the end of some servers.
                     server.revive();
-                    Scene::begin(target, era, http::split(url).0, &sink.url, number)
+                    let scene =
+                        Scene::begin(target, era, http::split(url).0, http::split(&ways[0]).0, &sink.url, number);
+                    if form.aim == Aim::Pass { scene.map(Scene::patient) } else { scene }
                 });
                 form.attempt(&scene);
                 evidence(form, &scene)
@@ -97,7 +99,7 @@ fn on(target: &'static Target) -> Vec<Outcome> {
 /// Waits until a call that is made last has left its trace, so that those of earlier ones are there too.
 fn settled(target: &Target, server: &Server, sink: &Sink, number: u32) {
     let address = http::split(&server.url).0;
-    let scene = Scene::begin(target, Era::Legacy, address, &sink.url, number).expect("the server answers");
+    let scene = Scene::begin(target, Era::Legacy, address, address, &sink.url, number).expect("the server answers");
     scene.send(&scene.denied());
     let text = scene.fill(target.denied.trace.1);
     eventually("the last call leaves its trace", || {

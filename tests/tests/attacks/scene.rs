@@ -16,6 +16,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// After how long an answer is no longer expected, so that it is seen whether others are answered.
 pub(crate) const MOMENT: Duration = Duration::from_millis(300);
 
+/// The same of what is right, and so answered by most: a busy machine may take long to answer.
+const LONG_MOMENT: Duration = Duration::from_secs(5);
+
 /// How many others, asked one after the other, are answered before an answer is given up.
 const OTHERS: usize = 3;
 
@@ -25,27 +28,51 @@ pub(crate) struct Scene<'a> {
     pub(crate) era: Era,
     /// `host:port` of the server, or of the sidecar before it.
     pub(crate) address: &'a str,
+    /// `host:port` of the server itself.
+    pub(crate) server: &'a str,
     /// Where a tool may fetch from.
     pub(crate) site: &'a str,
     /// 32 digits that stand in nothing but this attempt.
     pub(crate) token: String,
     session: Option<String>,
     received: RefCell<String>,
+    moment: Duration,
 }
 
 impl<'a> Scene<'a> {
     /// Begins an attempt: in the legacy era in a session of its own, if the server has any. Nothing if the server does not
     /// answer.
-    pub(crate) fn begin(target: &'a Target, era: Era, address: &'a str, site: &'a str, number: u32) -> Option<Self> {
+    pub(crate) fn begin(
+        target: &'a Target,
+        era: Era,
+        address: &'a str,
+        server: &'a str,
+        site: &'a str,
+        number: u32,
+    ) -> Option<Self> {
         let token = format!("{number:032}");
-        let mut scene =
-            Self { target, era, address, site, token, session: None, received: RefCell::new(String::new()) };
+        let mut scene = Self {
+            target,
+            era,
+            address,
+            server,
+            site,
+            token,
+            session: None,
+            received: RefCell::new(String::new()),
+            moment: MOMENT,
+        };
         if era == Era::Legacy {
             scene.session = scene.open_session()?;
         } else {
             scene.answer(&scene.list())?;
         }
         Some(scene)
+    }
+
+    /// The same, of something that is to pass.
+    pub(crate) fn patient(self) -> Self {
+        Self { moment: LONG_MOMENT, ..self }
     }
 
     /// The answer to what every server answers.
@@ -164,7 +191,7 @@ impl<'a> Scene<'a> {
     /// Sends bytes, and keeps what comes back.
     pub(crate) fn send_bytes(&self, bytes: &[u8]) -> Answer {
         // A peer that has refused the beginning need not take the rest.
-        let answer = Exchange::attempt(self.address, bytes).whole_or_none(MOMENT, || self.see_others_answered());
+        let answer = Exchange::attempt(self.address, bytes).whole_or_none(self.moment, || self.see_others_answered());
         self.keep(&answer.head);
         self.keep(&answer.body);
         answer

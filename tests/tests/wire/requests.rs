@@ -167,3 +167,40 @@ fn other_transports_and_http_methods_are_refused() {
     assert_eq!(answer.status, 405, "{answer:?}");
     upstream.saw_nothing();
 }
+
+#[test]
+fn a_completion_of_what_policy_denies_reaches_no_server() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ECHO_ONLY, &upstream.url);
+    for agent in [Agent::legacy(&sidecar.url), Agent::modern(&sidecar.url)] {
+        for reference in [
+            json!({"type": "ref/prompt", "name": "secret"}),
+            json!({"type": "ref/resource", "uri": "docs://secret/{id}"}),
+        ] {
+            let params = json!({"ref": reference, "argument": {"name": "x", "value": "y"}});
+            let refused = agent.ask("completion/complete", params);
+            assert!(refused.json()["error"].is_object(), "{refused:?}");
+            upstream.saw_nothing();
+        }
+    }
+}
+
+#[test]
+fn a_header_that_contradicts_the_argument_which_it_repeats_is_refused() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ECHO_ONLY, &upstream.url);
+    let agent = Agent::modern(&sidecar.url);
+    let region = json!({"region": {"type": "string", "x-mcp-header": "Region"}});
+    let tools = json!([{"name": "echo", "inputSchema": {"type": "object", "properties": region}}]);
+    let exchange = agent.begin("tools/list", json!({}));
+    upstream.next().result(json!({"resultType": "complete", "ttlMs": 0, "cacheScope": "private", "tools": tools}));
+    assert_eq!(exchange.rest().status, 200);
+    let arguments = json!({"region": "here"});
+    let lying = agent.clone().with("Mcp-Param-Region", "there").call("echo", arguments.clone());
+    assert_eq!((lying.status, told(&lying).0.as_str()), (400, "-32020"), "{lying:?}");
+    upstream.saw_nothing();
+    let honest = agent.with("Mcp-Param-Region", "here");
+    let exchange = honest.begin("tools/call", json!({"name": "echo", "arguments": arguments}));
+    upstream.next().text("hello");
+    assert_eq!(told(&exchange.rest()).1, "hello");
+}

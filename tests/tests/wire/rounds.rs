@@ -114,3 +114,15 @@ fn a_retry_is_a_call_like_any_other_for_every_rule() {
     let events: Vec<&Value> = recorded.iter().map(|line| &line["event"]).collect();
     assert_eq!(events, ["call", "server_request", "call"], "each round and question is recorded: {recorded:?}");
 }
+
+#[test]
+fn what_a_server_may_not_ask_for_before_it_answers_is_not_asked() {
+    let world = World::new(TWO_EXPORTS);
+    for method in ["sampling/createMessage", "roots/list"] {
+        let asked =
+            json!({"who": {"method": "elicitation/create", "params": {}}, "what": {"method": method, "params": {}}});
+        let question = json!({"resultType": "input_required", "inputRequests": asked, "requestState": "s"});
+        let told = world.call(call("us"), question);
+        assert_eq!((&told["isError"], told.get("inputRequests")), (&json!(true), None), "{told}");
+    }
+}

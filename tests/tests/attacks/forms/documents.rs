@@ -22,6 +22,16 @@ pub(super) const FORMS: &[Form] = &[
         "\t\r\n [{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"$D\",\"arguments\":{$X}$M}}]",
     ),
     body(
+        "a batch after a byte order mark",
+        "tried",
+        "\u{feff}[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"$D\",\"arguments\":{$X}$M}}]",
+    ),
+    body(
+        "a batch in which a notification comes first",
+        "tried",
+        r#"[{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}},{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$D","arguments":{$X}$M}}]"#,
+    ),
+    body(
         "a batch in a batch",
         "tried",
         r#"[[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$D","arguments":{$X}$M}}]]"#,
@@ -63,6 +73,11 @@ pub(super) const FORMS: &[Form] = &[
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$D","arguments":{$X,"x":NaN}$M}}"#,
     ),
     body(
+        "`Infinity` among the arguments",
+        "tried",
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$D","arguments":{$X,"x":Infinity}$M}}"#,
+    ),
+    body(
         "a number beyond every range among the arguments",
         "tried",
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$D","arguments":{$X,"x":1e999}$M}}"#,
@@ -95,6 +110,15 @@ pub(super) const FORMS: &[Form] = &[
         call.insert(0, "\u{feff}");
         call.body = wide(&call.body, u16::to_be_bytes);
     }),
+    change("UTF-16, said in a second charset", "coreruleset/coreruleset#2571", |_, call| {
+        call.set("Content-Type", "application/json; charset=utf-8; charset=utf-16le");
+        call.body = wide(&call.body, u16::to_le_bytes);
+    }),
+    change("UTF-32, said in the charset", "tried", |_, call| {
+        call.set("Content-Type", "application/json; charset=utf-32le");
+        let text = String::from_utf8_lossy(&call.body).into_owned();
+        call.body = text.chars().flat_map(|character| u32::from(character).to_le_bytes()).collect();
+    }),
     change("UTF-7, said in the charset", "tried", |_, call| {
         call.set("Content-Type", "application/json; charset=utf-7");
         call.replace("\"name\"", "\"+AG4-ame\"");
@@ -111,6 +135,18 @@ pub(super) const FORMS: &[Form] = &[
         call.add("Content-Encoding", "identity");
         call.add("Content-Encoding", "gzip");
         call.body = gzip(&call.body);
+    }),
+    change("zlib, said in `Content-Encoding`", "chaitin/SafeLine#1222", |_, call| {
+        call.set("Content-Encoding", "deflate");
+        call.body = zlib(&call.body);
+    }),
+    change("Brotli, said in `Content-Encoding`", "tried", |_, call| {
+        call.set("Content-Encoding", "br");
+        call.body = brotli(&call.body);
+    }),
+    change("Zstandard, said in `Content-Encoding`", "tried", |_, call| {
+        call.set("Content-Encoding", "zstd");
+        call.body = zstandard(&call.body);
     }),
     change("gzip, said in `Transfer-Encoding`", "hahwul/gori#740", |_, call| {
         call.body = gzip(&call.body);
@@ -135,6 +171,20 @@ pub(super) const FORMS: &[Form] = &[
             scene.send(&scene.request("tools/call", name, &body));
         }
     }),
+    steps(
+        "a body larger than what is read",
+        "aws-solutions/aws-waf-security-automations#215, mirendev/runtime#786",
+        |scene| {
+            let padding = "x".repeat(5 << 20);
+            let body = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"x":"{padding}","arguments":{{$X}},"name":"$D"$M}}}}"#
+            );
+            let mut call = scene.request("tools/call", "$D", &body);
+            scene.send(&call);
+            call.chunk();
+            scene.send(&call);
+        },
+    ),
     steps("a second `name` after many values", "tried", |scene| {
         let values = "0,".repeat(200_000);
         for name in ["$P", "$D"] {
@@ -179,6 +229,36 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     whole.extend(checksum(bytes).to_le_bytes());
     whole.extend(u32::from(length).to_le_bytes());
     whole
+}
+
+/// RFC 1950, with the bytes stored as they are.
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).unwrap();
+    let sum = |(low, high): (u32, u32), byte: &u8| {
+        let low = (low + u32::from(*byte)) % 65_521;
+        (low, (high + low) % 65_521)
+    };
+    let (low, high) = bytes.iter().fold((1, 0), sum);
+    let mut whole = vec![0x78, 1, 1];
+    whole.extend(length.to_le_bytes());
+    whole.extend((!length).to_le_bytes());
+    whole.extend(bytes);
+    whole.extend((high << 16 | low).to_be_bytes());
+    whole
+}
+
+/// RFC 7932, with the bytes in one meta-block that is not compressed, and an empty one that is the last.
+fn brotli(bytes: &[u8]) -> Vec<u8> {
+    let length = u32::from(u16::try_from(bytes.len() - 1).unwrap());
+    let head = (length << 4 | 1 << 20).to_le_bytes();
+    [&head[..3], bytes, &[3]].concat()
+}
+
+/// RFC 8878, with the bytes in one raw block.
+fn zstandard(bytes: &[u8]) -> Vec<u8> {
+    let length = u32::from(u16::try_from(bytes.len()).unwrap());
+    let block = (length << 3 | 1).to_le_bytes();
+    [b"\x28\xB5\x2F\xFD\xA0".as_slice(), &length.to_le_bytes(), &block[..3], bytes].concat()
 }
 
 /// CRC-32 as gzip has it.

@@ -3,7 +3,7 @@
 use reeve_tests::agent;
 
 use super::{Aim, Attempt, Form, LEGACY, MODERN, change, form, steps};
-use crate::scene::{DENIED, PERMITTED};
+use crate::scene::{DENIED, PERMITTED, Scene};
 
 /// The metadata by which a body says that it is of the modern era.
 const META: &str = r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"x","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}"#;
@@ -28,6 +28,10 @@ pub(super) const FORMS: &[Form] = &[
     .in_eras(LEGACY),
     change("a body of one modern version under another", "tried", |_, call| {
         call.replace("2026-07-28", "2026-07-29");
+    })
+    .in_eras(MODERN),
+    change("the version twice in `_meta`, that of the header last", "tried", |_, call| {
+        call.replace(r#""_meta":{"#, r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2025-11-25","#);
     })
     .in_eras(MODERN),
     change("a version that does not exist", "tried", |_, call| {
@@ -61,6 +65,19 @@ pub(super) const FORMS: &[Form] = &[
         "a session that nobody was given",
         "CVE-2025-6515, agentic-community/mcp-gateway-registry#1357",
         Attempt::Change(|_, call| call.set("Mcp-Session-Id", "0f0e0d0c-0b0a-4908-8706-050403020100")),
+    )
+    .in_eras(LEGACY),
+    form(
+        Aim::Reach,
+        "a session that the server gave to somebody else",
+        "CVE-2026-52869, chandshy/mailpouch#264",
+        Attempt::Steps(|scene| {
+            let other = Scene::begin(scene.target, scene.era, scene.server, scene.server, scene.site, 0);
+            let Some(session) = other.as_ref().and_then(|other| other.session()) else { return };
+            let mut call = scene.permitted();
+            call.set("Mcp-Session-Id", session);
+            scene.send(&call);
+        }),
     )
     .in_eras(LEGACY),
     form(

@@ -20,6 +20,11 @@ pub(super) const FORMS: &[Form] = &[
         call.set("Mcp-Name", scene.target.denied.name);
         call.add("Mcp-Name", scene.target.permitted.name);
     }),
+    change("`Mcp-Method` twice, the call last", "tried", |_, call| {
+        call.set("Mcp-Method", "ping");
+        call.add("Mcp-Method", "tools/call");
+    }),
+    change("an empty `Mcp-Name`", "tried", |_, call| call.set("Mcp-Name", "")),
     change("two names in one `Mcp-Name`", "tried", |scene, call| {
         call.set("Mcp-Name", &format!("{}, {}", scene.target.permitted.name, scene.target.denied.name));
     }),

@@ -30,6 +30,13 @@ pub(super) const FORMS: &[Form] = &[
     typed("a body that says it is a form", "tried", |_, call| {
         call.set("Content-Type", "application/x-www-form-urlencoded");
     }),
+    typed(
+        "a body that says it is text, and JSON in a parameter",
+        "GHSA-qm2p-4gh2-q6pm, gethelio/helio#229",
+        |_, call| {
+            call.set("Content-Type", "text/plain;x=application/json");
+        },
+    ),
     typed("a body of two types", "tried", |_, call| call.set("Content-Type", "text/plain, application/json")),
     typed("a body of two types, in two headers", "tried", |_, call| {
         call.set("Content-Type", "text/plain");
@@ -78,6 +85,13 @@ pub(super) const FORMS: &[Form] = &[
     }),
     steps("the transport of 2024-11-05", "msaad00/agent-bom#2119, quarkiverse/quarkus-mcp-server#630", sse)
         .in_eras(LEGACY),
+    steps("a call to the paths of other transports", "MystenLabs/MemWal#491", |scene| {
+        let mut call = scene.denied();
+        for path in ["/sse", "/message", "/messages", "/messages/", "/mcp/messages", "/messages/?session_id=0"] {
+            call.target = path.into();
+            scene.send(&call);
+        }
+    }),
     form(
         Aim::Reach,
         "a page's own Origin",

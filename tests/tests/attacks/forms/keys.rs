@@ -1,6 +1,6 @@
 //! Keys that two readers take for different things.
 
-use super::{Aim, Form, body};
+use super::{Aim, Form, MODERN, body};
 
 /// `#1` and `#2` of the bypasses that were tried on real servers, and what gateways in Go were hit by.
 pub(super) const FORMS: &[Form] = &[
@@ -80,6 +80,11 @@ pub(super) const FORMS: &[Form] = &[
         r#"{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call","params":{"name":"$D","arguments":{$X}$M}}"#,
     ),
     body(
+        "`ID` alone",
+        "CVE-2026-27896",
+        r#"{"jsonrpc":"2.0","ID":1,"method":"tools/call","params":{"name":"$D","arguments":{$X}$M}}"#,
+    ),
+    body(
         "`METHOD` after a notification",
         "modelcontextprotocol/go-sdk#805",
         r#"{"jsonrpc":"2.0","id":1,"method":"notifications/cancelled","METHOD":"tools/call","params":{"requestId":7,"name":"$D","arguments":{$X}$M}}"#,
@@ -104,6 +109,12 @@ pub(super) const FORMS: &[Form] = &[
         "tried",
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$P","ｎａｍｅ":"$D","arguments":{$X}$M}}"#,
     ),
+    body(
+        "`_meta` twice, the version in the last",
+        "tried",
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$D","arguments":{$X},"_meta":{}$M}}"#,
+    )
+    .in_eras(MODERN),
     body(
         "`__proto__` with a `name` of its own",
         "tried",
@@ -148,6 +159,30 @@ pub(super) const FORMS: &[Form] = &[
         "`Arguments` after `arguments`",
         "GHSA-4gph-2hhr-5mwg",
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$G","arguments":{"a":1,"b":2},"Arguments":{"a":$N,"b":2}$M}}"#,
+    )
+    .to(Aim::Argue),
+    body(
+        "`argumentſ` (U+017F) after `arguments`",
+        "CVE-2026-27896",
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$G","arguments":{"a":1,"b":2},"argumentſ":{"a":$N,"b":2}$M}}"#,
+    )
+    .to(Aim::Argue),
+    body(
+        "`arguments` with a NUL, after `arguments`",
+        "GHSA-q382-vc8q-7jhj",
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$G","arguments":{"a":1,"b":2},"arguments\u0000":{"a":$N,"b":2}$M}}"#,
+    )
+    .to(Aim::Argue),
+    body(
+        "an argument whose key is escaped",
+        "tried",
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$G","arguments":{"\u0061":$N,"b":2}$M}}"#,
+    )
+    .to(Aim::Argue),
+    body(
+        "an argument with an exponent",
+        "tried",
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$G","arguments":{"a":$Ne0,"b":2}$M}}"#,
     )
     .to(Aim::Argue),
     body(

@@ -1,6 +1,8 @@
 //! Names that look like others: to people, or to a server that is not exact.
 
-use super::{Form, body};
+use super::variants::base64;
+use super::{Form, body, steps};
+use crate::scene::{DENIED, Scene};
 
 /// A policy that permits by name has nothing to fear from these. One that denies by name has: each of these is another name
 /// to it, and passes, so that no server may take it for the denied one.
@@ -50,6 +52,34 @@ pub(super) const FORMS: &[Form] = &[
         "tried",
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$D\ud800","arguments":{$X}$M}}"#,
     ),
+    steps("the name in capitals", "agentrust-io/cmcp#159", |scene| {
+        call(scene, &scene.target.denied.name.to_uppercase());
+    }),
+    steps("hyphens and underscores in the name exchanged", "google-gemini/gemini-cli#25989", |scene| {
+        let exchange = |letter: char| match letter {
+            '_' => '-',
+            '-' => '_',
+            other => other,
+        };
+        call(scene, &scene.target.denied.name.chars().map(exchange).collect::<String>());
+    }),
+    steps("a letter of another script in the name", "ryo-ebata/cc-audit#139", |scene| {
+        let name = scene.target.denied.name;
+        for (letter, like) in [('e', '\u{435}'), ('i', '\u{456}'), ('o', '\u{43e}')] {
+            if name.contains(letter) {
+                call(scene, &name.replacen(letter, &like.to_string(), 1));
+            }
+        }
+    }),
+    steps("the name in full-width letters", "modelcontextprotocol/python-sdk#3141", |scene| {
+        let wide = |letter: char| char::from_u32(u32::from(letter) + 0xFEE0).unwrap();
+        call(scene, &scene.target.denied.name.chars().map(wide).collect::<String>());
+    }),
+    steps("white space after the name, in the header too", "tried", |scene| {
+        for space in [" ", "\t", "\n", "\r\n", "\u{a0}", "\u{200b}"] {
+            call(scene, &format!("{}{space}", scene.target.denied.name));
+        }
+    }),
     body(
         "the name in an array",
         "tried",
@@ -71,3 +101,11 @@ pub(super) const FORMS: &[Form] = &[
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"./$D","arguments":{$X}$M}}"#,
     ),
 ];
+
+/// A call of something else than the denied tool. In the modern era the header says the same, so that it is the name that
+/// decides.
+fn call(scene: &Scene<'_>, name: &str) {
+    let escaped: String = name.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+    let header = format!("=?base64?{}?=", base64(name));
+    scene.send(&scene.request("tools/call", &header, &DENIED.replace("$D", &escaped)));
+}

@@ -67,6 +67,23 @@ pub(super) const FORMS: &[Form] = &[
         }),
     ),
     read(
+        "`resources/read` with the URI escaped",
+        "tried",
+        Attempt::Steps(|scene| {
+            let uri = scene.fill("$R").replace(':', "\\u003a").replace('/', "\\/");
+            let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{{"\u0075ri":"{uri}"$M}}}}"#);
+            scene.send(&scene.request("resources/read", "$R", &body));
+        }),
+    ),
+    read(
+        "`resources/read` in a batch",
+        "stacklok/toolhive#5745",
+        Attempt::Steps(|scene| {
+            let body = r#"[{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"$R"$M}}]"#;
+            scene.send(&scene.request("resources/read", "$R", body));
+        }),
+    ),
+    read(
         "`resources/read` with `uri` twice",
         "tried",
         Attempt::Steps(|scene| {
@@ -79,6 +96,14 @@ pub(super) const FORMS: &[Form] = &[
         "stacklok/toolhive#3168, Pinvou/pinvou-agent#513",
         Attempt::Steps(|scene| {
             let body = r#"{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"$Q"$M}}"#;
+            scene.send(&scene.request("prompts/get", "$Q", body));
+        }),
+    ),
+    read(
+        "`prompts/get` with `name` twice",
+        "tried",
+        Attempt::Steps(|scene| {
+            let body = r#"{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"x","name":"$Q"$M}}"#;
             scene.send(&scene.request("prompts/get", "$Q", body));
         }),
     ),

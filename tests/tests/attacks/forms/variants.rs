@@ -140,7 +140,7 @@ pub(super) const FORMS: &[Form] = &[
 ];
 
 /// RFC 4648, of text whose length the tools' names have.
-fn base64(text: &str) -> String {
+pub(super) fn base64(text: &str) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut encoded = String::new();
     for chunk in text.as_bytes().chunks(3) {
