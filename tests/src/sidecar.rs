@@ -18,6 +18,17 @@ spec:
   default: Allow
 ";
 
+/// A policy that permits the tool `echo` and denies every other.
+pub const ECHO_ONLY: &str = "
+apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: echo-only}
+spec:
+  serverRefs: [{name: '*'}]
+  rules:
+  - {name: echo, tools: [echo], action: Allow}
+";
+
 /// A program of this workspace: the release build if there is one, else the debug build.
 ///
 /// # Panics

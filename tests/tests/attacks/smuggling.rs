@@ -10,20 +10,9 @@ use std::time::Duration;
 
 use reeve_tests::eventually::eventually;
 use reeve_tests::http::{self, Exchange};
-use reeve_tests::sidecar::Sidecar;
+use reeve_tests::sidecar::{ECHO_ONLY, Sidecar};
 
 use self::tap::Tap;
-
-/// A policy that permits the tool `echo` and denies every other.
-const ECHO_ONLY: &str = "
-apiVersion: reeve.dev/v1alpha1
-kind: McpPolicy
-metadata: {name: echo-only}
-spec:
-  serverRefs: [{name: '*'}]
-  rules:
-  - {name: echo, tools: [echo], action: Allow}
-";
 
 /// How long a connection may go on before it is seen whether the server got what it is to get. Some requests never end, and
 /// what a server never gets cannot be waited for.

@@ -19,20 +19,9 @@ mod streams;
 mod tasks;
 
 use reeve_tests::agent::Agent;
-use reeve_tests::sidecar::Sidecar;
+use reeve_tests::sidecar::{ECHO_ONLY, Sidecar};
 use reeve_tests::upstream::Upstream;
 use serde_json::{Value, json};
-
-/// A policy that permits the tool `echo` and denies every other.
-const ECHO_ONLY: &str = "
-apiVersion: reeve.dev/v1alpha1
-kind: McpPolicy
-metadata: {name: echo-only}
-spec:
-  serverRefs: [{name: '*'}]
-  rules:
-  - {name: echo, tools: [echo], action: Allow}
-";
 
 /// A policy that permits one call of `echo` an hour.
 const ONE_ECHO: &str = "
