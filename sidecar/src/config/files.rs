@@ -45,7 +45,8 @@ impl Stamp {
         ])
     }
 
-    /// The same, if a later change is certain to change it.
+    /// The same, if a later change is certain to change it. Who sets an old time of change himself, and twice within one tick of
+    /// the clock, is not noticed.
     fn settled(metadata: &Metadata) -> Option<Self> {
         let unchanged_for = metadata.modified().ok()?.elapsed().ok()?;
         (unchanged_for > SETTLED_AFTER).then(|| Self::of(metadata))

@@ -20,7 +20,7 @@ use crate::mcp::rejection::{Cause, Rejection};
 pub enum Body {
     /// All of it, or nothing left.
     Whole(Bytes),
-    /// The same of an answer that was read whole, and what it is counted for until it has been sent.
+    /// The same of an answer that was read whole, and what it is counted for until the connection has taken it to be sent.
     Counted(Bytes, Share),
     /// As it comes from the server.
     Relay(Attended),
@@ -59,7 +59,8 @@ impl From<Bytes> for Body {
     }
 }
 
-/// The body of an answer, and the place among the requests in flight that its request has until the last byte.
+/// The body of an answer, and the place among the requests in flight that its request has until the connection has taken
+/// the last byte to be sent.
 #[derive(Debug)]
 pub struct Placed {
     body: Body,
