@@ -12,6 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::process::free_port;
+
 /// The largest event that a server in these tests sends.
 pub const HUGE: usize = 50 << 20;
 
@@ -80,10 +82,10 @@ impl Ledger {
     /// If loopback has no port.
     pub fn start() -> Self {
         let books = Books { behaviour: Mutex::new(Behaviour::Answers), executions: Mutex::default() };
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut ledger = Self { url: String::new(), address: any, books: Arc::new(books), runtime: None };
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let url = format!("http://{address}/mcp");
+        let mut ledger = Self { url, address, books: Arc::new(books), runtime: None };
         ledger.come_back();
-        ledger.url = format!("http://{}/mcp", ledger.address);
         ledger
     }
 
@@ -101,7 +103,6 @@ impl Ledger {
     pub fn come_back(&mut self) {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads can be made");
         let listener = runtime.block_on(TcpListener::bind(self.address)).expect("the server's port is free");
-        self.address = listener.local_addr().expect("a bound listener has an address");
         let books = Arc::clone(&self.books);
         runtime.spawn(async move {
             loop {

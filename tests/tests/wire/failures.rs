@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use reeve_tests::agent::{Agent, told};
 use reeve_tests::http::Answer;
+use reeve_tests::process::free_port;
 use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
 use reeve_tests::upstream::{Request, Upstream};
 use serde_json::json;
@@ -23,15 +24,14 @@ fn is_the_servers_fault(answer: &Answer, code: &str, sentence: &str) {
 
 #[test]
 fn a_call_of_which_nothing_was_sent_costs_no_quota() {
-    // A port that was just free, so that the connection is refused.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = format!("127.0.0.1:{}", free_port());
     let sidecar = Sidecar::start(ONE_ECHO, &format!("http://{address}/mcp"));
     for agent in [Agent::modern(&sidecar.url), Agent::legacy(&sidecar.url)] {
         is_the_servers_fault(&agent.call("echo", json!({})), "502", "could not be reached");
     }
     assert!(sidecar.metric("reeve_upstream_errors_total{cause=\"connect\",server=\"upstream\"}") >= 2.0);
 
-    let upstream = Upstream::on(TcpListener::bind(address).unwrap());
+    let upstream = Upstream::on(TcpListener::bind(&*address).unwrap());
     let agent = Agent::modern(&sidecar.url);
     let exchange = agent.begin_call("echo");
     upstream.next().text("hello");
@@ -53,8 +53,7 @@ fn a_call_that_reached_the_server_keeps_its_quota_whatever_became_of_it() {
 
 #[test]
 fn a_refused_call_is_not_told_as_a_fault_of_the_server() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let sidecar = Sidecar::start(ECHO_ONLY, &format!("http://{address}/mcp"));
+    let sidecar = Sidecar::start(ECHO_ONLY, &format!("http://127.0.0.1:{}/mcp", free_port()));
     let (kind, text) = told(&Agent::modern(&sidecar.url).call("delete_everything", json!({})));
     assert_eq!(kind, "isError", "policy comes before the server: {text}");
 }
