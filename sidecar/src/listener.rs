@@ -7,6 +7,7 @@
 //! | connections at once | exhausting file descriptors; the one too many is told so and closed |
 //! | time for a request's headers, from their first byte | a byte a second, for ever |
 //! | time without a request | connections that are kept for nothing |
+//! | time without a byte taken of an answer | holding places and memory by not reading |
 //! | bytes of headers | memory |
 //! | streams at once, streams reset before they are answered | HTTP/2's cheap ways to make a server work (rapid reset) |
 
@@ -37,6 +38,10 @@ use crate::lifecycle::Drain;
 /// Go and reqwest 90 s), so that it is they who close, and no call is lost to a connection that closes under it.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// How long a client may take nothing of what is written to it. The kernel says that something was taken only once a good part of
+/// its buffer is free again, up to 2 MiB: this is the time for that.
+const STALL_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// How long accepting pauses after the system had no descriptor or memory left: long enough not to spin, short enough
 /// that nobody notices once there is room again.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
@@ -50,6 +55,8 @@ pub struct Bounds {
     pub header_timeout: Duration,
     /// How long a connection may be without a request.
     pub idle_timeout: Duration,
+    /// How long a client may take nothing of what is written to it.
+    pub stall_timeout: Duration,
     /// The most bytes of a request's headers. Slightly larger ones reach the service, which is to refuse them.
     pub header_bytes: usize,
     /// The most HTTP/2 streams of one connection at once.
@@ -66,6 +73,7 @@ impl Bounds {
             connections: listener.max_connections,
             header_timeout: parse_duration(&listener.header_timeout)?,
             idle_timeout: IDLE_TIMEOUT,
+            stall_timeout: STALL_TIMEOUT,
             header_bytes: listener.max_header_bytes,
             streams: 256,
         })
@@ -77,6 +85,7 @@ impl Bounds {
             connections: 64,
             header_timeout: Duration::from_secs(5),
             idle_timeout: IDLE_TIMEOUT,
+            stall_timeout: STALL_TIMEOUT,
             header_bytes: 16 << 10,
             streams: 16,
         }
@@ -101,11 +110,14 @@ pub enum Refusal {
     HeaderTimeout,
     /// A request's headers were so large that they were not read.
     HeadersTooLarge,
+    /// Nothing of an answer was taken for too long.
+    Stalled,
 }
 
 impl Refusal {
     /// Every refusal.
-    pub const ALL: &'static [Self] = &[Self::TooManyConnections, Self::HeaderTimeout, Self::HeadersTooLarge];
+    pub const ALL: &'static [Self] =
+        &[Self::TooManyConnections, Self::HeaderTimeout, Self::HeadersTooLarge, Self::Stalled];
 
     /// The word used in metrics.
     pub fn as_str(self) -> &'static str {
@@ -113,6 +125,7 @@ impl Refusal {
             Self::TooManyConnections => "too_many_connections",
             Self::HeaderTimeout => "header_timeout",
             Self::HeadersTooLarge => "headers_too_large",
+            Self::Stalled => "stalled",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Watches one connection for what it owes: a request's headers in time, and now and then a request.
+//! Watches one connection for what it owes: a request's headers in time, now and then a request, and that answers are taken.
 //!
 //! hyper's own header timeout also counts while a connection is idle, so that one number would have to serve both for
 //! slow attackers (seconds) and for clients that keep connections (minutes). Here the two are apart.
@@ -7,7 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +25,7 @@ pub(super) struct Activity {
     ended: AtomicU64,
     multiplexed: AtomicBool,
     timed_out: AtomicBool,
+    stalled: AtomicBool,
 }
 
 impl Activity {
@@ -40,6 +41,11 @@ impl Activity {
     /// Whether the connection was closed because headers took too long.
     pub(super) fn header_timed_out(&self) -> bool {
         self.timed_out.load(Ordering::Relaxed)
+    }
+
+    /// Whether the connection was closed because nothing of what was written to it was taken.
+    pub(super) fn has_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Relaxed)
     }
 
     fn is_busy(&self) -> bool {
@@ -104,6 +110,7 @@ pub(super) struct Watched<T> {
     activity: Arc<Activity>,
     header_timeout: Duration,
     idle_timeout: Duration,
+    stall_timeout: Duration,
     awaits: Awaits,
     /// A part of the headers has come.
     begun: bool,
@@ -112,6 +119,8 @@ pub(super) struct Watched<T> {
     /// At most one idle time from now, and never later than what is due; often earlier, and then wound on, so that a request
     /// costs no timer operation.
     alarm: Pin<Box<Sleep>>,
+    /// Runs while the other side takes nothing of what is to be written to it. Only then does an answer cost a timer.
+    stall: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T> Watched<T> {
@@ -122,10 +131,12 @@ impl<T> Watched<T> {
             activity,
             header_timeout: bounds.header_timeout,
             idle_timeout: bounds.idle_timeout,
+            stall_timeout: bounds.stall_timeout,
             awaits: Awaits::Headers { since: now },
             begun: false,
             ended: 0,
             alarm: Box::pin(tokio::time::sleep_until(now + bounds.header_timeout.min(bounds.idle_timeout))),
+            stall: None,
         }
     }
 
@@ -148,9 +159,10 @@ impl<T> Watched<T> {
         }
     }
 
-    /// When what the connection owes is overdue; none while a request is being answered.
+    /// When what the connection owes is overdue; none while a request is being answered, or the end of an answer waits to be
+    /// taken.
     fn due(&mut self) -> Option<Instant> {
-        if self.activity.is_busy() {
+        if self.activity.is_busy() || self.stall.is_some() {
             return None;
         }
         self.notice_end();
@@ -181,6 +193,26 @@ impl<T> Watched<T> {
             }
         }
         Poll::Pending
+    }
+}
+
+impl<T> Watched<T> {
+    /// What has become of a write: fails once nothing was taken for too long. What is taken, however slowly, is as good as a
+    /// request.
+    fn written(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if result.is_pending() {
+            let bound = self.stall_timeout;
+            let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(bound)));
+            ready!(stall.as_mut().poll(cx));
+            self.activity.stalled.store(true, Ordering::Relaxed);
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        if self.stall.take().is_some() {
+            self.notice_end();
+            let (Awaits::Headers { since } | Awaits::Request { since }) = &mut self.awaits;
+            *since = Instant::now();
+        }
+        result
     }
 }
 
@@ -221,7 +253,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<T> {
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.written(cx, result)
     }
 
     fn poll_write_vectored(
@@ -229,7 +262,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.written(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -68,6 +68,9 @@ impl Connection {
         if activity.header_timed_out() {
             self.observer.refused(Refusal::HeaderTimeout);
         }
+        if activity.has_stalled() {
+            self.observer.refused(Refusal::Stalled);
+        }
         self.observer.closed();
     }
 }

@@ -16,6 +16,7 @@ struct Counts {
     too_many: AtomicUsize,
     header_timeouts: AtomicUsize,
     too_large: AtomicUsize,
+    stalled: AtomicUsize,
 }
 
 impl Observer for Counts {
@@ -30,6 +31,7 @@ impl Observer for Counts {
             Refusal::TooManyConnections => &self.too_many,
             Refusal::HeaderTimeout => &self.header_timeouts,
             Refusal::HeadersTooLarge => &self.too_large,
+            Refusal::Stalled => &self.stalled,
         }
         .fetch_add(1, Ordering::SeqCst);
     }
@@ -42,18 +44,25 @@ struct Running {
     ended: tokio::task::JoinHandle<()>,
 }
 
-/// Starts a listener whose service answers `hello` once it has read the whole request; `/hang` is never answered.
+/// More than the kernel holds for a connection on which nobody reads.
+const LARGE: usize = 64 << 20;
+
+/// Starts a listener whose service answers `hello` once it has read the whole request, and before that [`LARGE`] bytes to
+/// `/large`; `/hang` is never answered.
 async fn start(bounds: Bounds) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (trigger, drain) = drain();
     let counts = Arc::new(Counts::default());
     let service = |request: Request<Incoming>, _peer: Peer| async move {
-        if request.uri().path() == "/hang" {
+        let path = request.uri().path().to_owned();
+        if path == "/hang" {
             std::future::pending::<()>().await;
         }
         let _ = request.into_body().collect().await;
-        Response::new(Full::new(Bytes::from_static(b"hello")))
+        let mut answer = vec![b'.'; if path == "/large" { LARGE } else { 0 }];
+        answer.extend_from_slice(b"hello");
+        Response::new(Full::new(Bytes::from(answer)))
     };
     let observer = Arc::clone(&counts) as Arc<dyn Observer>;
     let ended = tokio::spawn(serve(vec![listener], bounds, observer, drain, service));
@@ -187,6 +196,38 @@ async fn a_request_that_takes_long_to_answer_meets_no_timeout() {
     assert!(quiet.is_err(), "the connection was closed while its request was being served");
     stream.write_all(b"!").await.unwrap();
     assert!(read_answer(&mut stream).await.starts_with("HTTP/1.1 200 OK"));
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_its_answer_is_cut_off_and_counted() {
+    let running = start(Bounds { stall_timeout: Duration::from_millis(50), ..bounds() }).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    eventually("it has ended", || running.counts.closed.load(Ordering::SeqCst) == 1).await;
+    assert_eq!(running.counts.stalled.load(Ordering::SeqCst), 1);
+    let mut some = Vec::new();
+    let _ = timeout(DEADLINE, stream.read_to_end(&mut some)).await.unwrap();
+    assert!(some.len() < LARGE, "what the kernel had taken");
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_is_given_all_of_its_answer() {
+    let idle_timeout = Duration::from_millis(100);
+    let running = start(Bounds { idle_timeout, header_timeout: idle_timeout, ..bounds() }).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut pace = tokio::time::interval(idle_timeout / 20);
+    let (begun, mut answer, mut buffer) = (tokio::time::Instant::now(), Vec::new(), vec![0; LARGE / 100]);
+    while !answer.ends_with(b"hello") {
+        pace.tick().await;
+        match timeout(DEADLINE, stream.read(&mut buffer)).await.unwrap() {
+            Ok(0) | Err(_) => break,
+            Ok(read) => answer.extend_from_slice(&buffer[..read]),
+        }
+    }
+    assert!(answer.len() > LARGE, "cut off after {} bytes", answer.len());
+    assert!(begun.elapsed() > 3 * idle_timeout, "the test reads too fast to tell");
+    assert!(ask(&mut stream).await.starts_with("HTTP/1.1 200 OK"), "the connection serves on");
 }
 
 #[tokio::test]

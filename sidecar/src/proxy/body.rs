@@ -15,15 +15,41 @@ use super::relay::Attended;
 use crate::config::Listener;
 use crate::mcp::rejection::{Cause, Rejection};
 
+/// The most of an answer that a connection is given at once: what it has not sent yet is not held back here any more, so
+/// that it must be little.
+const SLICE: usize = 16 << 10;
+
 /// The body of an answer to the agent.
 #[derive(Debug)]
 pub enum Body {
-    /// All of it, or nothing left.
+    /// All of it that the connection has not taken yet.
     Whole(Bytes),
-    /// The same of an answer that was read whole, and what it is counted for until the connection has taken it to be sent.
+    /// The same of an answer that was read whole and is no larger than a slice, and what it is counted for until then.
     Counted(Bytes, Share),
     /// As it comes from the server.
     Relay(Attended),
+}
+
+/// A large answer, counted for as long as anybody holds a part of it: each part keeps all of its memory.
+struct Large {
+    bytes: Bytes,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Large {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Body {
+    /// An answer that was read whole, and what it is counted for until it is sent.
+    pub(super) fn counted(bytes: Bytes, share: Share) -> Self {
+        if bytes.len() <= SLICE {
+            return Self::Counted(bytes, share);
+        }
+        Self::Whole(Bytes::from_owner(Large { bytes, _share: share }))
+    }
 }
 
 impl http_body::Body for Body {
@@ -36,7 +62,10 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
         match &mut *self {
             Self::Whole(bytes) | Self::Counted(bytes, _) if bytes.is_empty() => Poll::Ready(None),
-            Self::Whole(bytes) | Self::Counted(bytes, _) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Whole(bytes) | Self::Counted(bytes, _) => {
+                let slice = bytes.split_to(bytes.len().min(SLICE));
+                Poll::Ready(Some(Ok(Frame::data(slice))))
+            }
             Self::Relay(relay) => relay.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
         }
     }
@@ -60,7 +89,7 @@ impl From<Bytes> for Body {
 }
 
 /// The body of an answer, and the place among the requests in flight that its request has until the connection has taken
-/// the last byte to be sent.
+/// the last slice to be sent.
 #[derive(Debug)]
 pub struct Placed {
     body: Body,
@@ -194,3 +223,6 @@ const BEGINNING: usize = 4 << 10;
 
 const BUSY: &str = "The sidecar holds as many request bodies as it may (listener.maxTotalBodyBytes): try again.";
 const LATE: &str = "The body did not arrive in time (listener.bodyTimeout).";
+
+#[cfg(test)]
+mod tests;

@@ -197,7 +197,7 @@ impl Shared {
                     events.settle(&mut flight);
                 }
                 let governed = governed.map_err(|detail| route.upstream.error(Cause::Protocol, detail))?;
-                Body::Counted(governed, memory)
+                Body::counted(governed, memory)
             }
         };
         Ok(Response::from_parts(head, body))

@@ -90,7 +90,7 @@ impl Shared {
         match found {
             Ok(Some(document)) => {
                 let answer = reply::json(StatusCode::OK, Bytes::new());
-                Ok(answer.map(|_| Body::Counted(document, search.memory)))
+                Ok(answer.map(|_| Body::counted(document, search.memory)))
             }
             Ok(None) => {
                 let message = format!(

@@ -2,6 +2,7 @@
 //! way once there is room again. Bounds of bodies are in the test `wire`, those of connections and of time beside this file.
 
 use reeve_tests::agent::{Agent, told};
+use reeve_tests::eventually::eventually;
 use reeve_tests::http::Answer;
 use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
 use reeve_tests::upstream::Upstream;
@@ -57,6 +58,18 @@ fn an_open_stream_keeps_its_place_among_requests_until_its_agent_hangs_up() {
     stream.hang_up();
     request.closed();
     assert!(agent.passes("echo", &upstream));
+}
+
+#[test]
+fn an_answer_that_its_agent_does_not_read_keeps_its_place_among_requests_until_the_agent_hangs_up() {
+    let (upstream, sidecar, agent) = bounded("{}", "{maxRequests: 1}");
+    let mut unread = agent.begin_call("echo");
+    upstream.next().text(&"x".repeat(12 << 20));
+    unread.until("HTTP/1.1 200 OK");
+    names(&agent.call("echo", json!({})), 503, "listener.maxRequests");
+    assert_eq!(rejected(&sidecar, "too_many_requests"), 1.0);
+    unread.hang_up();
+    eventually("there is a place again", || agent.passes("echo", &upstream).then_some(()));
 }
 
 #[test]
