@@ -33,6 +33,7 @@ pub use target::{Target, TargetError};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
@@ -139,6 +140,11 @@ impl Upstream {
     pub fn is_like(&self, other: &Self) -> bool {
         let digest = |upstream: &Self| upstream.pool.connector().tls.as_ref().map(|tls| tls.digest);
         self.server == other.server && digest(self) == digest(other)
+    }
+
+    /// How long the server may take to begin an answer.
+    pub fn response_timeout(&self) -> Duration {
+        self.deadlines.response
     }
 
     /// The path and query of the server's URL.

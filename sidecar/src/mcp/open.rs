@@ -15,7 +15,8 @@ use super::recent::Recent;
 /// results may arrive on another stream than the request. `T` is what is to be known of them then.
 #[derive(Debug)]
 pub struct Open<T> {
-    waiting: Recent<Key, T>,
+    /// By session and id: of which session they are, and what is known of them.
+    waiting: Recent<Key, (Key, T)>,
 }
 
 impl<T> Open<T> {
@@ -27,13 +28,23 @@ impl<T> Open<T> {
 
     /// Notes a request. `session`: empty where there is none.
     pub fn insert(&mut self, server: &str, session: &str, id: &Id<'_>, about: T) {
-        self.waiting.insert(key(server, session, id), about);
+        self.waiting.insert(key(server, session, id), (key_of_session(server, session), about));
     }
 
     /// The request that this id answers, which is thereby no longer open.
     pub fn take(&mut self, server: &str, session: &str, id: &Id<'_>) -> Option<T> {
-        self.waiting.remove(&key(server, session, id))
+        self.waiting.remove(&key(server, session, id)).map(|(_, about)| about)
     }
+
+    /// Forgets the requests of a session that is no more.
+    pub fn forget(&mut self, server: &str, session: &str) {
+        let ended = key_of_session(server, session);
+        self.waiting.remove_all(|(session, _)| *session == ended);
+    }
+}
+
+fn key_of_session(server: &str, session: &str) -> Key {
+    Key::of([server, session].map(str::as_bytes))
 }
 
 fn key(server: &str, session: &str, id: &Id<'_>) -> Key {

@@ -75,6 +75,14 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
         self.slots[at].value.take()
     }
 
+    /// Removes the entries for which this holds.
+    pub(super) fn remove_all(&mut self, is_meant: impl Fn(&V) -> bool) {
+        let meant: Vec<K> = self.iter().filter(|(_, value)| is_meant(value)).map(|(key, _)| *key).collect();
+        for key in &meant {
+            self.remove(key);
+        }
+    }
+
     /// The entries, least recently used first.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         std::iter::successors(self.oldest, |at| self.slots[*at].newer)

@@ -2,9 +2,11 @@
 //! without it.
 
 use reeve_policy::decide::Held;
+use reeve_policy::time::Instant;
 
+use super::Shared;
 use super::events::Events;
-use super::forward::{Awaited, Expected, OfTasks};
+use super::forward::{Awaited, Expected, OfTasks, Sending};
 use super::record::Flight;
 use super::request;
 use crate::mcp::ids::OpenId;
@@ -15,9 +17,9 @@ use crate::mcp::version::Era;
 pub(super) struct Unanswered {
     pub(super) expected: Expected,
     pub(super) tasks: OfTasks,
-    /// What its call holds.
+    /// What its call holds. It is in flight until then, or until it is too late for an answer.
     pub(super) held: Vec<Held>,
-    /// Its id, which stays open until then.
+    /// Its id, which stays open until then, or until it is too late for an answer.
     pub(super) id: Option<OpenId>,
 }
 
@@ -48,25 +50,44 @@ impl Events {
     }
 
     /// Holds what a call holds until the task that it has become has ended.
-    pub(super) fn hold_for_task(&self, task: &str, held: Vec<Held>) {
+    pub(super) fn hold_for_task(&self, task: &str, mut held: Vec<Held>) {
         if !held.is_empty() {
+            // As long as the rules of the call say, if a stream that broke off has made it less.
+            held.iter_mut().for_each(|held| held.in_flight_no_later_than(Instant(u64::MAX)));
             self.shared.running().begin(&self.sending.route.name, task, held);
         }
     }
 
-    /// The stream has ended. If its answer has not come, it may come on another one of the session, in the legacy era: notes what
-    /// must be known of it then.
+    /// The stream has ended. If its answer has not come, it may come on another one.
     pub(super) fn leave(&self, flight: &mut Flight) {
-        if self.is_answered() || self.sending.era == Era::Modern {
+        if !self.is_answered() {
+            self.shared.leave(&self.sending, &self.awaited, flight);
+        }
+    }
+}
+
+impl Shared {
+    /// Nothing leads to the answer of a request any more. In the legacy era that does not end it, and its answer may come on another
+    /// stream of the session: notes what must be known of it then. Nobody knows whether the server is still there. It is given as
+    /// long as for the beginning of an answer; then the request counts as over.
+    pub(super) fn leave(&self, sending: &Sending, awaited: &Awaited, flight: &mut Flight) {
+        if sending.era == Era::Modern {
             return;
         }
-        let Awaited { id, expected, tasks, .. } = &self.awaited;
-        let unanswered =
+        let Awaited { id, expected, tasks, .. } = awaited;
+        let mut unanswered =
             Unanswered { expected: *expected, tasks: tasks.clone(), held: flight.take_out(), id: flight.take_id() };
-        if unanswered.matters() {
-            request::with_id(id.as_deref(), |id| {
-                self.shared.unanswered().insert(&self.sending.route.name, self.session(), id, unanswered);
-            });
+        if !unanswered.matters() {
+            return;
         }
+        let too_late = self.clock.now().after(sending.route.upstream.response_timeout());
+        unanswered.held.iter_mut().for_each(|held| held.in_flight_no_later_than(too_late));
+        if let Some(id) = &unanswered.id {
+            id.close_at(too_late);
+        }
+        request::with_id(id.as_deref(), |id| {
+            let session = sending.session.as_deref().unwrap_or_default();
+            self.unanswered().insert(&sending.route.name, session, id, unanswered);
+        });
     }
 }

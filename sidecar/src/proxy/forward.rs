@@ -138,7 +138,7 @@ impl Shared {
         taken: Taken,
     ) -> Response<Body> {
         let (route, id) = (Arc::clone(&sending.route), awaited.id.clone());
-        let flight = Flight::begin(self, &route, taken);
+        let mut flight = Flight::begin(self, &route, taken);
         let Received { bytes, memory } = body;
         let outgoing = sending.outgoing(&bytes);
         let answered = route.upstream.send(outgoing, awaited.traffic(), flight.progress()).await;
@@ -146,7 +146,12 @@ impl Shared {
         drop((bytes, memory));
         let answered = match answered {
             Ok(response) => self.begin_answer(sending, awaited, response, flight).await,
-            Err(error) => Err(error),
+            Err(error) => {
+                if error.may_go_on() {
+                    self.leave(&sending, &awaited, &mut flight);
+                }
+                Err(error)
+            }
         };
         answered.unwrap_or_else(|error| {
             record::upstream_failed(&route.metrics, &error);
@@ -185,7 +190,11 @@ impl Shared {
             }
             (Content::Json | Content::Other, _) => {
                 let route = Arc::clone(&sending.route);
-                let (whole, memory) = self.collect(&route, body).await?;
+                let whole = self.collect(&route, body).await;
+                if whole.as_ref().is_err_and(UpstreamError::may_go_on) {
+                    self.leave(&sending, &awaited, &mut flight);
+                }
+                let (whole, memory) = whole?;
                 let events = Events::new(self, sending, awaited);
                 let (governed, events) = match (head.status.is_success(), answers) {
                     (false, _) => (Ok(events.failed_answer(whole)), None),

@@ -134,7 +134,8 @@ impl Shared {
     /// Opens the id of a request in its session.
     fn open_id(&self, route: &Route, session: Option<&str>, examined: &Examined) -> Result<Option<OpenId>, Rejection> {
         let (Some(session), false) = (session, matches!(examined.ask, Ask::Answer)) else { return Ok(None) };
-        let opened = with_id(examined.id.as_deref(), |id| self.ids.open(&route.name, session, id));
+        let now = self.clock.now();
+        let opened = with_id(examined.id.as_deref(), |id| self.ids.open(&route.name, session, id, now));
         match opened {
             Some(None) => {
                 let message =

@@ -66,6 +66,8 @@ impl Shared {
         let change = self.bindings().forget(Thing::Session, &route.name, session);
         if let Some(change) = change {
             self.keeper.binding(change.write());
+            // What its requests hold is held for nothing: they are answered no more.
+            self.unanswered().forget(&route.name, session);
         }
     }
 }

@@ -108,6 +108,11 @@ pub struct UpstreamError {
 }
 
 impl UpstreamError {
+    /// Whether the server may go on with the call: it may have got it, and what failed says nothing of what became of it.
+    pub fn may_go_on(&self) -> bool {
+        self.sent == Sent::Maybe && matches!(self.cause, Cause::Reset | Cause::ResponseTimeout | Cause::StreamIdle)
+    }
+
     /// What the agent reads: one sentence that names the server and the cause, and nothing of the network behind.
     pub fn message(&self) -> String {
         format!("The MCP server {:?} {}.", self.server, self.cause.sentence())

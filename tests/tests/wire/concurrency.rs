@@ -1,26 +1,30 @@
 //! Calls in flight: how long one counts, whatever its agent does.
 
+use std::time::{Duration, Instant};
+
 use reeve_tests::agent::{Agent, told};
 use reeve_tests::eventually::eventually;
 use reeve_tests::http::Exchange;
-use reeve_tests::upstream::Request;
+use reeve_tests::sidecar::Setup;
+use reeve_tests::upstream::{Request, Upstream};
 use serde_json::json;
 
-use super::World;
-
-const ONE_AT_A_TIME: &str = "
-apiVersion: reeve.dev/v1alpha1
-kind: McpPolicy
-metadata: {name: one, namespace: clinic}
-spec:
-  serverRefs: [{name: '*'}]
-  rules:
-  - {name: one, tools: [echo], action: Allow, concurrency: {max: 1}}
-";
+use super::{ONE_AT_A_TIME, World};
 
 const RESULT: &str = "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[]}}\n\n";
 
 impl World {
+    /// With these bounds of the server.
+    fn bounded(policy: &str, limits: &str) -> Self {
+        let upstream = Upstream::start();
+        let server = format!("{{name: upstream, path: /mcp, url: '{}', limits: {limits}}}", upstream.url);
+        let setup = Setup::config(&format!("servers: [{server}]\npolicyFiles: [policy.yaml]\n"));
+        setup.write("policy.yaml", policy);
+        let mut sidecar = setup.start();
+        sidecar.url = format!("{}/mcp", sidecar.agents);
+        Self { upstream, sidecar }
+    }
+
     /// A call that has reached the server.
     fn under_way(&self, agent: &Agent) -> (Exchange, Request) {
         let exchange = agent.begin_call("echo");
@@ -111,6 +115,50 @@ fn a_legacy_call_counts_until_its_answer_on_the_stream_that_takes_up_the_one_it_
 #[test]
 fn a_legacy_call_counts_until_its_answer_though_the_stream_it_began_on_breaks() {
     counts_until_it_is_answered_on_another_stream("Content-Length: 1000\r\n");
+}
+
+#[test]
+fn a_legacy_call_that_is_not_answered_counts_until_its_answer_on_another_stream() {
+    let no_answer: [fn(Request); 3] = [
+        |request| request.end(),
+        |mut request| request.write("HTTP/1.1 200 OK\r\nContent-"),
+        |mut request| {
+            request.write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{");
+            request.end();
+        },
+    ];
+    let world = World::new(ONE_AT_A_TIME);
+    for not_answered in no_answer {
+        let (first, request) = world.under_way(&world.legacy());
+        not_answered(request);
+        assert_eq!(told(&first.rest()).0, "502");
+        world.refuses(&world.legacy());
+        let _stream = world.legacy().stream();
+        let mut stream = world.upstream.next();
+        stream.begin_events();
+        stream.write(RESULT);
+        world.passes(&world.legacy());
+    }
+}
+
+#[test]
+fn a_legacy_call_of_which_nothing_is_heard_counts_as_long_again_as_an_answer_may_take_to_begin() {
+    let world = World::bounded(ONE_AT_A_TIME, "{responseTimeout: 3s}");
+    let (first, _request) = world.under_way(&world.legacy());
+    assert_eq!(told(&first.rest()).0, "504");
+    let heard = Instant::now();
+    world.refuses(&world.legacy());
+    world.passes(&world.legacy());
+    assert!(heard.elapsed() > Duration::from_millis(2_500), "{:?}", heard.elapsed());
+}
+
+#[test]
+fn a_legacy_call_whose_answer_is_too_large_to_read_is_over() {
+    let world = World::bounded(ONE_AT_A_TIME, "{maxResponseBytes: 1000}");
+    let (first, request) = world.under_way(&world.legacy());
+    request.text(&"x".repeat(2_000));
+    assert!(told(&first.rest()).1.contains("larger than permitted"));
+    world.passes(&world.legacy());
 }
 
 #[test]

@@ -37,6 +37,17 @@ spec:
     limits: [{counter: echoes, window: 1h, max: 1}]
 ";
 
+/// A policy that permits one call of `echo` at a time.
+const ONE_AT_A_TIME: &str = "
+apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: one, namespace: clinic}
+spec:
+  serverRefs: [{name: '*'}]
+  rules:
+  - {name: one, tools: [echo], action: Allow, concurrency: {max: 1}}
+";
+
 /// The result of a `tools/list`: `echo` and a tool that `ECHO_ONLY` denies.
 fn two_tools() -> Value {
     let tool = |name: &str| json!({"name": name, "inputSchema": {"type": "object"}});

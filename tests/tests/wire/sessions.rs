@@ -8,7 +8,7 @@ use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
 use reeve_tests::upstream::Upstream;
 use serde_json::{Value, json};
 
-use super::ONE_ECHO;
+use super::{ONE_AT_A_TIME, ONE_ECHO};
 
 /// Begins a session: the server mints this id.
 fn begin(upstream: &Upstream, url: &str, session: &str) -> Agent {
@@ -127,6 +127,23 @@ fn a_session_that_the_server_has_forgotten_is_unknown_here_too() {
     assert_eq!(exchange.rest().status, 404);
     assert_eq!(agent.call("echo", json!({})).status, 404);
     upstream.saw_nothing();
+}
+
+#[test]
+fn what_the_calls_of_a_session_hold_is_given_up_when_the_server_has_forgotten_it() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ONE_AT_A_TIME, &upstream.url);
+    let agent = begin(&upstream, &sidecar.url, "one");
+    let broken = agent.begin_call("echo");
+    upstream.next().end();
+    broken.rest();
+    let another = begin(&upstream, &sidecar.url, "two");
+    let refused = another.call("echo", json!({}));
+    assert!(refused.body.contains("ConcurrencyExceeded"), "the server may go on with the first: {refused:?}");
+    let exchange = agent.numbered(2).begin("tools/list", json!({}));
+    upstream.next().answer("404 Not Found", &[], "");
+    assert_eq!(exchange.rest().status, 404);
+    passes(&upstream, &another);
 }
 
 #[test]

@@ -76,6 +76,12 @@ impl Held {
         self.permits.iter().map(Permit::until).max()
     }
 
+    /// Has the call's time in flight end at this time if it has not ended before, and no later than its rules say.
+    pub fn in_flight_no_later_than(&mut self, until: Instant) {
+        self.permits.iter_mut().for_each(|permit| permit.count_until(until));
+        self.shadows.iter_mut().for_each(|shadow| shadow.in_flight_no_later_than(until));
+    }
+
     /// Ends the call's time in flight, and keeps what else it holds.
     pub fn landed(self) -> Self {
         let shadows = self.shadows.into_iter().map(Self::landed).collect();

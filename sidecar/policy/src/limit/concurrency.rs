@@ -39,6 +39,8 @@ pub struct Gate(Arc<Mutex<Held>>);
 pub struct Permit {
     gate: Gate,
     until: Instant,
+    /// The end of the time that its rule allows for.
+    at_most: Instant,
     id: u64,
 }
 
@@ -46,6 +48,18 @@ impl Permit {
     /// When it stops counting though nobody gave it up.
     pub fn until(&self) -> Instant {
         self.until
+    }
+
+    /// Has it stop counting at this time, which may be earlier or later than was said before, but no later than its rule
+    /// allows for. One that has stopped does not begin again.
+    pub fn count_until(&mut self, until: Instant) {
+        let until = until.min(self.at_most);
+        let mut held = self.gate.held();
+        if held.permits.remove(&(self.until, self.id)) {
+            held.permits.insert((until, self.id));
+        }
+        drop(held);
+        self.until = until;
     }
 }
 
@@ -77,7 +91,7 @@ impl Gate {
         let (until, id) = (now.after(held_at_most), held.next);
         held.next += 1;
         held.permits.insert((until, id));
-        Some(Permit { gate: self.clone(), until, id })
+        Some(Permit { gate: self.clone(), until, at_most: until, id })
     }
 
     /// How many permits count at this time.
@@ -138,6 +152,20 @@ mod tests {
         assert!(next.is_some());
         drop(stuck);
         assert!(gate.acquire(1, HOUR, NOW.after(HOUR)).is_none(), "it had stopped counting already");
+    }
+
+    #[test]
+    fn a_permit_counts_no_longer_than_is_said_later_and_never_longer_than_its_rule_says() {
+        let (minute, permits) = (Duration::from_secs(60), Permits::default());
+        let gate = permits.gate(&rule("clinic/imaging#export"));
+        let mut left = gate.acquire(1, HOUR, NOW).expect("the first");
+        left.count_until(NOW.after(minute));
+        left.count_until(NOW.after(2 * HOUR));
+        assert_eq!((left.until(), gate.in_flight(NOW.after(minute))), (NOW.after(HOUR), 1));
+        left.count_until(NOW.after(minute));
+        assert_eq!(gate.in_flight(NOW.after(minute)), 0);
+        left.count_until(NOW.after(HOUR));
+        assert_eq!(gate.in_flight(NOW.after(minute)), 0, "it had stopped already");
     }
 
     #[test]

@@ -27,6 +27,21 @@ fn an_answer_finds_its_request_once_in_its_own_session() {
 }
 
 #[test]
+fn the_requests_of_a_session_that_is_no_more_are_forgotten_and_no_others() {
+    let mut open = Open::new(NonZeroUsize::new(8).unwrap());
+    for (server, session, id) in [("aws", "s1", "1"), ("aws", "s1", "2"), ("aws", "s2", "1"), ("gcp", "s1", "1")] {
+        with_id(id, |id| open.insert(server, session, id, ()));
+    }
+    open.forget("aws", "s1");
+    for id in ["1", "2"] {
+        assert_eq!(with_id(id, |id| open.take("aws", "s1", id)), None);
+    }
+    for (server, session) in [("aws", "s2"), ("gcp", "s1")] {
+        assert_eq!(with_id("1", |id| open.take(server, session, id)), Some(()));
+    }
+}
+
+#[test]
 fn when_too_many_requests_wait_the_longest_waiting_is_forgotten() {
     let mut open = Open::new(NonZeroUsize::new(2).unwrap());
     for id in ["1", "2", "3"] {
