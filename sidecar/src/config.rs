@@ -109,7 +109,8 @@ pub struct Listener {
     /// The most connections at once.
     #[schemars(range(min = 1))]
     pub max_connections: usize,
-    /// The most requests at once, streams included, over all connections.
+    /// The most requests at once, over all connections: streams included, and those with which the server goes on though their
+    /// agent has hung up.
     #[schemars(range(min = 1))]
     pub max_requests: usize,
     /// How long a request's headers may take to arrive.

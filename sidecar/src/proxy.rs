@@ -55,7 +55,7 @@ use http::{HeaderMap, Method, Request, Response, header};
 use hyper::body::Incoming;
 use reeve_policy::decide::Held;
 use reeve_policy::limit::Limiter;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use body::{Body, Placed};
 
@@ -150,6 +150,9 @@ struct Shared {
     telling: Arc<Semaphore>,
 }
 
+/// The place of a request among those in flight. Taken out by what goes on when the request's agent has hung up.
+type Place = Option<OwnedSemaphorePermit>;
+
 /// A list that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Listing {
@@ -197,9 +200,9 @@ impl Proxy {
 
     /// Answers one request. Dropping the future, or the body of its response, ends the call at the server too.
     pub async fn respond(self, request: Request<Incoming>) -> Response<Placed> {
-        let place = Arc::clone(&self.0.places).try_acquire_owned().ok();
-        let served = match &place {
-            Some(_) => self.0.serve(request).await,
+        let mut place = Arc::clone(&self.0.places).try_acquire_owned().ok();
+        let served = match place {
+            Some(_) => self.0.serve(request, &mut place).await,
             None => Err(Rejection::new(Cause::TooManyRequests, FULL)),
         };
         let response = served.unwrap_or_else(|rejection| {
@@ -211,7 +214,11 @@ impl Proxy {
 }
 
 impl Shared {
-    async fn serve(self: &Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Rejection> {
+    async fn serve(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        place: &mut Place,
+    ) -> Result<Response<Body>, Rejection> {
         self.check_size(&request)?;
         self.gate.check(request.uri(), request.headers())?;
         refuse_other_transports(request.method(), request.headers())?;
@@ -227,9 +234,9 @@ impl Shared {
             };
         };
         match parts.method {
-            Method::POST => self.post(route, parts.headers, body).await,
-            Method::GET => self.stream(route, parts.headers).await,
-            _ => self.end_session(route, parts.headers).await,
+            Method::POST => self.post(route, parts.headers, body, place).await,
+            Method::GET => self.stream(route, parts.headers, place).await,
+            _ => self.end_session(route, parts.headers, place).await,
         }
     }
 

@@ -8,8 +8,8 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::sync::OwnedSemaphorePermit;
 
+use super::Place;
 use super::memory::{Full, Memory, Share};
 use super::relay::Attended;
 use crate::config::Listener;
@@ -89,16 +89,16 @@ impl From<Bytes> for Body {
 }
 
 /// The body of an answer, and the place among the requests in flight that its request has until the connection has taken
-/// the last slice to be sent.
+/// the last slice to be sent. An answer that is relayed has its place itself.
 #[derive(Debug)]
 pub struct Placed {
     body: Body,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Place,
 }
 
 impl Placed {
     /// A body that holds a place; none of a request for which there was none.
-    pub(super) fn new(body: Body, place: Option<OwnedSemaphorePermit>) -> Self {
+    pub(super) fn new(body: Body, place: Place) -> Self {
         Self { body, _place: place }
     }
 }

@@ -16,7 +16,7 @@ use super::onward::Onward;
 use super::record::{self, Flight};
 use super::relay::{Attended, Endless, Relay};
 use super::take::Taken;
-use super::{Listing, Shared, WORKER_BYTES, reply};
+use super::{Listing, Place, Shared, WORKER_BYTES, reply};
 use crate::live::Route;
 use crate::mcp::binding::{Thing, is_session_id};
 use crate::mcp::headers;
@@ -115,19 +115,23 @@ pub(super) fn no_room(route: &Route) -> UpstreamError {
 }
 
 impl Shared {
-    /// Sends a request and begins to relay its answer.
+    /// Sends a request and begins to relay its answer. What goes on when the agent has hung up keeps the request's place.
     pub(super) async fn forward(
         self: &Arc<Self>,
         sending: Sending,
         body: Received,
         awaited: Awaited,
         taken: Taken,
+        place: &mut Place,
     ) -> Response<Body> {
         if sending.era == Era::Modern || !taken.must_be_answered() {
-            return self.exchange(sending, body, awaited, taken).await;
+            return self.exchange(sending, body, awaited, taken, place).await;
         }
-        let shared = Arc::clone(self);
-        Onward::new(async move { shared.exchange(sending, body, awaited, taken).await }).await
+        let (shared, mut kept) = (Arc::clone(self), place.take());
+        let exchange = async move { (shared.exchange(sending, body, awaited, taken, &mut kept).await, kept) };
+        let (response, kept) = Onward::new(exchange).await;
+        *place = kept;
+        response
     }
 
     async fn exchange(
@@ -136,6 +140,7 @@ impl Shared {
         body: Received,
         awaited: Awaited,
         taken: Taken,
+        place: &mut Place,
     ) -> Response<Body> {
         let (route, id) = (Arc::clone(&sending.route), awaited.id.clone());
         let mut flight = Flight::begin(self, &route, taken);
@@ -145,7 +150,7 @@ impl Shared {
         // The body, and the memory that it is counted for, are held until the server has begun to answer.
         drop((bytes, memory));
         let answered = match answered {
-            Ok(response) => self.begin_answer(sending, awaited, response, flight).await,
+            Ok(response) => self.begin_answer(sending, awaited, response, flight, place).await,
             Err(error) => {
                 if error.may_go_on() {
                     self.leave(&sending, &awaited, &mut flight);
@@ -165,6 +170,7 @@ impl Shared {
         awaited: Awaited,
         response: Response<upstream::Body>,
         mut flight: Flight,
+        place: &mut Place,
     ) -> Result<Response<Body>, UpstreamError> {
         let (expected, answers) = (awaited.expected, awaited.id.is_some());
         let (mut head, body) = response.into_parts();
@@ -181,9 +187,11 @@ impl Shared {
                     _ => Endless::No,
                 };
                 head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-                Body::Relay(Attended::new(Relay::events(body, events, endless, flight)))
+                Body::Relay(Attended::new(Relay::events(body, events, endless, flight), place.take()))
             }
-            (Content::Other, _) if !head.status.is_success() => Body::Relay(Attended::new(Relay::bytes(body, flight))),
+            (Content::Other, _) if !head.status.is_success() => {
+                Body::Relay(Attended::new(Relay::bytes(body, flight), place.take()))
+            }
             // Some clients read whatever answers a GET as events.
             (_, Expected::Stream) if head.status.is_success() && !answers => {
                 return Err(sending.route.upstream.error(Cause::Protocol, "the answer is not an event stream"));

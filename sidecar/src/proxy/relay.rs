@@ -14,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Body as _;
 
+use super::Place;
 use super::events::Events;
 use super::forward::no_room;
 use super::memory::{Full, Share};
@@ -31,27 +32,34 @@ pub(super) enum Endless {
     Yes(Drain),
 }
 
-/// An answer on its way to the agent, as long as there is one.
+/// An answer on its way to the agent, as long as there is one, and the place among the requests in flight that it has even
+/// after that.
 #[derive(Debug)]
-pub struct Attended(Option<Box<Relay>>);
+pub struct Attended {
+    relay: Option<Box<Relay>>,
+    place: Place,
+}
 
 impl Attended {
-    pub(super) fn new(relay: Relay) -> Self {
-        Self(Some(Box::new(relay)))
+    pub(super) fn new(relay: Relay, place: Place) -> Self {
+        Self { relay: Some(Box::new(relay)), place }
     }
 
     /// The next bytes for the agent. An error ends the agent's connection or stream, so that it does not take a part for the
     /// whole.
     pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        self.0.as_mut().map_or(Poll::Ready(None), |relay| relay.poll_data(cx))
+        self.relay.as_mut().map_or(Poll::Ready(None), |relay| relay.poll_data(cx))
     }
 }
 
 impl Drop for Attended {
     fn drop(&mut self) {
-        let Some(mut relay) = self.0.take() else { return };
+        let (Some(mut relay), place) = (self.relay.take(), self.place.take()) else { return };
         match (relay.outlives_the_agent(), tokio::runtime::Handle::try_current()) {
-            (Some(at_most), Ok(runtime)) => drop(runtime.spawn(tokio::time::timeout(at_most, relay.read_on()))),
+            (Some(at_most), Ok(runtime)) => drop(runtime.spawn(async move {
+                let _ = tokio::time::timeout(at_most, relay.read_on()).await;
+                drop(place);
+            })),
             _ => relay.leave(),
         }
     }

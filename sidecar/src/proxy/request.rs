@@ -17,7 +17,7 @@ use super::forward::{Awaited, Expected, OfTasks, Sending};
 use super::question::Question;
 use super::record::{Facts, Moments};
 use super::take::{Refused, Taken};
-use super::{Shared, WORKER_BYTES, reply};
+use super::{Place, Shared, WORKER_BYTES, reply};
 use crate::live::Route;
 use crate::mcp::answer::Refusal;
 use crate::mcp::binding::Thing;
@@ -47,6 +47,7 @@ impl Shared {
         route: &Arc<Route>,
         headers: HeaderMap,
         body: Incoming,
+        place: &mut Place,
     ) -> Result<Response<Body>, Rejection> {
         headers::check_body(&headers)?;
         let body = self.bodies.read(body).await?;
@@ -72,7 +73,7 @@ impl Shared {
             }
         };
         let sending = Sending::new(route, Method::POST, headers, examined.version);
-        Ok(self.forward(sending, body, awaited, taken).await)
+        Ok(self.forward(sending, body, awaited, taken, place).await)
     }
 
     /// Takes what a message needs, and notes what its answer may bring.

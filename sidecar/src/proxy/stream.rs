@@ -5,11 +5,11 @@ use std::sync::Arc;
 use http::header::ACCEPT;
 use http::{HeaderMap, Method, Response};
 
-use super::Shared;
 use super::body::{Body, Received};
 use super::examine::session;
 use super::forward::{Awaited, Expected, Sending};
 use super::take::Taken;
+use super::{Place, Shared};
 use crate::live::Route;
 use crate::mcp::binding::Thing;
 use crate::mcp::era;
@@ -22,6 +22,7 @@ impl Shared {
         self: &Arc<Self>,
         route: &Arc<Route>,
         headers: HeaderMap,
+        place: &mut Place,
     ) -> Result<Response<Body>, Rejection> {
         let version = era::without_body(&headers)?;
         let accepts = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
@@ -37,7 +38,7 @@ impl Shared {
             None => None,
         };
         let sending = Sending::new(route, Method::GET, headers, version);
-        let response = self.forward_bodiless(sending, Expected::Stream).await;
+        let response = self.forward_bodiless(sending, Expected::Stream, place).await;
         drop(opening);
         Ok(response)
     }
@@ -48,6 +49,7 @@ impl Shared {
         self: &Arc<Self>,
         route: &Arc<Route>,
         headers: HeaderMap,
+        place: &mut Place,
     ) -> Result<Response<Body>, Rejection> {
         let version = era::without_body(&headers)?;
         let Some(session) = session(&headers, Era::Legacy) else {
@@ -55,11 +57,16 @@ impl Shared {
         };
         self.check_session(route, session)?;
         let sending = Sending::new(route, Method::DELETE, headers, version);
-        Ok(self.forward_bodiless(sending, Expected::Anything).await)
+        Ok(self.forward_bodiless(sending, Expected::Anything, place).await)
     }
 
-    async fn forward_bodiless(self: &Arc<Self>, sending: Sending, expected: Expected) -> Response<Body> {
-        self.forward(sending, Received::nothing(), Awaited::answer(None, expected), Taken::nothing(self)).await
+    async fn forward_bodiless(
+        self: &Arc<Self>,
+        sending: Sending,
+        expected: Expected,
+        place: &mut Place,
+    ) -> Response<Body> {
+        self.forward(sending, Received::nothing(), Awaited::answer(None, expected), Taken::nothing(self), place).await
     }
 
     pub(super) fn forget_session(&self, route: &Route, session: &str) {

@@ -10,10 +10,15 @@ use serde_json::json;
 
 /// A server, and a sidecar with these bounds of the server and of the listener.
 fn bounded(limits: &str, listener: &str) -> (Upstream, Sidecar, Agent) {
+    bounded_by(ALLOW_ALL, limits, listener)
+}
+
+/// The same with another policy than one that permits everything.
+fn bounded_by(policy: &str, limits: &str, listener: &str) -> (Upstream, Sidecar, Agent) {
     let upstream = Upstream::start();
     let server = format!("{{name: upstream, path: /mcp, url: '{}', limits: {limits}}}", upstream.url);
     let setup = Setup::config(&format!("servers: [{server}]\npolicyFiles: [policy.yaml]\nlistener: {listener}\n"));
-    setup.write("policy.yaml", ALLOW_ALL);
+    setup.write("policy.yaml", policy);
     let sidecar = setup.start();
     let agent = Agent::modern(&format!("{}/mcp", sidecar.agents));
     (upstream, sidecar, agent)
@@ -70,6 +75,55 @@ fn an_answer_that_its_agent_does_not_read_keeps_its_place_among_requests_until_t
     assert_eq!(rejected(&sidecar, "too_many_requests"), 1.0);
     unread.hang_up();
     eventually("there is a place again", || agent.passes("echo", &upstream).then_some(()));
+}
+
+/// Calls are counted while they are in flight, and as many are permitted as any test makes.
+const COUNTED: &str = "
+apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: counted}
+spec:
+  serverRefs: [{name: '*'}]
+  rules:
+  - {name: echo, tools: [echo], action: Allow, concurrency: {max: 1000}}
+";
+
+#[test]
+fn a_call_that_goes_on_though_its_agent_has_hung_up_keeps_its_place_among_requests() {
+    let (upstream, sidecar, agent) = bounded_by(COUNTED, "{}", "{maxRequests: 1}");
+    let legacy = Agent::legacy(&format!("{}/mcp", sidecar.agents));
+    let hung_up = || eventually("that is seen", || (sidecar.metric("reeve_connections") == 0.0).then_some(()));
+    let refused = || names(&agent.call("echo", json!({})), 503, "listener.maxRequests");
+    let passes = || eventually("there is a place again", || agent.passes("echo", &upstream).then_some(()));
+
+    let before_the_answer = legacy.begin_call("echo");
+    let request = upstream.next();
+    before_the_answer.hang_up();
+    hung_up();
+    refused();
+    request.text("for nobody");
+    passes();
+
+    let mut in_the_middle = legacy.begin_call("echo");
+    let mut request = upstream.next();
+    request.begin_events();
+    request.write(": begun\n\n");
+    in_the_middle.until(": begun");
+    in_the_middle.hang_up();
+    hung_up();
+    refused();
+    request.write("data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[]}}\n\n");
+    passes();
+
+    let before_its_stream = legacy.begin_call("echo");
+    let mut request = upstream.next();
+    before_its_stream.hang_up();
+    hung_up();
+    request.begin_events();
+    request.write(": for nobody yet\n\n");
+    refused();
+    request.write("data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[]}}\n\n");
+    passes();
 }
 
 #[test]
