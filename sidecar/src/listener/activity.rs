@@ -18,23 +18,22 @@ use tokio::time::{Instant, Sleep};
 
 use super::Bounds;
 
+/// What a connection begins with that is HTTP/2 (RFC 9113, 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// What the two halves of a connection, bytes and requests, tell each other.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     begun: AtomicU64,
     ended: AtomicU64,
-    multiplexed: AtomicBool,
     timed_out: AtomicBool,
     stalled: AtomicBool,
 }
 
 impl Activity {
     /// A request has begun; it ends when the guard is dropped.
-    pub(super) fn begin(self: &Arc<Self>, version: http::Version) -> Busy {
+    pub(super) fn begin(self: &Arc<Self>) -> Busy {
         self.begun.fetch_add(1, Ordering::Relaxed);
-        if version == http::Version::HTTP_2 {
-            self.multiplexed.store(true, Ordering::Relaxed);
-        }
         Busy(Arc::clone(self))
     }
 
@@ -114,6 +113,8 @@ pub(super) struct Watched<T> {
     awaits: Awaits,
     /// A part of the headers has come.
     begun: bool,
+    /// How much of the preface of HTTP/2 has come; none of a connection that has begun otherwise.
+    preface: Option<usize>,
     /// How many requests had ended when `awaits` was last set.
     ended: u64,
     /// At most one idle time from now, and never later than what is due; often earlier, and then wound on, so that a request
@@ -134,17 +135,21 @@ impl<T> Watched<T> {
             stall_timeout: bounds.stall_timeout,
             awaits: Awaits::Headers { since: now },
             begun: false,
+            preface: Some(0),
             ended: 0,
             alarm: Box::pin(tokio::time::sleep_until(now + bounds.header_timeout.min(bounds.idle_timeout))),
             stall: None,
         }
     }
 
-    /// Takes note that bytes came while no request was being answered.
-    fn received(&mut self) {
+    /// Takes note that these bytes came while no request was being answered.
+    fn received(&mut self, bytes: &[u8]) {
         self.notice_end();
-        let multiplexed = self.activity.multiplexed.load(Ordering::Relaxed);
-        if matches!(self.awaits, Awaits::Request { .. }) && !multiplexed {
+        self.preface = self.preface.and_then(|seen| {
+            let same = PREFACE[seen..].iter().zip(bytes).all(|(expected, byte)| expected == byte);
+            same.then(|| PREFACE.len().min(seen + bytes.len()))
+        });
+        if matches!(self.awaits, Awaits::Request { .. }) && self.preface.is_none() {
             self.awaits = Awaits::Headers { since: Instant::now() };
         }
         self.begun = true;
@@ -217,9 +222,10 @@ impl<T> Watched<T> {
 }
 
 impl<T: AsyncWrite + Unpin> Watched<T> {
-    /// Says what was overdue, if that is a request of HTTP/1.1, as far as that is possible without waiting.
+    /// Says what was overdue, if that is a request of HTTP/1.1, as far as that is possible without waiting. To what may be HTTP/2 it
+    /// would be no word of the protocol.
     fn tell(&mut self, cx: &mut Context<'_>) {
-        if self.begun && self.activity.header_timed_out() && !self.activity.multiplexed.load(Ordering::Relaxed) {
+        if self.begun && self.activity.header_timed_out() && self.preface.is_none() {
             let answer = super::connection::answer("408 Request Timeout", LATE);
             let _ = Pin::new(&mut self.stream).poll_write(cx, answer.as_bytes());
         }
@@ -242,7 +248,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<T> {
             }
             Poll::Ready(Ok(())) => {
                 if buf.filled().len() > before && !this.activity.is_busy() {
-                    this.received();
+                    this.received(&buf.filled()[before..]);
                 }
                 Poll::Ready(Ok(()))
             }

@@ -38,7 +38,7 @@ impl Connection {
         let stream = Watched::new(stream, &self.bounds, Arc::clone(&activity));
         let peer = self.peer;
         let answer = service_fn(|request| {
-            let busy = activity.begin(request.version());
+            let busy = activity.begin();
             let response = service.respond(request, peer);
             async move { Ok::<_, Infallible>(response.await.map(|body| BusyBody::new(body, busy))) }
         });
