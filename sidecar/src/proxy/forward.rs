@@ -254,8 +254,8 @@ impl Shared {
     }
 }
 
-/// The largest answer that waits for memory. Larger ones hold so much of it that, waiting for each other, they would keep all
-/// others waiting too, whose server may be another.
+/// The largest answer that waits for memory as long as requests do. Larger ones hold so much of it that, waiting for each other,
+/// they would keep all others waiting too, whose server may be another.
 const PATIENT: usize = 1 << 20;
 
 /// The whole of a body, for which `memory` is taken as it comes; none if it is larger than `limit` bytes.
@@ -272,7 +272,7 @@ pub(super) async fn collect(
         if length > limit {
             return Ok(None);
         }
-        let covered = if length > PATIENT { memory.try_cover(length) } else { memory.cover(length).await };
+        let covered = if length > PATIENT { memory.cover_large(length).await } else { memory.cover(length).await };
         covered.map_err(|Full| no_room(route))?;
         whole.push(data);
     }

@@ -9,11 +9,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// other for long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a large message waits for memory once it is its turn. Who waits for much keeps all behind him waiting for little.
+const PATIENCE_OF_LARGE: Duration = Duration::from_millis(250);
+
 /// What may be held at once.
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
     /// A permit is a KiB.
     free: Arc<Semaphore>,
+    /// The turn of the large message that waits: of several that each hold a part, the first ends and leaves its part to the next.
+    turn: Arc<Semaphore>,
 }
 
 /// There is no memory left for a message.
@@ -31,7 +36,8 @@ pub struct Share {
 impl Memory {
     /// Memory for this many bytes.
     pub(super) fn new(bytes: usize) -> Self {
-        Self { free: Arc::new(Semaphore::new(bytes.div_ceil(1 << 10).min(Semaphore::MAX_PERMITS))) }
+        let free = Semaphore::new(bytes.div_ceil(1 << 10).min(Semaphore::MAX_PERMITS));
+        Self { free: Arc::new(free), turn: Arc::new(Semaphore::new(1)) }
     }
 
     /// A share that holds nothing yet.
@@ -49,8 +55,25 @@ impl Share {
         if self.try_cover(bytes).is_ok() {
             return Ok(());
         }
+        self.wait(bytes, PATIENCE).await
+    }
+
+    /// The same of a large message: waits for its turn among such, and then less than others.
+    ///
+    /// # Errors
+    /// If there is no room. What was held before still is.
+    pub(super) async fn cover_large(&mut self, bytes: usize) -> Result<(), Full> {
+        if self.try_cover(bytes).is_ok() {
+            return Ok(());
+        }
+        let turns = Arc::clone(&self.memory.turn);
+        let Ok(Ok(_turn)) = tokio::time::timeout(PATIENCE, turns.acquire()).await else { return Err(Full) };
+        self.wait(bytes, PATIENCE_OF_LARGE).await
+    }
+
+    async fn wait(&mut self, bytes: usize, patience: Duration) -> Result<(), Full> {
         let Some(more) = self.lacking(bytes) else { return Ok(()) };
-        let waiting = tokio::time::timeout(PATIENCE, Arc::clone(&self.memory.free).acquire_many_owned(more));
+        let waiting = tokio::time::timeout(patience, Arc::clone(&self.memory.free).acquire_many_owned(more));
         self.add(waiting.await.ok().and_then(Result::ok), more)
     }
 
@@ -115,5 +138,35 @@ mod tests {
             drop(one);
         });
         assert_eq!(waited, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_large_message_waits_a_moment_and_keeps_small_ones_waiting_no_longer() {
+        let memory = Memory::new(8 << 10);
+        let (mut held, mut large, mut small) = (memory.share(), memory.share(), memory.share());
+        held.cover(2 << 10).await.unwrap();
+        let (waited, ()) = tokio::join!(large.cover_large(8 << 10), async {
+            tokio::time::sleep(PATIENCE_OF_LARGE / 2).await;
+            held.clear();
+        });
+        assert_eq!(waited, Ok(()));
+        large.clear();
+        held.cover(2 << 10).await.unwrap();
+        let begun = tokio::time::Instant::now();
+        assert_eq!(tokio::join!(large.cover_large(8 << 10), small.cover(1 << 10)), (Err(Full), Ok(())));
+        let a_tick = Duration::from_millis(1);
+        assert!(begun.elapsed() <= PATIENCE_OF_LARGE + a_tick, "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_large_messages_that_each_hold_a_part_of_it_the_first_makes_room_for_the_next() {
+        let memory = Memory::new(8 << 10);
+        let all = async |mut share: Share| {
+            share.cover_large(4 << 10).await.unwrap();
+            tokio::task::yield_now().await;
+            share.cover_large(8 << 10).await
+        };
+        let (one, two) = tokio::join!(all(memory.share()), all(memory.share()));
+        assert_ne!(one, two);
     }
 }
