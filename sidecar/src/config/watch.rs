@@ -4,7 +4,6 @@
 //! (`..data`). What it tells is only a hint to compare the files with what was read, and they are compared each few seconds
 //! anyway, so that a hint that was missed, or a file system that gives none, delays a change and loses nothing.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Files;
+use super::files::Places;
 
 /// How often contents are compared without a hint.
 const COMPARE_EVERY: Duration = Duration::from_secs(3);
@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub struct Watcher {
     files: Files,
     hints: Arc<Notify>,
+    /// Where the files were when the kernel was asked for hints.
+    places: Places,
     /// Unset if the kernel gives no hints.
     source: Option<RecommendedWatcher>,
 }
@@ -36,18 +38,24 @@ pub struct Watcher {
 impl Watcher {
     /// Begins to watch what [`super::source::load`] has read.
     pub fn new(files: Files) -> Self {
-        let hints = Arc::new(Notify::new());
-        let source = watch_directories(&files, &hints);
-        Self { files, hints, source }
+        let (hints, places) = (Arc::new(Notify::new()), files.places());
+        let source = watch_directories(&places, &hints);
+        Self { files, hints, places, source }
     }
 
     /// Watches these files from now on: what the last attempt to load has read, whether it succeeded or not. A change since
     /// they were read counts.
     pub fn watch(&mut self, files: Files) {
-        if files.directories() != self.files.directories() {
-            self.source = watch_directories(&files, &self.hints);
-        }
         self.files = files;
+        self.follow(self.files.places());
+    }
+
+    /// Asks for hints from where the files are now: a link may lead elsewhere than before.
+    fn follow(&mut self, places: Places) {
+        if places != self.places {
+            self.source = watch_directories(&places, &self.hints);
+            self.places = places;
+        }
     }
 
     /// Waits until a file holds something else than was read. Returns again at once until [`Watcher::watch`] is told what
@@ -57,9 +65,12 @@ impl Watcher {
             if timeout(COMPARE_EVERY, self.hints.notified()).await.is_ok() {
                 self.settle().await;
             }
-            let before = self.files.clone();
+            let mut files = self.files.clone();
+            let compare = move || (files.are_unchanged(), files.places(), files);
             // If the runtime is stopping there is nothing left to tell.
-            let same = tokio::task::spawn_blocking(move || before.are_unchanged()).await.unwrap_or(true);
+            let Ok((same, places, files)) = tokio::task::spawn_blocking(compare).await else { continue };
+            self.files = files;
+            self.follow(places);
             if !same {
                 return;
             }
@@ -77,18 +88,18 @@ impl Watcher {
     }
 }
 
-fn watch_directories(files: &Files, hints: &Arc<Notify>) -> Option<RecommendedWatcher> {
-    let (hints, names) = (Arc::clone(hints), files.names());
+fn watch_directories(places: &Places, hints: &Arc<Notify>) -> Option<RecommendedWatcher> {
+    let (hints, of_files) = (Arc::clone(hints), places.clone());
     let on_event = move |event: notify::Result<Event>| {
-        if !event.is_ok_and(|event| changes_none(&event, &names)) {
+        if !event.is_ok_and(|event| changes_none(&event, &of_files)) {
             hints.notify_one();
         }
     };
     let watch = || {
         let mut watcher = notify::recommended_watcher(on_event)?;
-        for directory in files.directories() {
+        for directory in &places.directories {
             // One that is missing may come; comparing will find it.
-            let _ = notify::Watcher::watch(&mut watcher, &directory, RecursiveMode::NonRecursive);
+            let _ = notify::Watcher::watch(&mut watcher, directory, RecursiveMode::NonRecursive);
         }
         Ok::<_, notify::Error>(watcher)
     };
@@ -99,10 +110,10 @@ fn watch_directories(files: &Files, hints: &Arc<Notify>) -> Option<RecommendedWa
         .ok()
 }
 
-/// Whether an event certainly changes no file of these names: reading is an event too, and so is each line of an audit log
+/// Whether an event certainly changes no file at these places: reading is an event too, and so is each line of an audit log
 /// that is written beside them. What comes, goes or is renamed under another name may be a link that leads to them.
-fn changes_none(event: &Event, names: &[OsString]) -> bool {
-    let is_named = |path: &PathBuf| path.file_name().is_none_or(|name| names.iter().any(|known| known == name));
+fn changes_none(event: &Event, places: &Places) -> bool {
+    let is_named = |path: &PathBuf| path.file_name().is_none_or(|name| places.names.contains(name));
     match event.kind {
         EventKind::Access(_) => true,
         EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_)) => !event.paths.iter().any(is_named),
@@ -169,6 +180,35 @@ mod tests {
         symlink("..2", at("..data_tmp")).unwrap();
         fs::rename(at("..data_tmp"), at("..data")).unwrap();
         assert!(notices(&mut watcher).await);
+        watcher.watch(read(&[&at("policy.yaml")]));
+        gives_a_hint_of(&watcher, || fs::write(at("..2/policy.yaml"), "three").unwrap()).await;
+    }
+
+    /// That the kernel tells of an edit, whatever it has told of before.
+    async fn gives_a_hint_of(watcher: &Watcher, edit: impl Fn()) {
+        while timeout(2 * QUIET, watcher.hints.notified()).await.is_ok() {}
+        edit();
+        assert!(timeout(DEADLINE, watcher.hints.notified()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_link_is_followed_to_where_it_leads_now_also_if_the_file_there_holds_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        for name in ["a.yaml", "b.yaml"] {
+            fs::write(at(name), "one").unwrap();
+        }
+        symlink("a.yaml", at("policy.yaml")).unwrap();
+        let mut watcher = Watcher::new(read(&[&at("policy.yaml")]));
+        symlink("b.yaml", at("new")).unwrap();
+        fs::rename(at("new"), at("policy.yaml")).unwrap();
+        let begun = Instant::now();
+        while watcher.places != watcher.files.places() && begun.elapsed() < DEADLINE {
+            fs::write(at("new"), "a hint").unwrap();
+            assert!(timeout(20 * QUIET, watcher.changed()).await.is_err(), "it holds the same");
+        }
+        gives_a_hint_of(&watcher, || fs::write(at("b.yaml"), "two").unwrap()).await;
+        assert!(notices(&mut watcher).await);
     }
 
     #[tokio::test]
@@ -191,7 +231,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("policy.yaml");
         fs::write(&file, "one").unwrap();
-        let mut watcher = Watcher { files: read(&[&file]), hints: Arc::default(), source: None };
+        let mut watcher = Watcher::new(read(&[&file]));
+        watcher.source = None;
         fs::write(&file, "two").unwrap();
         assert!(notices(&mut watcher).await);
     }

@@ -85,7 +85,7 @@ audit: {to: audit.log}
         ("ca.pem", &params.cert.pem()),
         ("token", "secret"),
     ]);
-    let loaded = place.document("config.yaml").unwrap();
+    let mut loaded = place.document("config.yaml").unwrap();
     let [imaging, aws] = loaded.config.servers.as_slice() else { panic!() };
     assert_eq!((imaging.agent_path().as_str(), aws.agent_path().as_str()), ("/imaging", "/tools"));
     assert_eq!(loaded.sources(imaging).len(), 2);
