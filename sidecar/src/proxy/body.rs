@@ -30,7 +30,7 @@ pub enum Body {
     Relay(Attended),
 }
 
-/// A large answer, counted for as long as anybody holds a part of it: each part keeps all of its memory.
+/// What is large is counted for as long as anybody holds a part of it, as each part keeps all of its memory.
 struct Large {
     bytes: Bytes,
     _share: Share,
@@ -42,13 +42,15 @@ impl AsRef<[u8]> for Large {
     }
 }
 
+/// Bytes that are counted for as long as anybody holds a part of them.
+pub(super) fn counted(bytes: Bytes, share: Share) -> Bytes {
+    Bytes::from_owner(Large { bytes, _share: share })
+}
+
 impl Body {
     /// An answer that was read whole, and what it is counted for until it is sent.
     pub(super) fn counted(bytes: Bytes, share: Share) -> Self {
-        if bytes.len() <= SLICE {
-            return Self::Counted(bytes, share);
-        }
-        Self::Whole(Bytes::from_owner(Large { bytes, _share: share }))
+        if bytes.len() <= SLICE { Self::Counted(bytes, share) } else { Self::Whole(counted(bytes, share)) }
     }
 }
 

@@ -87,6 +87,17 @@ impl Share {
         self.add(permit, more)
     }
 
+    /// A share of its own for these bytes of what this one holds, or for all of it if that is less.
+    pub(super) fn split(&mut self, bytes: usize) -> Self {
+        let kibibytes = bytes.div_ceil(1 << 10).min(self.kibibytes);
+        self.kibibytes -= kibibytes;
+        Self {
+            memory: self.memory.clone(),
+            permit: self.permit.as_mut().and_then(|permit| permit.split(kibibytes)),
+            kibibytes,
+        }
+    }
+
     /// Gives everything back.
     pub(super) fn clear(&mut self) {
         (self.permit, self.kibibytes) = (None, 0);
@@ -126,6 +137,20 @@ mod tests {
         one.try_cover(8 << 10).unwrap();
         drop(one);
         two.try_cover(8 << 10).unwrap();
+    }
+
+    #[test]
+    fn a_part_of_a_share_is_held_by_itself_and_no_more_than_there_is() {
+        let memory = Memory::new(8 << 10);
+        let (mut whole, mut other) = (memory.share(), memory.share());
+        whole.try_cover(6 << 10).unwrap();
+        let (first, rest) = (whole.split(4 << 10), whole.split(4 << 10));
+        assert_eq!((first.kibibytes, rest.kibibytes, whole.kibibytes), (4, 2, 0));
+        assert_eq!(other.try_cover(3 << 10), Err(Full));
+        drop(rest);
+        other.try_cover(4 << 10).unwrap();
+        drop(first);
+        whole.try_cover(4 << 10).unwrap();
     }
 
     #[tokio::test(start_paused = true)]

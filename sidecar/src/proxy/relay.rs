@@ -14,11 +14,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Body as _;
 
-use super::Place;
 use super::events::Events;
 use super::forward::no_room;
 use super::memory::{Full, Share};
 use super::record::Flight;
+use super::{Place, body};
 use crate::lifecycle::Drain;
 use crate::mcp::sse::{Piece, Scanner};
 use crate::mcp::version::Era;
@@ -138,6 +138,7 @@ impl Relay {
             if self.ended {
                 return Poll::Ready(None);
             }
+            self.release();
             if self.drained.as_mut().is_some_and(|drained| drained.as_mut().poll(cx).is_ready()) {
                 self.ended = true;
                 continue;
@@ -159,6 +160,15 @@ impl Relay {
                 Some(Err(error)) => return self.fail(&error),
                 None => self.finish(),
             }
+        }
+    }
+
+    /// Gives back what was taken for events that have left.
+    fn release(&mut self) {
+        if let Way::Events { scanner: Some(scanner), memory, .. } = &mut self.way
+            && scanner.held() <= UNCOUNTED
+        {
+            memory.clear();
         }
     }
 
@@ -203,14 +213,18 @@ fn scan(
 ) -> Result<(), UpstreamError> {
     let Some(scanner) = scanner else { return Ok(()) };
     // What a stream holds usually is a few KiB, for which nothing is counted.
-    match scanner.held() + data.len() {
-        held if held > UNCOUNTED => memory.try_cover(held).map_err(|Full| no_room(&events.sending.route))?,
-        _ => memory.clear(),
+    let held = scanner.held() + data.len();
+    if held > UNCOUNTED {
+        memory.try_cover(held).map_err(|Full| no_room(&events.sending.route))?;
     }
     scanner.push(data);
     loop {
         match scanner.piece() {
-            Ok(Some(piece)) => ready.extend(relay(events, piece)),
+            Ok(Some(piece)) => ready.extend(relay(events, piece).map(|bytes| match bytes.len() {
+                // Counted on while the agent reads it, whatever comes meanwhile.
+                length if length > UNCOUNTED => body::counted(bytes, memory.split(length)),
+                _ => bytes,
+            })),
             Ok(None) => return Ok(()),
             Err(error) => return Err(events.too_large(&error)),
         }

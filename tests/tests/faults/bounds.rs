@@ -66,6 +66,21 @@ fn an_open_stream_keeps_its_place_among_requests_until_its_agent_hangs_up() {
 }
 
 #[test]
+fn a_large_event_is_not_counted_any_more_once_it_has_left_though_its_stream_stays_open() {
+    let (upstream, sidecar, agent) = bounded("{}", "{maxTotalAnswerBytes: 5242880}");
+    let large = "x".repeat(3 << 20);
+    let mut stream = Agent::legacy(&format!("{}/mcp", sidecar.agents)).stream();
+    let mut request = upstream.next();
+    request.begin_events();
+    let event = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": large}});
+    request.write(format!("data: {event}\n\n"));
+    stream.until("data:");
+    let call = agent.begin_call("echo");
+    upstream.next().text(&large);
+    assert_eq!(told(&call.rest()).1.len(), large.len());
+}
+
+#[test]
 fn an_answer_that_its_agent_does_not_read_keeps_its_place_among_requests_until_the_agent_hangs_up() {
     let (upstream, sidecar, agent) = bounded("{}", "{maxRequests: 1}");
     let mut unread = agent.begin_call("echo");
