@@ -51,7 +51,7 @@ pub enum Behaviour {
 /// One execution of a call.
 #[derive(Clone, Debug)]
 pub struct Execution {
-    /// The call's number; 0 if it has none.
+    /// The call's number.
     pub number: u64,
     /// The tool that was called.
     pub tool: String,
@@ -62,7 +62,27 @@ pub struct Execution {
 #[derive(Debug)]
 struct Books {
     behaviour: Mutex<Behaviour>,
-    executions: Mutex<Vec<Execution>>,
+    executed: Mutex<Executed>,
+}
+
+#[derive(Debug, Default)]
+struct Executed {
+    /// How often each tool was.
+    tools: HashMap<String, usize>,
+    /// The calls that have a number: those of [`crate::wrk`] have none, and are too many to be kept.
+    numbered: Vec<Execution>,
+}
+
+impl Executed {
+    fn enter(&mut self, number: u64, tool: &str) {
+        match self.tools.get_mut(tool) {
+            Some(times) => *times += 1,
+            None => _ = self.tools.insert(tool.to_owned(), 1),
+        }
+        if number > 0 {
+            self.numbered.push(Execution { number, tool: tool.to_owned(), at: Instant::now() });
+        }
+    }
 }
 
 /// The server. It may die, and come back at the same address.
@@ -81,7 +101,7 @@ impl Ledger {
     /// # Panics
     /// If loopback has no port.
     pub fn start() -> Self {
-        let books = Books { behaviour: Mutex::new(Behaviour::Answers), executions: Mutex::default() };
+        let books = Books { behaviour: Mutex::new(Behaviour::Answers), executed: Mutex::default() };
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let url = format!("http://{address}/mcp");
         let mut ledger = Self { url, address, books: Arc::new(books), runtime: None };
@@ -119,20 +139,25 @@ impl Ledger {
         *held(&self.books.behaviour) = behaviour;
     }
 
-    /// Everything that it has executed.
+    /// The calls with a number that it has executed.
     pub fn executions(&self) -> Vec<Execution> {
-        held(&self.books.executions).clone()
+        held(&self.books.executed).numbered.clone()
+    }
+
+    /// How many calls it has executed, those without a number too.
+    pub fn executed_in_all(&self) -> usize {
+        held(&self.books.executed).tools.values().sum()
     }
 
     /// How often it has executed a tool.
     pub fn executed(&self, tool: &str) -> usize {
-        held(&self.books.executions).iter().filter(|execution| execution.tool == tool).count()
+        held(&self.books.executed).tools.get(tool).copied().unwrap_or_default()
     }
 
-    /// How it has executed each call that has a number: those of [`crate::wrk`] have none.
+    /// How it has executed each call that has a number.
     pub fn by_number(&self) -> HashMap<u64, Vec<String>> {
         let mut all: HashMap<u64, Vec<String>> = HashMap::new();
-        for execution in held(&self.books.executions).iter().filter(|execution| execution.number > 0) {
+        for execution in &held(&self.books.executed).numbered {
             all.entry(execution.number).or_default().push(execution.tool.clone());
         }
         all
@@ -158,8 +183,7 @@ async fn serve(mut stream: TcpStream, books: &Books) -> Option<()> {
         let Ok(message) = serde_json::from_slice::<Value>(&body) else { return None };
         if message["method"] == "tools/call" {
             let number = message["params"]["arguments"]["n"].as_u64().unwrap_or_default();
-            let tool = message["params"]["name"].as_str().unwrap_or_default().to_owned();
-            held(&books.executions).push(Execution { number, tool, at: Instant::now() });
+            held(&books.executed).enter(number, message["params"]["name"].as_str().unwrap_or_default());
         }
         let behaviour = *held(&books.behaviour);
         act(&mut stream, behaviour, &message).await?;

@@ -7,12 +7,14 @@
 //! [`guarded`] is such a server behind a login, and the authorization server that logs clients in.
 //!
 //! [`load`] and [`ledger`] are agents and a server that keep books, for what must add up under load; [`wrk`] makes more of it.
+//! [`books`] puts a sidecar between them, and compares its books with theirs.
 //!
 //! What is started ends when its value is dropped. Nothing sleeps for luck: [`eventually`] waits for a condition.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a harness fails tests by panicking")]
 
 pub mod agent;
+pub mod books;
 pub mod clients;
 pub mod conformance;
 pub mod eventually;

@@ -54,6 +54,33 @@ fn random() -> u64 {
     std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), ())
 }
 
+/// Lets this process, and those that it starts, open as many files as the system permits at all.
+///
+/// # Panics
+/// If that is less than 12,000.
+pub fn may_open_many_files() {
+    let me = std::process::id().to_string();
+    let prlimit = |arguments: &[&str]| {
+        Command::new("prlimit").args(["--pid", &me]).args(arguments).output().expect("prlimit is installed")
+    };
+    let raised = prlimit(&["--nofile=24000:24000"]);
+    let limits = prlimit(&["--nofile", "--noheadings", "--output", "SOFT"]);
+    let soft: u64 = String::from_utf8_lossy(&limits.stdout).trim().parse().expect("a number of files");
+    let why = String::from_utf8_lossy(&raised.stderr).into_owned();
+    assert!(soft >= 12_000, "this test needs 12,000 files, and may open {soft}: {why}");
+}
+
+/// The memory that a process uses (`VmRSS`), in bytes.
+///
+/// # Panics
+/// If there is no such process.
+pub fn memory(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process uses memory");
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    kibibytes << 10
+}
+
 /// A process that is killed when dropped, and whose output goes to a file.
 #[derive(Debug)]
 pub struct Process {

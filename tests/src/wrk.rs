@@ -6,13 +6,24 @@ use std::process::Command;
 use crate::eventually::eventually;
 use crate::process::{Process, root};
 
-/// What each thread of `wrk` sends: calls of the tools in turn, in the legacy era, without a number of their own.
+/// What each thread of `wrk` sends: calls of the tools in turn, in one era and then in the other, without a number of their own.
 const SCRIPT: &str = r#"
-local tools, turn, headers = { "echo", "delete_everything", "wipe" }, 0, { ["Content-Type"] = "application/json" }
+local tools, turn = { "echo", "delete_everything", "wipe" }, 0
+local legacy, modern = { ["Content-Type"] = "application/json" }, {}
+for _, tool in ipairs(tools) do
+  modern[tool] = {
+    ["Content-Type"] = "application/json", ["MCP-Protocol-Version"] = "2026-07-28",
+    ["Mcp-Method"] = "tools/call", ["Mcp-Name"] = tool,
+  }
+end
+local meta = ',"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",'
+  .. '"io.modelcontextprotocol/clientInfo":{"name":"wrk","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}'
 request = function()
   turn = turn + 1
-  local call = '{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"%s","arguments":{"n":0}}}'
-  return wrk.format("POST", nil, headers, call:format(turn, tools[turn % #tools + 1]))
+  local tool, is_modern = tools[turn % #tools + 1], turn % (2 * #tools) < #tools
+  local call = '{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"%s","arguments":{"n":0}%s}}'
+  local body = call:format(turn, tool, is_modern and meta or "")
+  return wrk.format("POST", nil, is_modern and modern[tool] or legacy, body)
 end
 "#;
 

@@ -2,13 +2,13 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
 use std::time::Duration;
 
 use reeve_tests::eventually::eventually;
 use reeve_tests::http;
 use reeve_tests::ledger::Behaviour;
 use reeve_tests::load::{Agents, Load, Outcome};
+use reeve_tests::process::may_open_many_files;
 
 use super::scene::{AGENTS, Counted, Scene, none_was_lost, serves_on, settled, the_books_agree, the_truth_was_told};
 
@@ -27,7 +27,7 @@ fn agents_that_hang_up_in_the_middle_of_calls_take_nothing_from_others_and_no_qu
     the_truth_was_told(&scene.ledger, &told);
     settled(&sidecar);
     let counted = Counted::by(&sidecar);
-    let executed = scene.ledger.executions().len();
+    let executed = scene.ledger.executed_in_all();
     // Who hangs up before a byte is sent has its quota back; after that, the server may not have read it.
     assert!(executed <= counted.used && counted.used <= counted.allowed, "{executed} executed, {counted:?}");
     scene.ledger.behave(Behaviour::Answers);
@@ -97,16 +97,6 @@ fn agents_that_send_a_byte_a_second_are_cut_off_and_keep_nobody_waiting() {
     let late = sidecar.metric("reeve_rejected_requests_total{cause=\"body_timeout\"}");
     assert_eq!((cut, late), (SLOW as f64, SLOW as f64));
     serves_on(&scene, &mut sidecar);
-}
-
-/// Lets this process, and those that it starts, open as many files as the system permits at all.
-pub fn may_open_many_files() {
-    let me = std::process::id().to_string();
-    let raised = Command::new("prlimit").args(["--pid", &me, "--nofile=20000:20000"]).output().unwrap();
-    let limits = Command::new("prlimit").args(["--pid", &me, "--nofile", "--noheadings", "--output", "SOFT"]).output();
-    let soft: u64 = String::from_utf8_lossy(&limits.unwrap().stdout).trim().parse().unwrap();
-    let why = String::from_utf8_lossy(&raised.stderr).into_owned();
-    assert!(soft >= 12_000, "this test needs 12,000 files, and may open {soft}: {why}");
 }
 
 #[test]

@@ -17,5 +17,6 @@ mod clock;
 mod exhausted;
 mod process;
 mod reload;
-mod scene;
 mod server;
+
+use reeve_tests::books as scene;

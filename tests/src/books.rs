@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reeve_tests::eventually::eventually;
-use reeve_tests::http;
-use reeve_tests::ledger::Ledger;
-use reeve_tests::load::{Agents, Load, Outcome, Told};
-use reeve_tests::process::free_port;
-use reeve_tests::sidecar::{Setup, Sidecar};
 use serde_json::Value;
+
+use crate::eventually::eventually;
+use crate::http;
+use crate::ledger::Ledger;
+use crate::load::{Agents, Load, Outcome, Told};
+use crate::process::free_port;
+use crate::sidecar::{Setup, Sidecar};
 
 /// `echo` is permitted and counted, `scarce` fifty times an hour; what deletes is denied by a rule, and `wipe` by no rule.
 pub const POLICY: &str = "
@@ -44,11 +45,15 @@ pub const FORBIDDEN: [&str; 2] = ["delete_everything", "wipe"];
 pub const AGENTS: Agents = Agents { count: 8, tools: TOOLS, patience: Duration::from_secs(20) };
 
 /// A server, and a sidecar before it that may be started again at the same address with what it has kept.
+#[derive(Debug)]
 pub struct Scene {
+    /// The server.
     pub ledger: Ledger,
+    /// What the sidecar is started with.
     pub setup: Setup,
     /// Where agents connect, whichever process serves there.
     pub url: String,
+    /// Where the audit log goes.
     pub audit: PathBuf,
 }
 
@@ -60,7 +65,12 @@ impl Scene {
             "servers: [{{name: upstream, path: /mcp, url: '{}', limits: {limits}}}]\npolicyFiles: [policy.yaml]\n{more}\n",
             ledger.url
         );
-        let setup = Setup::config(&config);
+        Self::configured(ledger, &config)
+    }
+
+    /// With this server, and this configuration.
+    pub fn configured(ledger: Ledger, config: &str) -> Self {
+        let setup = Setup::config(config);
         setup.write("policy.yaml", POLICY);
         let (audit, cache) = (setup.file("audit.jsonl"), setup.file("cache"));
         let address = format!("127.0.0.1:{}", free_port());
@@ -69,6 +79,8 @@ impl Scene {
         Self { ledger, setup, url: format!("http://{address}/mcp"), audit }
     }
 
+    /// As it is without any of that.
+    #[allow(clippy::new_without_default, reason = "a server that starts is no default value")]
     pub fn new() -> Self {
         Self::with("{}", "")
     }
@@ -102,6 +114,7 @@ pub struct Counted {
 }
 
 impl Counted {
+    /// Reads its metrics and limits.
     pub fn by(sidecar: &Sidecar) -> Self {
         let metrics = sidecar.metrics();
         let sum = |name: &str, labels: &[&str]| -> usize {
@@ -118,10 +131,11 @@ impl Counted {
     }
 }
 
-/// The quota that is taken, of all limits.
+/// The quota that is taken, of all limits of the server. A limit that several servers share is told of each.
 pub fn used(sidecar: &Sidecar) -> usize {
     let limits = http::get(&format!("{}/limits", sidecar.inspect)).unwrap().json();
-    let keys = limits["limits"].as_array().unwrap().iter().flat_map(|limit| limit["keys"].as_array().unwrap());
+    let limits = limits["limits"].as_array().unwrap().iter().filter(|limit| limit["server"] == "upstream");
+    let keys = limits.flat_map(|limit| limit["keys"].as_array().unwrap());
     keys.map(|key| key["used"].as_f64().unwrap() as usize).sum()
 }
 
@@ -182,7 +196,7 @@ pub fn the_books_agree(scene: &Scene, sidecar: &Sidecar) -> Counted {
     let passed = recorded.iter().filter(|line| line["decision"] == "allow").count();
     assert_eq!((passed, recorded.len() - passed), (allowed, refused), "audit log and metrics");
     assert_eq!(used, allowed - unsent, "limits and metrics: {counted:?}");
-    let executed = scene.ledger.executions().len();
+    let executed = scene.ledger.executed_in_all();
     assert!(executed <= used, "limits and server: {executed} executed, {counted:?}");
     assert!(scene.ledger.executed("scarce") <= SCARCE, "a limit holds");
     let text = std::fs::read_to_string(&scene.audit).unwrap();
