@@ -128,6 +128,10 @@ impl SessionTag {
         tag.copy_from_slice(&digest[..8]);
         Self(tag)
     }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl std::fmt::Display for SessionTag {

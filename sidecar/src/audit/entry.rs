@@ -8,7 +8,7 @@ use reeve_policy::reason::Reason;
 use reeve_policy::time::WallTime;
 
 use super::arguments::{Arguments, SessionTag};
-use super::text::{push_formatted, push_string, push_time};
+use super::text::{push_formatted, push_hex, push_number, push_string, push_time};
 
 /// Room for what [`Decision`] adds to a line: a rule pointer of its greatest length, the fixed words, and some shadow
 /// decisions (those that have no room are counted).
@@ -106,7 +106,9 @@ pub(super) fn render(entry: &Entry<'_>, sequence: u64, run: &str, time: WallTime
     push_member(&mut out, "pod", entry.pod, NAME_BYTES);
     push_member(&mut out, "server", entry.server, NAME_BYTES);
     if let Some(session) = entry.session {
-        push_formatted(&mut out, format_args!(",\"session\":\"{session}\""));
+        out.extend_from_slice(b",\"session\":\"");
+        push_hex(&mut out, session.bytes());
+        out.push(b'"');
     }
     push_member(&mut out, "method", entry.method, WORD_BYTES);
     match entry.target {
@@ -125,7 +127,7 @@ pub(super) fn render(entry: &Entry<'_>, sequence: u64, run: &str, time: WallTime
 /// The rest of the line, such that it has at most `limit` bytes.
 pub(super) fn render_decision(decision: &Decision<'_>, out: &mut Vec<u8>, limit: usize) {
     let Decision { reason, rule, policy_generation, mode, latency, shadow } = *decision;
-    push_formatted(out, format_args!(",\"decision\":\"{}\",\"reason\":\"{reason}\"", reason.outcome()));
+    push_all(out, &[",\"decision\":\"", reason.outcome().as_str(), "\",\"reason\":\"", reason.as_str(), "\""]);
     if let Some(rule) = rule {
         push_member(out, "rule", rule, POINTER_BYTES);
     }
@@ -136,8 +138,11 @@ pub(super) fn render_decision(decision: &Decision<'_>, out: &mut Vec<u8>, limit:
         Mode::Enforce => "Enforce",
         Mode::Audit => "Audit",
     };
-    let micros = latency.as_micros();
-    push_formatted(out, format_args!(",\"mode\":\"{mode}\",\"latencyMs\":{}.{:03}", micros / 1_000, micros % 1_000));
+    let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+    push_all(out, &[",\"mode\":\"", mode, "\",\"latencyMs\":"]);
+    push_number(out, micros / 1_000, 1);
+    out.push(b'.');
+    push_number(out, micros % 1_000, 3);
     if !shadow.is_empty() {
         push_shadow(out, shadow, limit);
     }
@@ -191,9 +196,16 @@ pub(super) fn render_note(note: &Note<'_>, sequence: u64, run: &str, time: WallT
 }
 
 fn push_head(out: &mut Vec<u8>, event: &str, sequence: u64, run: &str, time: WallTime) {
-    push_formatted(out, format_args!("{{\"seq\":{sequence},\"run\":\"{run}\",\"time\":\""));
+    out.extend_from_slice(b"{\"seq\":");
+    push_number(out, sequence, 1);
+    push_all(out, &[",\"run\":\"", run, "\",\"time\":\""]);
     push_time(out, time);
-    push_formatted(out, format_args!("\",\"event\":\"{event}\""));
+    push_all(out, &["\",\"event\":\"", event, "\""]);
+}
+
+/// Appends text that needs no escape.
+fn push_all(out: &mut Vec<u8>, parts: &[&str]) {
+    parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
 }
 
 fn push_member(out: &mut Vec<u8>, name: &str, text: &str, limit: usize) {

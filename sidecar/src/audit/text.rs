@@ -84,7 +84,32 @@ fn push_escape(out: &mut Vec<u8>, character: char) {
 /// Appends bytes as hexadecimal digits.
 pub(super) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.extend(bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
+    let start = out.len();
+    out.resize(start + 2 * bytes.len(), 0);
+    for (pair, byte) in out[start..].chunks_exact_mut(2).zip(bytes) {
+        (pair[0], pair[1]) = (DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]);
+    }
+}
+
+/// The most digits of a number.
+const MOST_DIGITS: usize = 20;
+
+/// Appends a number in decimal digits, with zeros before it if it has fewer than `least`. Each line has a dozen of them, for
+/// which the formatting machinery would take longer than the rest of the line.
+pub(super) fn push_number(out: &mut Vec<u8>, mut number: u64, least: usize) {
+    let mut digits = [b'0'; MOST_DIGITS];
+    let mut start = MOST_DIGITS;
+    while number > 0 {
+        start -= 1;
+        digits[start] = b"0123456789"[low_digit(number)];
+        number /= 10;
+    }
+    out.extend_from_slice(&digits[start.min(MOST_DIGITS - least.clamp(1, MOST_DIGITS))..]);
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "a digit is less than ten")]
+fn low_digit(number: u64) -> usize {
+    (number % 10) as usize
 }
 
 /// Appends formatted text; a `Vec` takes everything.
@@ -98,15 +123,20 @@ pub(super) fn push_time(out: &mut Vec<u8>, time: WallTime) {
     let (seconds, micros) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil_from_days(days);
-    push_formatted(
-        out,
-        format_args!(
-            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{micros:06}Z",
-            second / 3_600,
-            second / 60 % 60,
-            second % 60
-        ),
-    );
+    let parts = [
+        (year, 4, b'-'),
+        (month, 2, b'-'),
+        (day, 2, b'T'),
+        (second / 3_600, 2, b':'),
+        (second / 60 % 60, 2, b':'),
+        (second % 60, 2, b'.'),
+        (micros, 6, b'Z'),
+    ];
+    for (number, digits, after) in parts {
+        // Of none of them is there a negative one: 64 bits of nanoseconds reach back to the year 1677.
+        push_number(out, number.unsigned_abs(), digits);
+        out.push(after);
+    }
 }
 
 /// The date of a day counted from 1970-01-01, in the proleptic Gregorian calendar. Years are taken from March on, so that the
@@ -168,6 +198,24 @@ mod tests {
         assert_eq!(string("abcdefgh", 10), "\"abcdefgh\"");
         assert_eq!(string("abcdefghi", 10), "\"abcde…\"");
         assert_eq!(string("abcd\n\n", 10), "\"abcd…\"");
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_standard_library_does() {
+        for number in [0, 7, 10, 999_999, u64::MAX] {
+            for least in [1, 3, 6] {
+                let mut out = Vec::new();
+                push_number(&mut out, number, least);
+                assert_eq!(String::from_utf8(out).unwrap(), format!("{number:0least$}"));
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_are_two_digits_each() {
+        let mut out = b"0x".to_vec();
+        push_hex(&mut out, &[0, 0x0f, 0xa5, 0xff]);
+        assert_eq!(out, b"0x000fa5ff");
     }
 
     proptest! {
