@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
 use super::error::{Cause, Failure, Sent, UpstreamError};
-use super::exchange::Share;
+use super::exchange::Line;
 
 /// The body of a server's answer, as it arrives. Dropping it ends the call.
 #[derive(Debug)]
@@ -29,20 +29,21 @@ pub struct Body {
 pub(super) struct InFlight {
     /// Its place among the calls to the server.
     pub(super) _place: OwnedSemaphorePermit,
-    /// Its share of an HTTP/2 connection.
-    pub(super) _share: Option<Share>,
+    /// Its connection.
+    pub(super) _line: Line,
 }
 
 /// Runs out if nothing arrives for too long.
 #[derive(Debug)]
 struct Silence {
     bound: Duration,
-    over: Pin<Box<Sleep>>,
+    /// Set once something has to be waited for: most answers come whole with their head.
+    over: Option<Pin<Box<Sleep>>>,
 }
 
 impl Body {
     pub(super) fn new(incoming: Incoming, call: InFlight, idle_timeout: Option<Duration>, server: &Arc<str>) -> Self {
-        let silence = idle_timeout.map(|bound| Silence { bound, over: Box::pin(tokio::time::sleep(bound)) });
+        let silence = idle_timeout.map(|bound| Silence { bound, over: None });
         Self { incoming: Some(incoming), silence, server: Arc::clone(server), call: Some(call) }
     }
 
@@ -64,8 +65,8 @@ impl http_body::Body for Body {
         };
         match Pin::new(incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                if let Some(silence) = &mut self.silence {
-                    silence.over.as_mut().reset(Instant::now() + silence.bound);
+                if let Some(Silence { bound, over: Some(over) }) = &mut self.silence {
+                    over.as_mut().reset(Instant::now() + *bound);
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
@@ -76,11 +77,12 @@ impl http_body::Body for Body {
                 Poll::Ready(None)
             }
             Poll::Pending => {
-                let Some(silence) = &mut self.silence else {
+                let Some(Silence { bound, over }) = &mut self.silence else {
                     return Poll::Pending;
                 };
-                ready!(silence.over.as_mut().poll(cx));
-                let detail = format!("nothing arrived for {:?}", silence.bound);
+                let bound = *bound;
+                ready!(over.get_or_insert_with(|| Box::pin(tokio::time::sleep(bound))).as_mut().poll(cx));
+                let detail = format!("nothing arrived for {bound:?}");
                 self.end(Failure { cause: Cause::StreamIdle, sent: Sent::Maybe, detail })
             }
         }

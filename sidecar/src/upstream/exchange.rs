@@ -12,6 +12,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::connect::{Connection, Connector};
@@ -73,8 +74,9 @@ impl Http1 {
         Ok(Self { sender, wire, made: Instant::now() })
     }
 
-    pub(super) fn is_usable(&self, max_age: Duration) -> bool {
-        self.sender.is_ready() && self.made.elapsed() < max_age
+    /// Whether it can carry a call at this time.
+    pub(super) fn is_usable(&self, max_age: Duration, now: Instant) -> bool {
+        self.sender.is_ready() && now.saturating_duration_since(self.made) < max_age
     }
 }
 
@@ -100,10 +102,11 @@ impl Http2 {
         Ok(Self { sender, made: Instant::now(), calls: Share(Arc::default()), permitted })
     }
 
-    pub(super) fn is_usable(&self, max_age: Duration) -> bool {
+    /// Whether it can carry another call at this time.
+    pub(super) fn is_usable(&self, max_age: Duration, now: Instant) -> bool {
         let calls = Arc::strong_count(&self.calls.0) - 1;
         let most = MAX_CALLS.min(self.permitted.load(Ordering::Relaxed));
-        self.sender.is_ready() && self.made.elapsed() < max_age && calls < most
+        self.sender.is_ready() && now.saturating_duration_since(self.made) < max_age && calls < most
     }
 }
 
@@ -124,10 +127,48 @@ pub(super) struct Attempt {
     pub(super) again: Option<Wanted>,
 }
 
-/// The head of an answer, and what holds its connection.
+/// The head of an answer, and its connection.
 pub(super) struct Answer {
     pub(super) response: Response<Incoming>,
-    pub(super) share: Option<Share>,
+    pub(super) line: Line,
+}
+
+/// The connection of a call, held until the answer has ended.
+#[derive(Debug)]
+pub(super) enum Line {
+    /// Its own until then.
+    Http1 { _returned: Returned },
+    /// A share of one.
+    Http2 { _share: Share },
+}
+
+/// Goes back to its pool when it is dropped, as soon as it can carry another call: at once after an answer that was read to its
+/// end, as almost all are. One that still has to read or write something is waited for; one whose call was given up is closed.
+#[derive(Debug)]
+pub(super) struct Returned {
+    /// Unset only while it is dropped.
+    connection: Option<Http1>,
+    pool: Weak<Pool>,
+}
+
+impl Drop for Returned {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        if connection.sender.is_ready() {
+            if let Some(pool) = self.pool.upgrade() {
+                pool.keep(connection);
+            }
+        } else if let (false, Ok(runtime)) = (connection.sender.is_closed(), Handle::try_current()) {
+            let pool = Weak::clone(&self.pool);
+            runtime.spawn(async move {
+                if connection.sender.ready().await.is_ok()
+                    && let Some(pool) = pool.upgrade()
+                {
+                    pool.keep(connection);
+                }
+            });
+        }
+    }
 }
 
 impl Lease {
@@ -162,14 +203,7 @@ impl Http1 {
         let written = self.wire.written();
         match self.sender.try_send_request(request).await {
             Ok(response) => {
-                tokio::spawn(async move {
-                    if self.sender.ready().await.is_ok()
-                        && let Some(pool) = pool.upgrade()
-                    {
-                        pool.keep(self);
-                    }
-                });
-                Ok(Answer { response, share: None })
+                Ok(Answer { response, line: Line::Http1 { _returned: Returned { connection: Some(self), pool } } })
             }
             Err(error) => {
                 // hyper hands back what it never began; the wire knows of what it began and could not write.
@@ -205,7 +239,7 @@ impl Http2 {
         *request.version_mut() = Version::HTTP_2;
         make_absolute(&mut request, connector);
         match self.sender.try_send_request(request).await {
-            Ok(response) => Ok(Answer { response, share: Some(self.calls) }),
+            Ok(response) => Ok(Answer { response, line: Line::Http2 { _share: self.calls } }),
             Err(error) => {
                 let failure = told(&error, error.message().is_some());
                 let again = (reused && failure.sent == Sent::No).then_some(Wanted::Any);

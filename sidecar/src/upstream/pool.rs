@@ -111,17 +111,19 @@ impl Pool {
     }
 
     fn take(self: &Arc<Self>) -> Option<Lease> {
+        let now = Instant::now();
         let mut kept = self.kept();
         if let Some(shared) = &mut kept.shared {
-            if shared.connection.is_usable(self.bounds.max_age) {
-                shared.since = Instant::now();
+            if shared.connection.is_usable(self.bounds.max_age, now) {
+                shared.since = now;
                 return Some(Lease::Http2 { connection: shared.connection.clone(), reused: true });
             }
             kept.shared = None;
         }
         // The one used last is the likeliest to be alive, and the others may go unused until they are given up.
         while let Some(Idle { connection, since }) = kept.idle.pop_back() {
-            if since.elapsed() < self.bounds.idle_timeout && connection.is_usable(self.bounds.max_age) {
+            let idle = now.saturating_duration_since(since);
+            if idle < self.bounds.idle_timeout && connection.is_usable(self.bounds.max_age, now) {
                 return Some(Lease::Http1 { connection, pool: Arc::downgrade(self), reused: true });
             }
         }
@@ -130,7 +132,8 @@ impl Pool {
 
     /// Keeps a connection that is ready for another call.
     pub(super) fn keep(self: &Arc<Self>, connection: Http1) {
-        if !connection.is_usable(self.bounds.max_age) {
+        let now = Instant::now();
+        if !connection.is_usable(self.bounds.max_age, now) {
             return;
         }
         let mut kept = self.kept();
@@ -138,10 +141,13 @@ impl Pool {
             kept.idle.pop_front();
         }
         if kept.idle.len() < self.bounds.max_idle {
-            kept.idle.push_back(Idle { connection, since: Instant::now() });
+            kept.idle.push_back(Idle { connection, since: now });
         }
+        let reaped = kept.reaper_runs;
         drop(kept);
-        self.reap();
+        if !reaped {
+            self.reap();
+        }
     }
 
     /// Sees to it that connections are given up when their time has come, without another call that would notice.
