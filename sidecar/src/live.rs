@@ -89,6 +89,11 @@ impl Live {
         self.routes.iter().find(|route| *route.name == *server)
     }
 
+    /// Whether nothing else holds it, or a part of it, any more.
+    fn is_alone(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) == 1 && self.routes.iter().all(|route| Arc::strong_count(route) == 1)
+    }
+
     /// Every route, in the order of the configuration.
     pub fn routes(&self) -> &[Arc<Route>] {
         &self.routes
@@ -196,8 +201,8 @@ impl Current {
         self.0.load_full()
     }
 
-    /// Puts a configuration into force, at once and as a whole.
-    pub fn swap(&self, live: Live) {
-        self.0.store(Some(Arc::new(live)));
+    /// Puts a configuration into force, at once and as a whole; gives the one before.
+    pub fn swap(&self, live: Live) -> Option<Arc<Live>> {
+        self.0.swap(Some(Arc::new(live)))
     }
 }

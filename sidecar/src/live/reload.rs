@@ -7,8 +7,9 @@ use reeve_policy::compile::Severity;
 use reeve_policy::load::Diagnostic;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::oneshot;
 
-use super::{Builder, Current};
+use super::{Builder, Current, Live};
 use crate::audit::{self, Note};
 use crate::config::source::{Inputs, Loaded, Rejected, load};
 use crate::config::watch::Watcher;
@@ -73,8 +74,8 @@ fn differing<T: Serialize>(section: &str, before: &T, after: &T) -> Vec<String> 
 }
 
 impl Reloader {
-    /// Puts a configuration into force.
-    pub fn enforce(&self, loaded: &Loaded) {
+    /// Puts a configuration into force; gives the one before.
+    pub fn enforce(&self, loaded: &Loaded) -> Option<Arc<Live>> {
         let live = self.builder.build(loaded, self.current.load().as_deref());
         report(&loaded.warnings);
         self.metrics.configured(live.number);
@@ -86,34 +87,38 @@ impl Reloader {
             policies = loaded.policies.len(),
             "a configuration is in force"
         );
-        self.current.swap(live);
+        self.current.swap(live)
     }
 
-    /// Follows the files for ever. Reading and compiling happen on a worker, so that calls are served meanwhile.
+    /// Follows the files for ever. Reading and compiling happen aside, so that calls are served meanwhile.
     pub async fn follow(self, files: Files) {
         let mut watcher = Watcher::new(files);
         let this = Arc::new(self);
         loop {
             watcher.changed().await;
             let work = Arc::clone(&this);
-            match tokio::task::spawn_blocking(move || work.reload()).await {
-                Ok(files) => watcher.watch(files),
-                Err(error) => {
-                    tracing::error!(%error, "reading the configuration failed; the last good one stays in force");
+            match aside(move || work.reload()).await {
+                Some((files, replaced)) => {
+                    watcher.watch(files);
+                    tokio::spawn(give_up(replaced));
+                }
+                None => {
+                    tracing::error!("reading the configuration failed; the last good one stays in force");
                     tokio::time::sleep(AFTER_A_PANIC).await;
                 }
             }
         }
     }
 
-    fn reload(&self) -> Files {
+    /// Gives what was read, and the configuration that is no longer in force.
+    fn reload(&self) -> (Files, Option<Arc<Live>>) {
         match load(&self.inputs, &self.environment) {
             Ok(mut loaded) => {
                 for setting in self.fixed.hold(&mut loaded.config) {
                     tracing::warn!("{setting} has changed, and is read at start only: restart the sidecar to have it");
                 }
-                self.enforce(&loaded);
-                loaded.files
+                let replaced = self.enforce(&loaded);
+                (loaded.files, replaced)
             }
             Err(Rejected { diagnostics, files }) => {
                 report(&diagnostics);
@@ -121,10 +126,43 @@ impl Reloader {
                 self.metrics.configuration_refused();
                 let mistakes = diagnostics.iter().filter(|told| told.severity == Severity::Error).count();
                 tracing::error!(mistakes, "the new configuration has mistakes: the last good one stays in force");
-                files
+                (files, None)
             }
         }
     }
+}
+
+/// How much less than calls what is done aside counts for the scheduler: on a machine with one core, calls would otherwise
+/// wait for milliseconds while a configuration is compiled.
+const NICE: i32 = 10;
+
+/// Does work on a thread that serving goes before. None if it panicked, or there is no thread for it.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (done, outcome) = oneshot::channel();
+    let work = move || {
+        // Of this thread alone, as Linux has it. Without it calls may have to wait a little, and that is all.
+        let _ = rustix::process::setpriority_process(None, NICE);
+        // Nobody waits any more if the process ends.
+        let _ = done.send(work());
+    };
+    if let Err(error) = std::thread::Builder::new().name("reload".into()).spawn(work) {
+        tracing::error!(%error, "a thread cannot be started");
+        return None;
+    }
+    outcome.await.ok()
+}
+
+/// How often it is looked whether calls still run under a configuration that is no longer in force.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Waits until no call runs under a configuration any more, and gives it up aside: ten thousand rules take milliseconds, for
+/// which whoever served the last of those calls would have to wait.
+async fn give_up(replaced: Option<Arc<Live>>) {
+    let Some(live) = replaced else { return };
+    while !live.is_alone() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    aside(move || drop(live)).await;
 }
 
 fn report(diagnostics: &[Diagnostic]) {
@@ -152,5 +190,23 @@ mod tests {
         assert_eq!(fixed.hold(&mut changed), ["listener.allowedHosts", "listener.maxBodyBytes", "audit.to"]);
         assert_eq!((&changed.listener, &changed.audit), (&Listener::default(), &Audit::default()));
         assert_eq!(changed.identity.service_account, "other", "what can change does");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_configuration_is_given_up_when_the_last_call_under_it_has_ended() {
+        let live = Arc::new(Live { number: 1, config: SidecarConfig::default(), routes: Vec::new() });
+        let (call, left) = (Arc::clone(&live), Arc::downgrade(&live));
+        let mut given_up = tokio::spawn(give_up(Some(live)));
+        assert!(tokio::time::timeout(3 * LOOK_EVERY, &mut given_up).await.is_err());
+        assert_eq!(left.strong_count(), 2, "a call still runs under it");
+        drop(call);
+        given_up.await.unwrap();
+        assert_eq!(left.strong_count(), 0);
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_aside_is_told_of() {
+        assert_eq!(aside(|| 7).await, Some(7));
+        assert_eq!(aside::<()>(|| panic!("the work fails")).await, None);
     }
 }
