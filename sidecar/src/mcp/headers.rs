@@ -36,9 +36,10 @@ const SINGLE: [HeaderName; 5] =
 /// [`Cause::DuplicateHeader`]; [`Cause::InvalidHeader`] if `Connection` would have a header of the protocol removed on the
 /// way, or if a header of the protocol is not visible ASCII.
 pub fn check(headers: &HeaderMap) -> Result<(), Rejection> {
+    let some_repeat = headers.len() > headers.keys_len();
     for name in headers.keys() {
         let protocol = name.as_str().starts_with("mcp-");
-        if (protocol || SINGLE.contains(name)) && headers.get_all(name).iter().nth(1).is_some() {
+        if some_repeat && (protocol || SINGLE.contains(name)) && headers.get_all(name).iter().nth(1).is_some() {
             return Err(Rejection::new(Cause::DuplicateHeader, format!("`{name}` occurs more than once.")));
         }
         if protocol && headers.get(name).is_some_and(|value| value.to_str().is_err()) {

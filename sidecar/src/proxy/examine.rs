@@ -3,13 +3,12 @@
 //! Pure, so that it runs on the serving thread for the usual call and on a worker for a large one. Everything that reads
 //! the body happens here, once: what is forwarded later is the bytes that were read here.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::HeaderMap;
 use reeve_policy::decide::{Call, Target, Verdict};
 use reeve_policy::json::{self, Document, Limits, Value};
 use reeve_policy::time::WallTime;
+use smallvec::SmallVec;
 
 use super::Listing;
 use super::forward::OfTasks;
@@ -23,12 +22,15 @@ use crate::mcp::rejection::Rejection;
 use crate::mcp::rounds::{CallKey, Round};
 use crate::mcp::version::{Era, Version};
 
+/// An id as it was written. Numbers and UUIDs need no allocation.
+pub(super) type RawId = SmallVec<[u8; 40]>;
+
 /// A message that may be dealt with.
 #[derive(Debug)]
 pub(super) struct Examined {
     pub(super) version: Version,
     /// The id of a request or response, as it was written.
-    pub(super) id: Option<Arc<[u8]>>,
+    pub(super) id: Option<RawId>,
     /// The method, as the audit log names it; empty for a response.
     pub(super) method: &'static str,
     pub(super) ask: Ask,
@@ -55,7 +57,7 @@ pub(super) enum Ask {
     /// A list, of which policy hides a part.
     List(Listing),
     /// A call, and what its answer may say of tasks.
-    Call(Box<Decided>, OfTasks),
+    Call(Decided, OfTasks),
     /// A stream of what changes: each resource that it subscribes to is a call of that resource.
     Listen {
         /// Those calls.
@@ -127,7 +129,7 @@ pub(super) fn examine(
     })?;
     let method = envelope.method().and_then(|method| TABLE.iter().find(|row| row.method == method));
     let method = method.map_or("", |row| row.method);
-    Ok(Examined { version, id: envelope.id().map(|id| id.raw().into()), method, ask })
+    Ok(Examined { version, id: envelope.id().map(|id| RawId::from_slice(id.raw())), method, ask })
 }
 
 struct Reader<'a, 'd> {
@@ -163,7 +165,7 @@ impl Reader<'_, '_> {
             Handling::Relay if method == "notifications/initialized" => Ok(Ask::Initialized),
             Handling::Relay => Ok(Ask::Relay),
             Handling::Filter(list) => Ok(Ask::List(Listing { list, whole: self.envelope.params.cursor()?.is_none() })),
-            Handling::Decide(named) => Ok(Ask::Call(Box::new(self.named(named)?), self.may_make_task(named))),
+            Handling::Decide(named) => Ok(Ask::Call(self.named(named)?, self.may_make_task(named))),
             Handling::Listen => self.listen(),
             Handling::Task => Ok(Ask::Task(self.envelope.params.task_id()?.into())),
             Handling::ServerRequest(_) | Handling::Deny => Err(Rejection::method_unknown(self.era, id)),

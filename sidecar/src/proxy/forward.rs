@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::body::{Body, Pieces, Received};
 use super::events::Events;
-use super::examine::{Kind, session};
+use super::examine::{Kind, RawId, session};
 use super::memory::{Full, Share};
 use super::onward::Onward;
 use super::record::{self, Flight};
@@ -48,7 +48,7 @@ pub(super) enum Expected {
 #[derive(Clone, Debug)]
 pub(super) struct Awaited {
     /// The request to be answered, as it wrote its id; none of what no message answers.
-    pub(super) id: Option<Arc<[u8]>>,
+    pub(super) id: Option<RawId>,
     pub(super) expected: Expected,
     pub(super) tasks: OfTasks,
     /// Of a call that limits have charged: what makes a later one the same call.
@@ -57,7 +57,7 @@ pub(super) struct Awaited {
 
 impl Awaited {
     /// An answer to this request of which nothing more needs to be known.
-    pub(super) fn answer(id: Option<Arc<[u8]>>, expected: Expected) -> Self {
+    pub(super) fn answer(id: Option<RawId>, expected: Expected) -> Self {
         Self { id, expected, tasks: OfTasks::Nothing, call: None }
     }
 }

@@ -106,20 +106,12 @@ fn trace_id(headers: &HeaderMap) -> Option<&str> {
 
 impl Shared {
     /// Counts a decision, and what Audit rules would have decided.
-    pub(super) fn record_call(
-        &self,
-        route: &Route,
-        call: &Decided,
-        verdict: &Verdict,
-        shadow: &[Shadow],
-        facts: &Facts<'_>,
-    ) {
-        let tool = self.tool_metrics(route, call, facts.method);
+    pub(super) fn record_call(&self, tool: &ToolMetrics, verdict: &Verdict, decision: &Decision<'_>) {
         tool.decided(verdict.reason, verdict.pointer.as_ref(), Mode::Enforce);
-        for Shadow { reason, pointer } in shadow {
+        for Shadow { reason, pointer } in decision.shadow {
             tool.decided(*reason, Some(pointer), Mode::Audit);
         }
-        self.metrics.decided_within(self.clock.now().since(facts.moments.begun));
+        self.metrics.decided_within(decision.latency);
     }
 
     /// A tool has a label of its own only if a policy or the catalogue knows its name; other calls count by method.

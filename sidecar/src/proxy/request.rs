@@ -52,11 +52,12 @@ impl Shared {
         headers::check_body(&headers)?;
         let body = self.bodies.read(body).await?;
         let received = self.clock.now();
+        let mut moments = Moments { received, begun: received };
         // Before it is decided on: what is permitted now is sent now.
         if let Some(session) = session(&headers, Era::Legacy) {
             self.openings.settled(&route.name, session).await;
+            moments.begun = self.clock.now();
         }
-        let moments = Moments { received, begun: self.clock.now() };
         let (examined, headers, body) = self.examine(route, headers, body).await?;
         let era = examined.era();
         if let Some(session) = session(&headers, era) {
@@ -103,7 +104,7 @@ impl Shared {
             Ask::Call(call, tasks) => {
                 (awaited.expected, awaited.tasks, awaited.call) = (Expected::Call(call.kind), tasks, call.again.key);
                 let taken = self.take(route, slice::from_ref(&call), facts);
-                return taken.map_err(|refused| Stop::Refused(call, refused.verdict));
+                return taken.map_err(|refused| Stop::Refused(Box::new(call), refused.verdict));
             }
             Ask::Listen { mut calls, tasks } => {
                 self.check_listened(route, &tasks)?;

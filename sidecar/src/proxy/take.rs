@@ -162,15 +162,18 @@ impl Shared {
             let mut shadow = call.verdict.shadow.clone();
             if let (true, Some(held)) = (permitted, taken.held.get_mut(number)) {
                 shadow.extend(call.verdict.demands.record_shadows(&self.limiter, now, held));
-                let tool = self.tool_metrics(route, call, facts.method());
-                taken.call = Some(Counted { tool, received: facts.received() });
             }
             // A call that is refused for itself says so; another, why the message is.
             let because = refused.as_ref().filter(|_| !is_refused(call)).map(|(_, verdict)| verdict);
             let verdict = because.unwrap_or(&call.verdict);
-            self.record_call(route, call, verdict, &shadow, facts);
+            let tool = self.tool_metrics(route, call, facts.method());
+            let decision = facts.decision(route, verdict, &shadow, self.clock.now());
+            self.record_call(&tool, verdict, &decision);
             if let Some(slot) = slot {
-                slot.write(&facts.decision(route, verdict, &shadow, self.clock.now()));
+                slot.write(&decision);
+            }
+            if permitted {
+                taken.call = Some(Counted { tool, received: facts.received() });
             }
         }
         match refused {

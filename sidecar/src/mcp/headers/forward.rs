@@ -1,10 +1,6 @@
 //! What crosses the sidecar, in either direction, and what ends at it.
 
-use http::header::{
-    ACCEPT_ENCODING, ALT_SVC, CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, EXPECT, FORWARDED, HOST, HeaderName,
-    LOCATION, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, REFRESH, STRICT_TRANSPORT_SECURITY, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use smallvec::SmallVec;
 
@@ -26,9 +22,10 @@ use crate::mcp::version::Era;
 /// - names with `_`, which some servers read as `-`.
 pub fn for_upstream(headers: &mut HeaderMap, era: Era) {
     drop_where(headers, |name| {
-        is_hop_by_hop(name)
-            || [HOST, ORIGIN, ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, FORWARDED].contains(name)
-            || speaks_for_proxies(name.as_str())
+        let word = name.as_str();
+        is_hop_by_hop(word)
+            || matches!(word, "host" | "origin" | "accept-encoding" | "content-length" | "expect" | "forwarded")
+            || speaks_for_proxies(word)
             || match era {
                 Era::Legacy => *name == METHOD || *name == NAME || is_parameter(name),
                 Era::Modern => *name == SESSION_ID || *name == LAST_EVENT_ID,
@@ -43,8 +40,10 @@ pub fn for_upstream(headers: &mut HeaderMap, era: Era) {
 /// modern era `Mcp-Session-Id`. `WWW-Authenticate`, `Retry-After`, `X-Accel-Buffering` and all others stay.
 pub fn for_agent(headers: &mut HeaderMap, era: Era) {
     drop_where(headers, |name| {
-        is_hop_by_hop(name)
-            || [CONTENT_LENGTH, ALT_SVC, LOCATION, CONTENT_LOCATION, REFRESH, STRICT_TRANSPORT_SECURITY].contains(name)
+        let word = name.as_str();
+        is_hop_by_hop(word)
+            || matches!(word, "content-length" | "alt-svc" | "location" | "content-location" | "refresh")
+            || word == "strict-transport-security"
             || (era == Era::Modern && *name == SESSION_ID)
     });
 }
@@ -66,10 +65,20 @@ fn drop_where(headers: &mut HeaderMap, is_dropped: impl Fn(&HeaderName) -> bool)
 }
 
 /// RFC 9110 section 7.6.1, and what older software uses.
-fn is_hop_by_hop(name: &HeaderName) -> bool {
-    [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION].contains(name)
-        || matches!(name.as_str(), "keep-alive" | "proxy-connection" | "http2-settings")
-        || name.as_str().starts_with("sec-websocket-")
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "keep-alive"
+            | "proxy-connection"
+            | "http2-settings"
+    ) || name.starts_with("sec-websocket-")
 }
 
 fn speaks_for_proxies(name: &str) -> bool {
