@@ -14,6 +14,8 @@ pub mod count;
 pub mod growth;
 pub mod variants;
 
+use std::time::Instant;
+
 use clap::ValueEnum;
 
 use crate::server::Server;
@@ -27,7 +29,7 @@ pub struct Options {
     #[command(flatten)]
     place: Place,
     /// How often everything is measured; medians are printed.
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// The calls after which memory is looked at.
     #[arg(long, default_value_t = 1_000_000)]
@@ -60,6 +62,7 @@ pub enum Part {
 /// If something is not as it should be: a call that is answered otherwise than it must be, a proxy that ends.
 pub async fn run(options: Options) {
     let Options { place, rounds, many, parts } = options;
+    let began = Instant::now();
     let server = Server::start(None).await;
     let plain = Upstream { address: server.address, authority: None };
     let mut bars = Bars::default();
@@ -75,4 +78,5 @@ pub async fn run(options: Options) {
     }
     bars.program(&place.reeve);
     bars.print();
+    println!("\n{rounds} rounds; all of it took {} minutes.", began.elapsed().as_secs().div_ceil(60));
 }

@@ -45,35 +45,36 @@ pub async fn starts(place: &Place, upstream: &Upstream, rounds: usize, bars: &mu
 /// The share of all calls between two looks at memory.
 const LOOKS: usize = 10;
 
-/// Memory over many calls.
+/// Memory over many calls: over a tenth of them with 10,000 rules.
 ///
 /// # Panics
 /// If a call is answered otherwise than it must be.
 pub async fn memory(place: &Place, upstream: &Upstream, calls: usize, bars: &mut Bars) {
-    let mut table = Table::new(&["calls", "RSS MiB, 100 rules", "RSS MiB, 10,000 rules", "RSS MiB, Envoy"]);
-    let subjects = [FEW, MANY, Subject::Envoy];
-    let mut columns = Vec::new();
-    for subject in subjects {
-        eprintln!("memory: {calls} calls through {}", subject.name());
-        let running = place.start(subject, upstream).await;
-        let process = running.process().expect("a proxy is a process");
-        let mut agents = Agents::connect(running.address, 16, &USUAL).await;
-        let mut column = Vec::new();
-        for _ in 0..LOOKS {
-            agents.call(calls / LOOKS).await;
-            column.push(mebibytes(usage::memory(process)));
-        }
-        columns.push(column);
+    let few = look(place, FEW, upstream, calls).await;
+    let many = look(place, MANY, upstream, calls / 10).await;
+    let mut table = Table::new(&["share of the calls", "RSS MiB, 100 rules", "RSS MiB, 10,000 rules"]);
+    for (index, (few, many)) in few.iter().zip(&many).enumerate() {
+        table.row([format!("{}/{LOOKS}", index + 1), figure(*few, ""), figure(*many, "")]);
     }
-    for look in 0..LOOKS {
-        let made = (calls / LOOKS * (look + 1)).to_string();
-        table.row([made].into_iter().chain(columns.iter().map(|column| figure(column[look], ""))));
+    table.print(&format!("Memory over {calls} calls with 100 rules, {} with 10,000; 16 connections", calls / 10));
+    let (last, last_of_many) = (few[LOOKS - 1], many[LOOKS - 1]);
+    bars.at_most(&format!("RSS after {calls} calls, 100 rules"), last, 12.0, " MiB");
+    bars.at_most("its growth over the last nine tenths of them", last / few[0], 1.02, " ×");
+    bars.at_most(&format!("RSS after {} calls, 10,000 rules", calls / 10), last_of_many, 64.0, " MiB");
+}
+
+/// Makes calls, and looks at memory after each [`LOOKS`]th part of them.
+async fn look(place: &Place, subject: Subject, upstream: &Upstream, calls: usize) -> Vec<f64> {
+    eprintln!("memory: {calls} calls through {}", subject.name());
+    let running = place.start(subject, upstream).await;
+    let process = running.process().expect("a proxy is a process");
+    let mut agents = Agents::connect(running.address, 16, &USUAL).await;
+    let mut looks = Vec::with_capacity(LOOKS);
+    for _ in 0..LOOKS {
+        agents.call(calls / LOOKS).await;
+        looks.push(mebibytes(usage::memory(process)));
     }
-    table.print("Memory over many calls, 16 connections");
-    let last = |column: usize| columns[column][LOOKS - 1];
-    bars.at_most(&format!("RSS after {calls} calls, 100 rules"), last(0), 12.0, " MiB");
-    bars.at_most("its growth over the last nine tenths of them", last(0) / columns[0][0], 1.02, " ×");
-    bars.at_most(&format!("RSS after {calls} calls, 10,000 rules"), last(1), 64.0, " MiB");
+    looks
 }
 
 /// How often the policy is changed.
