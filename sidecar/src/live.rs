@@ -62,6 +62,11 @@ impl Route {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The name of what is called, without a copy of it if policies name it as a tool.
+    pub fn own_name(&self, name: &str) -> Arc<str> {
+        self.named_tools.get(name).map_or_else(|| name.into(), Arc::clone)
+    }
+
     /// Whether a policy or the catalogue knows a tool of this name, so that it may become a label.
     pub fn knows_tool(&self, name: &str) -> bool {
         self.named_tools.contains(name) || self.tools.load().tool(name).is_some()

@@ -3,6 +3,8 @@
 //! Pure, so that it runs on the serving thread for the usual call and on a worker for a large one. Everything that reads
 //! the body happens here, once: what is forwarded later is the bytes that were read here.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use reeve_policy::decide::{Call, Target, Verdict};
@@ -76,7 +78,7 @@ pub(super) enum Ask {
 pub(super) struct Decided {
     pub(super) kind: Kind,
     /// The tool's or prompt's name, or the resource's URI.
-    pub(super) name: Box<str>,
+    pub(super) name: Arc<str>,
     pub(super) verdict: Verdict,
     /// What the audit log says of the arguments; none if there is no log.
     pub(super) arguments: Option<Arguments>,
@@ -224,7 +226,7 @@ impl Reader<'_, '_> {
             (Some(arguments), Auditing::On) => Some(Arguments::of(arguments, self.route.ruleset.audited_arguments())),
             _ => None,
         };
-        Decided { kind, name: name.into(), verdict, arguments, again }
+        Decided { kind, name: self.route.own_name(name), verdict, arguments, again }
     }
 
     /// How the call is known when it comes again, where that matters: a limit charges it, and its era has rounds.

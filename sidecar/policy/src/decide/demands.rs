@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use reeve_crds::v1alpha1::Scope;
-use smallvec::SmallVec;
 
 use super::arguments::{Examined, expression_error};
 use super::plan::Selected;
@@ -22,7 +21,7 @@ use crate::time::{Instant, format_duration};
 #[derive(Clone, Debug, Default)]
 pub struct Demands {
     /// One for each counter, in the order of the first limit's pointer.
-    charges: SmallVec<[Taking; 1]>,
+    charges: Vec<Taking>,
     /// What few calls have to take.
     rare: Option<Box<Rare>>,
 }
