@@ -14,6 +14,7 @@
 mod activity;
 mod bind;
 mod connection;
+mod streams;
 
 use std::future::Future;
 use std::io;
@@ -110,7 +111,7 @@ pub enum Refusal {
     HeaderTimeout,
     /// A request's headers were so large that they were not read.
     HeadersTooLarge,
-    /// Nothing of an answer was taken for too long.
+    /// Nothing of an answer was taken for too long. Of HTTP/2 that stream alone is ended.
     Stalled,
 }
 

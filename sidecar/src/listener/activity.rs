@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::Bounds;
+use super::streams::{self, Said};
 
 /// What a connection begins with that is HTTP/2 (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -82,7 +83,9 @@ impl<B: Body<Data = Bytes>> Body for BusyBody<B> {
     type Error = B::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        self.project().body.poll_frame(cx)
+        let polled = self.project().body.poll_frame(cx);
+        streams::note(if let Poll::Ready(Some(_)) = &polled { Said::Some } else { Said::None });
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

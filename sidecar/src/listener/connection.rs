@@ -4,11 +4,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
 
 use super::activity::{Activity, BusyBody, Watched};
+use super::streams::Streams;
 use super::{Bounds, Observer, Peer, Refusal, Service};
 use crate::lifecycle::Drain;
 
@@ -42,7 +43,8 @@ impl Connection {
             let response = service.respond(request, peer);
             async move { Ok::<_, Infallible>(response.await.map(|body| BusyBody::new(body, busy))) }
         });
-        let builder = builder(&self.bounds);
+        let streams = Streams { stall_timeout: self.bounds.stall_timeout, observer: Arc::clone(&self.observer) };
+        let builder = builder(&self.bounds, streams);
         let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), answer));
 
         let ended = tokio::select! {
@@ -75,9 +77,9 @@ impl Connection {
     }
 }
 
-fn builder(bounds: &Bounds) -> Builder<TokioExecutor> {
+fn builder(bounds: &Bounds, streams: Streams) -> Builder<Streams> {
     let largest = bounds.header_bytes.saturating_add(MARGIN);
-    let mut builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new(streams);
     builder
         .http1()
         .timer(TokioTimer::new())

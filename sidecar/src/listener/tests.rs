@@ -1,11 +1,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Either, Full};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::*;
 use crate::lifecycle::{DrainTrigger, Phase, drain};
+use crate::proxy::Body;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -48,7 +49,7 @@ struct Running {
 const LARGE: usize = 64 << 20;
 
 /// Starts a listener whose service answers `hello` once it has read the whole request, and before that [`LARGE`] bytes to
-/// `/large`; `/hang` is never answered.
+/// `/large`, and to `/slices` as the proxy gives them; `/hang` is never answered.
 async fn start(bounds: Bounds) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -60,9 +61,14 @@ async fn start(bounds: Bounds) -> Running {
             std::future::pending::<()>().await;
         }
         let _ = request.into_body().collect().await;
-        let mut answer = vec![b'.'; if path == "/large" { LARGE } else { 0 }];
+        let mut answer = vec![b'.'; if path == "/" { 0 } else { LARGE }];
         answer.extend_from_slice(b"hello");
-        Response::new(Full::new(Bytes::from(answer)))
+        let answer = Bytes::from(answer);
+        Response::new(if path == "/slices" {
+            Either::Right(Body::from(answer))
+        } else {
+            Either::Left(Full::new(answer))
+        })
     };
     let observer = Arc::clone(&counts) as Arc<dyn Observer>;
     let ended = tokio::spawn(serve(vec![listener], bounds, observer, drain, service));
@@ -122,15 +128,57 @@ async fn one_connection_serves_many_requests_and_the_end_is_seen() {
 #[tokio::test]
 async fn http2_is_served_on_the_same_port() {
     let running = start(bounds()).await;
+    let mut client = http2(&running).await;
+    let response = get(&mut client, "http://x/").await;
+    assert_eq!(response.version(), http::Version::HTTP_2);
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello");
+}
+
+type Http2 = hyper::client::conn::http2::SendRequest<Full<Bytes>>;
+
+async fn http2(running: &Running) -> Http2 {
     let stream = TcpStream::connect(running.address).await.unwrap();
     let io = hyper_util::rt::TokioIo::new(stream);
     let executor = hyper_util::rt::TokioExecutor::new();
-    let (mut client, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+    let (client, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
     tokio::spawn(connection);
-    let request = Request::get("http://x/").body(Full::<Bytes>::default()).unwrap();
-    let response = timeout(DEADLINE, client.send_request(request)).await.unwrap().unwrap();
-    assert_eq!(response.version(), http::Version::HTTP_2);
-    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello");
+    client
+}
+
+async fn get(client: &mut Http2, uri: &str) -> Response<Incoming> {
+    let request = Request::get(uri).body(Full::default()).unwrap();
+    timeout(DEADLINE, client.send_request(request)).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn an_http2_stream_of_which_nothing_is_taken_ends_alone_and_is_counted() {
+    let running = start(Bounds { stall_timeout: Duration::from_millis(50), ..bounds() }).await;
+    let mut client = http2(&running).await;
+    let unread = get(&mut client, "http://x/slices").await;
+    eventually("it has ended", || running.counts.stalled.load(Ordering::SeqCst) == 1).await;
+    let other = get(&mut client, "http://x/").await;
+    assert_eq!(other.into_body().collect().await.unwrap().to_bytes(), "hello");
+    assert!(
+        timeout(DEADLINE, unread.into_body().collect()).await.unwrap().is_err(),
+        "a part is not taken for the whole"
+    );
+}
+
+#[tokio::test]
+async fn an_http2_stream_that_is_read_slowly_is_given_whole() {
+    let stall_timeout = Duration::from_millis(1_500);
+    let running = start(Bounds { stall_timeout, ..bounds() }).await;
+    let mut slow = get(&mut http2(&running).await, "http://x/slices").await.into_body();
+    let (begun, mut read) = (tokio::time::Instant::now(), 0);
+    while let Some(frame) = timeout(DEADLINE, slow.frame()).await.unwrap() {
+        let before = read;
+        read += frame.expect("it is not cut off").into_data().unwrap().len();
+        if before * 20 / LARGE < read * 20 / LARGE {
+            tokio::time::sleep(stall_timeout / 15).await;
+        }
+    }
+    assert_eq!(read, LARGE + "hello".len());
+    assert!(begun.elapsed() > stall_timeout, "the test reads too fast to tell");
 }
 
 #[tokio::test]

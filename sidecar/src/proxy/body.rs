@@ -17,7 +17,7 @@ use crate::mcp::rejection::{Cause, Rejection};
 
 /// The most of an answer that a connection is given at once: what it has not sent yet is not held back here any more, so
 /// that it must be little.
-const SLICE: usize = 16 << 10;
+pub(super) const SLICE: usize = 16 << 10;
 
 /// The body of an answer to the agent.
 #[derive(Debug)]

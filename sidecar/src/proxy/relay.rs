@@ -14,11 +14,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Body as _;
 
+use super::Place;
+use super::body::{self, SLICE};
 use super::events::Events;
 use super::forward::no_room;
 use super::memory::{Full, Share};
 use super::record::Flight;
-use super::{Place, body};
 use crate::lifecycle::Drain;
 use crate::mcp::sse::{Piece, Scanner};
 use crate::mcp::version::Era;
@@ -131,7 +132,7 @@ impl Relay {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         loop {
             if let Way::Events { ready, .. } = &mut self.way
-                && let Some(bytes) = ready.pop_front()
+                && let Some(bytes) = next_slice(ready)
             {
                 return Poll::Ready(Some(Ok(bytes)));
             }
@@ -198,6 +199,14 @@ impl Relay {
             }
         }
         Poll::Ready(Some(Err(io::Error::other(error.to_string()))))
+    }
+}
+
+/// The next event that is ready, or a slice of one that is large.
+fn next_slice(ready: &mut VecDeque<Bytes>) -> Option<Bytes> {
+    match ready.front_mut() {
+        Some(event) if event.len() > SLICE => Some(event.split_to(SLICE)),
+        _ => ready.pop_front(),
     }
 }
 
