@@ -9,6 +9,7 @@
 
 mod assemble;
 mod draft;
+mod drafts;
 pub mod govern;
 mod hints;
 pub(crate) mod index;
@@ -31,7 +32,7 @@ use crate::decide::{Plans, ServerRequestTable, Subject};
 use crate::expr;
 use crate::limit::{Counter, Limiter, Units};
 
-use self::draft::Expressions;
+pub use self::drafts::Drafts;
 use self::index::Index;
 use self::model::{CompiledPolicy, Rule};
 pub use self::problems::{Problem, Severity};
@@ -95,19 +96,27 @@ pub(crate) struct ResolvedCounter {
 pub enum Source {
     /// One that could be read.
     Readable(Arc<Policy>),
-    /// One that could not: it governs, and so every call is denied (`PolicyInvalid`).
+    /// One that could not: it governs, and so every call is denied (`PolicyInvalid`) if it is to be enforced.
     Unreadable {
-        /// Its `namespace/name`.
-        key: String,
-        /// Why.
+        /// What could be read of it: whom it governs, its mode and tier. What could not selects everything and is enforced.
+        scope: Arc<Policy>,
+        /// Why the rest could not be read.
         error: String,
     },
 }
 
+impl Source {
+    /// The policy, or what could be read of it: what [`govern::governs`] judges.
+    pub fn policy(&self) -> &Arc<Policy> {
+        match self {
+            Self::Readable(policy) | Self::Unreadable { scope: policy, .. } => policy,
+        }
+    }
+}
+
 /// Everything that the schema cannot say of one policy, in the order of its parts.
 pub fn check(policy: &Policy, catalogue: Option<&Catalogue>) -> Vec<Problem> {
-    let policy = Arc::new(policy.clone());
-    expr::compiling(|| draft::draft(&policy, catalogue, &mut Expressions::default()).problems)
+    Drafts::default().check(&Arc::new(policy.clone()), catalogue)
 }
 
 /// Compiles the policies that govern. One that does not compile denies every call if it is to be enforced, and binds

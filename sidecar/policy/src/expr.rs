@@ -260,7 +260,7 @@ impl From<Failure> for EvalError {
 
 /// Does work that compiles many expressions on one thread with a large stack, where else each would take a thread of its
 /// own.
-pub fn compiling<T: Send>(work: impl Fn() -> T + Sync) -> T {
+pub fn compiling<T: Send>(mut work: impl FnMut() -> T + Send) -> T {
     let done = thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK);
         let run = || {

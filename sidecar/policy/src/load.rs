@@ -7,7 +7,7 @@
 //!
 //! Reads McpPolicy and ClusterMcpPolicy manifests (YAML or JSON, several documents, as `kubectl get -o yaml` writes them), the
 //! seed's JSON policy format and its YAML forms. Also the base for reading any other document of ours with located errors (the
-//! sidecar's configuration). What a policy *means* is checked by [`crate::compile::check`], whose pointers
+//! sidecar's configuration). [`stored`] reads an object as the API server keeps it, by the same checks. What a policy *means* is checked by [`crate::compile::check`], whose pointers
 //! [`Positions::diagnose`] turns into places in the file.
 
 pub mod convert;
@@ -18,6 +18,7 @@ mod node;
 mod positions;
 mod salvage;
 mod seed;
+mod stored;
 mod structure;
 mod suggest;
 mod yaml;
@@ -32,6 +33,7 @@ use serde::de::DeserializeOwned;
 use self::node::{Mark, below};
 pub use self::positions::Positions;
 use self::salvage::Wrong;
+pub use self::stored::{Stored, stored};
 use self::structure::Schema;
 use crate::catalogue::Catalogue;
 use crate::compile::{self, Problem, Severity};

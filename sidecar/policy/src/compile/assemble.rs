@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use reeve_crds::v1alpha1::{Mode, ServerRequests};
+use reeve_crds::v1alpha1::Mode;
 
-use super::draft::{Draft, DraftCounter, DraftRule, Expressions, draft};
+use super::draft::{Draft, DraftCounter, DraftRule, Expressions, draft, unreadable};
 use super::index::{Index, Patterns};
 use super::model::{CompiledPolicy, Fallback, Role, Rule};
 use super::{ResolvedCounter, Roles, Ruleset, ScopeKeys, Source};
@@ -51,22 +51,7 @@ pub(super) fn assemble(sources: &[Source], subject: &Subject, limiter: &Limiter)
 fn read(source: &Source, expressions: &mut Expressions) -> Draft {
     match source {
         Source::Readable(object) => draft(object, None, expressions),
-        Source::Unreadable { key, error } => Draft {
-            policy: CompiledPolicy {
-                key: key.as_str().into(),
-                object: None,
-                role: if key.contains('/') { Role::Namespaced } else { Role::Boundary },
-                mode: Mode::Enforce,
-                fallback: Fallback::Deny,
-                server_requests: ServerRequests::default(),
-                config_max_age: None,
-                audited_arguments: Vec::new(),
-                errors: vec![error.clone()],
-            },
-            rules: Vec::new(),
-            counters: Vec::new(),
-            problems: Vec::new(),
-        },
+        Source::Unreadable { scope, error } => unreadable(scope, error),
     }
 }
 

@@ -72,6 +72,11 @@ pub(super) struct Expressions {
 }
 
 impl Expressions {
+    /// How many different expressions are held.
+    pub(super) fn count(&self) -> usize {
+        self.known.len()
+    }
+
     pub(super) fn compile(&mut self, source: &str, purpose: Purpose) -> Result<Expression, CompileError> {
         let compiled = self.known.entry((source.to_owned(), purpose));
         compiled.or_insert_with(|| Expression::compile(source, purpose)).clone()
@@ -131,6 +136,23 @@ pub(super) fn draft(object: &Arc<Policy>, catalogue: Option<&Catalogue>, express
         errors: errors(&problems),
     };
     Draft { policy, rules, counters: counters.list, problems }
+}
+
+/// A policy that could not be read: nothing of it but that it governs, in which mode and tier.
+pub(super) fn unreadable(scope: &Policy, error: &str) -> Draft {
+    let Spec { role, mode, fallback, .. } = spec(scope);
+    let policy = CompiledPolicy {
+        key: scope.key().into(),
+        object: None,
+        role,
+        mode,
+        fallback,
+        server_requests: ServerRequests::default(),
+        config_max_age: None,
+        audited_arguments: Vec::new(),
+        errors: vec![error.to_owned()],
+    };
+    Draft { policy, rules: Vec::new(), counters: Vec::new(), problems: Vec::new() }
 }
 
 fn errors(problems: &[Problem]) -> Vec<String> {

@@ -66,23 +66,20 @@ impl Policies {
     }
 
     fn manifest(&mut self, root: &Arc<Node>, object: &Node, base: &str) {
-        let mut findings = check(object);
         let positions = Positions::new(self.file.clone(), root.clone(), base.to_owned());
-        if findings.is_empty() {
-            match object.read() {
-                Ok(value) => return self.keep(Loaded { value, positions, warnings: Vec::new() }, None),
-                Err(error) => findings.push(Finding::new(object.mark, String::new(), error.to_string())),
-            }
-        }
+        let mut findings = match read(object) {
+            Ok(value) => return self.keep(Loaded { value, positions, warnings: Vec::new() }, None),
+            Err(findings) => findings,
+        };
         if findings.len() > MAX_MISTAKES {
             // Nobody will read more.
             return self.mistakes.extend(super::locate(&self.file, findings));
         }
-        let mended = policy_schema().mend(object, Wrong::of(&findings).lost());
+        let mended = mended(object, &Wrong::of(&findings));
         for finding in &mut findings {
             finding.pointer.insert_str(0, base);
         }
-        if let Ok(mut value) = mended.read() {
+        if let Some(mut value) = mended {
             let wrong = Wrong::of(&findings);
             salvage::settle(&mut value, &wrong, &positions);
             self.keep(Loaded { value, positions, warnings: Vec::new() }, Some(wrong));
@@ -141,8 +138,25 @@ impl Form {
     }
 }
 
+/// Reads a manifest.
+///
+/// # Errors
+/// Everything in it that its schema does not permit.
+pub(super) fn read(object: &Node) -> Result<Policy, Vec<Finding>> {
+    let findings = check(object);
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    object.read().map_err(|error| vec![Finding::new(object.mark, String::new(), error.to_string())])
+}
+
+/// A manifest without what is wrong in it, as far as that leaves anything.
+pub(super) fn mended(object: &Node, wrong: &Wrong) -> Option<Policy> {
+    policy_schema().mend(object, wrong.lost()).read().ok()
+}
+
 /// The API server writes `status`; a file does not say what it is.
-fn leave_status_out(object: &mut Node) {
+pub(super) fn leave_status_out(object: &mut Node) {
     if let Data::Object(members) = &mut object.data {
         members.retain(|member| member.key != "status");
     }

@@ -8,7 +8,7 @@ mod deserialize;
 
 use std::fmt::Write as _;
 
-use serde_json::Number;
+use serde_json::{Number, Value};
 
 /// The deepest nesting of lists and objects in a file.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -68,6 +68,33 @@ pub(super) struct Unquoted {
 impl Node {
     pub(super) fn new(mark: Mark, data: Data) -> Self {
         Self { mark, data, unquoted: None }
+    }
+
+    /// A JSON value that stands in no file. None if it nests too deeply.
+    pub(super) fn of_json(value: &Value) -> Option<Self> {
+        Self::of_json_within(value, MAX_DEPTH)
+    }
+
+    fn of_json_within(value: &Value, depth: usize) -> Option<Self> {
+        let data = match value {
+            Value::Null => Data::Null,
+            Value::Bool(value) => Data::Bool(*value),
+            Value::Number(number) => Data::Number(number.clone()),
+            Value::String(text) => Data::String(text.clone()),
+            Value::Array(items) => {
+                let depth = depth.checked_sub(1)?;
+                Data::Array(items.iter().map(|item| Self::of_json_within(item, depth)).collect::<Option<_>>()?)
+            }
+            Value::Object(members) => {
+                let depth = depth.checked_sub(1)?;
+                let member = |(key, value): (&String, &Value)| {
+                    let value = Self::of_json_within(value, depth)?;
+                    Some(Member { mark: Mark::START, key: key.clone(), unquoted: None, value })
+                };
+                Data::Object(members.iter().map(member).collect::<Option<_>>()?)
+            }
+        };
+        Some(Self::new(Mark::START, data))
     }
 
     pub(super) fn as_str(&self) -> Option<&str> {

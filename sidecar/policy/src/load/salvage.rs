@@ -69,6 +69,15 @@ impl Wrong {
         self.told.contains(pointer) || self.has(pointer)
     }
 
+    /// Whether anything of the value at a pointer, around it or inside it, is wrong.
+    pub(super) fn touches(&self, pointer: &str) -> bool {
+        let inside = format!("{pointer}/");
+        let is_inside = |places: &BTreeSet<String>| {
+            places.range(inside.clone()..).next().is_some_and(|place| place.starts_with(&inside))
+        };
+        self.covers(pointer) || is_inside(&self.lost) || is_inside(&self.told)
+    }
+
     /// Whether a problem of the policy that was read of the document follows from what is wrong in it.
     pub(super) fn explains(&self, problem: &Problem, positions: &Positions) -> bool {
         if self.covers(&positions.source(&problem.pointer)) {

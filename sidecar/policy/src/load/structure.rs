@@ -135,6 +135,10 @@ impl<'a> Checker<'a> {
         let others = schema.get("additionalProperties");
         let known: Vec<&str> = properties.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
         let absent: Vec<&str> = known.iter().copied().filter(|name| node.get(name).is_none()).collect();
+        if let Some(most) = words::bound(schema, "maxProperties").filter(|most| members.len() as u64 > *most) {
+            let message = format!("{} has {}, and may have {most}", self.name(), words::entries(members.len() as u64));
+            self.lose(mark, message, Lost::Nothing);
+        }
         let mut meant = Vec::new();
         for member in members {
             if self.is_full() {

@@ -1,5 +1,7 @@
 //! How policies combine: steps 1 to 4.
 
+use std::sync::Arc;
+
 use super::world::{World, brief, imaging, policy, sources};
 use crate::compile::Source;
 use crate::decide::Target;
@@ -134,9 +136,31 @@ fn an_audit_policy_that_does_not_compile_binds_nothing() {
 #[test]
 fn a_policy_that_cannot_be_read_counts_as_enforcing() {
     let mut sources = sources(&imaging("", ALLOW_ALL));
-    sources.push(Source::Unreadable { key: "clinic/odd".into(), error: "mode: unknown variant `Monitor`".into() });
+    sources.push(unreadable("McpPolicy", "odd", "serverRefs: [{name: aws}]"));
     let world = World::of(&sources);
     assert_eq!(brief(&world.call("x", "{}")), (Reason::PolicyInvalid, "clinic/odd"));
+}
+
+#[test]
+fn a_policy_that_cannot_be_read_but_is_known_to_be_in_audit_binds_nothing() {
+    let mut sources = sources(&imaging("", ALLOW_ALL));
+    sources.push(unreadable("McpPolicy", "odd", "serverRefs: [{name: aws}]\nmode: Audit"));
+    let world = World::of(&sources);
+    assert_eq!(brief(&world.call("x", "{}")), (Reason::AllowedByRule, "clinic/imaging#all"));
+    assert_eq!(world.ruleset.invalid_policies().count(), 1);
+}
+
+#[test]
+fn a_baseline_that_cannot_be_read_yields_to_an_enforcing_policy() {
+    let odd = unreadable("ClusterMcpPolicy", "odd", "tier: Baseline");
+    let governed = [sources(&imaging("", ALLOW_ALL)), vec![odd.clone()]].concat();
+    assert_eq!(brief(&World::of(&governed).call("x", "{}")), (Reason::AllowedByRule, "clinic/imaging#all"));
+    assert_eq!(brief(&World::of(&[odd]).call("x", "{}")), (Reason::PolicyInvalid, "odd"));
+}
+
+fn unreadable(kind: &str, name: &str, spec: &str) -> Source {
+    let scope = Arc::clone(sources(&policy(kind, name, spec, "")).remove(0).policy());
+    Source::Unreadable { scope, error: "mode: unknown variant `Monitor`".into() }
 }
 
 #[test]

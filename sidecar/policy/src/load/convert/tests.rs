@@ -237,7 +237,8 @@ fn rule() -> impl Strategy<Value = Rule> {
 }
 
 fn selector() -> impl Strategy<Value = LabelSelector> {
-    prop::collection::btree_map(text(), text(), 0..3)
+    let value = text().prop_map(|text| text.chars().take(63).collect());
+    prop::collection::btree_map(text(), value, 0..3)
         .prop_map(|match_labels| LabelSelector { match_labels, match_expressions: Vec::new() })
 }
 

@@ -22,6 +22,7 @@ struct Sample {
     #[schemars(length(min = 1, max = 2))]
     list: Vec<String>,
     #[serde(default)]
+    #[schemars(extend("maxProperties" = 3))]
     labels: BTreeMap<String, String>,
     color: Option<Color>,
     either: Option<Either>,
@@ -88,6 +89,7 @@ fn each_mistake_is_one_sentence() {
         ("{list: []}", "/list: list needs at least 1 entry"),
         ("{list: [a, b, c]}", "/list: list has 3 entries, and may have 2"),
         ("{list: [a, 1]}", "/list/1: list[1] must be text, not the number 1; quote it: \"1\""),
+        ("{labels: {a: a, b: b, c: c, d: d}}", "/labels: labels has 4 entries, and may have 3"),
         ("{labels: {a: 1}}", "/labels/a: a must be text, not the number 1; quote it: \"1\""),
         ("{labels: {yes: a}}", "/labels/yes: quote the key: \"yes\" without quotes is not text to kubectl"),
         ("{color: Rde}", "/color: color cannot be \"Rde\": write Red or Green; did you mean Red?"),
@@ -123,8 +125,9 @@ fn text_of_the_user_is_cut_and_escaped() {
     assert_eq!(mistakes("{color: \"a\\nb\"}"), ["/color: color cannot be \"a\\nb\": write Red or Green"]);
 }
 
-/// The keywords that [`Checker`] knows, and those that only describe.
-const KEYWORDS: [&str; 24] = [
+/// The keywords that [`Checker`] knows, and those that only describe. In a build that has the operator in it, the schemas also
+/// have what the API server is told, which begins with `x-kubernetes-`; the compiler of policies checks the same.
+const KEYWORDS: [&str; 25] = [
     "$defs",
     "$ref",
     "$schema",
@@ -138,6 +141,7 @@ const KEYWORDS: [&str; 24] = [
     "items",
     "maxItems",
     "maxLength",
+    "maxProperties",
     "maximum",
     "minItems",
     "minLength",
@@ -175,6 +179,7 @@ fn keywords(schema: &Value, found: &mut BTreeSet<String>, patterns: &mut BTreeSe
 fn every_keyword_and_pattern_of_a_policy_is_known_here() {
     let (mut found, mut patterns) = (BTreeSet::new(), BTreeSet::new());
     keywords(&Schema::of::<Policy>().into_value(), &mut found, &mut patterns);
+    found.retain(|keyword| !keyword.starts_with("x-kubernetes-"));
     let unknown: Vec<_> = found.iter().filter(|keyword| !KEYWORDS.contains(&keyword.as_str())).collect();
     assert_eq!(unknown, Vec::<&String>::new());
     assert!(patterns.len() >= 3, "{patterns:?}");
@@ -197,6 +202,7 @@ fn the_walk_agrees_with_a_validator_of_json_schema() {
         json!({"list": []}),
         json!({"list": ["a", "b", "c"]}),
         json!({"labels": {"a": 1}}),
+        json!({"labels": {"a": "a", "b": "b", "c": "c", "d": "d"}}),
         json!({"color": "Blue"}),
         json!({"either": true}),
         json!({"shape": {"kind": "Circle", "radius": 1}}),
