@@ -4,10 +4,50 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::policy::is_default;
-use super::{AuditSettings, LabelSelector, Mode, Rule, ServerRequests};
+use super::{AuditSettings, LabelSelector, Mode, ServerRequests};
+#[cfg(feature = "kube")]
+use super::{PolicyStatus, validation};
 
 /// A bound on (`Boundary`), or a fallback for (`Baseline`), the policies of namespaces.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
+#[cfg_attr(
+    feature = "kube",
+    derive(kube::CustomResource, kube::KubeSchema),
+    kube(
+        group = "reeve.dev",
+        version = "v1alpha1",
+        kind = "ClusterMcpPolicy",
+        plural = "clustermcppolicies",
+        status = "PolicyStatus",
+        shortname = "rcpol",
+        category = "reeve",
+        doc = "What holds for MCP calls across namespaces: a bound on the policies of namespaces, or a fallback for pods without one.",
+        selectable = ".spec.mode",
+        selectable = ".spec.tier",
+        printcolumn(name = "Tier", type_ = "string", json_path = ".spec.tier"),
+        printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
+        printcolumn(name = "Pods", type_ = "integer", json_path = ".status.matchedPods"),
+        printcolumn(
+            name = "Programmed",
+            type_ = "string",
+            json_path = ".status.conditions[?(@.type=='Programmed')].status"
+        ),
+        printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+        printcolumn(
+            name = "Reason",
+            type_ = "string",
+            json_path = ".status.conditions[?(@.type=='Programmed')].reason",
+            priority = 1
+        )
+    ),
+    x_kube(
+        validation = validation::AUDIT_ENFORCES_NO_RULE,
+        validation = validation::BOUNDARY_CANNOT_GRANT,
+        validation = validation::BASELINE_DECIDES,
+        validation = validation::AGE_IS_A_BOUND
+    )
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClusterMcpPolicySpec {
     /// Boundary: cannot grant, its denies and constraints bind whatever an McpPolicy allows. Baseline: governs only
@@ -30,6 +70,7 @@ pub struct ClusterMcpPolicySpec {
     pub server_urls: Option<Vec<String>>,
     /// Enforce: refuse what is not permitted. Audit: decide and record, change nothing.
     #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = "Enforce"))]
     pub mode: Mode,
     /// What happens to a call that no rule selects. Boundary: Pass (the default) or Deny. Baseline: Deny (the default)
     /// or Allow.
@@ -37,8 +78,9 @@ pub struct ClusterMcpPolicySpec {
     pub default: Option<ClusterDefault>,
     /// The rules. Their order never matters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "kube", x_kube(merge_strategy = ListMerge::Map(vec!["name".into()])))]
     #[schemars(length(max = 10_000))]
-    pub rules: Vec<Rule>,
+    pub rules: Vec<super::Rule>,
     /// Which requests a server may send to the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_requests: Option<ServerRequests>,

@@ -4,9 +4,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::policy::is_default;
+#[cfg(feature = "kube")]
+use super::validation;
 
 /// At most `max` units in any interval of length `window`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
+#[cfg_attr(
+    feature = "kube",
+    derive(kube::KubeSchema),
+    x_kube(validation = validation::KEY_IS_GIVEN, validation = validation::KEY_HAS_ITS_SCOPE)
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Limit {
     /// Names the counter. Rules of one policy that name the same counter share it; it must have the same window, scope

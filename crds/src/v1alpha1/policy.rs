@@ -3,10 +3,44 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LabelSelector, Rule};
+use super::LabelSelector;
+#[cfg(feature = "kube")]
+use super::{PolicyStatus, validation};
 
 /// Which calls the selected pods may make to the named servers.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
+#[cfg_attr(
+    feature = "kube",
+    derive(kube::CustomResource, kube::KubeSchema),
+    kube(
+        group = "reeve.dev",
+        version = "v1alpha1",
+        kind = "McpPolicy",
+        plural = "mcppolicies",
+        namespaced,
+        status = "PolicyStatus",
+        shortname = "rpol",
+        category = "reeve",
+        doc = "Which calls the selected pods of this namespace may make to the named MCP servers.",
+        selectable = ".spec.mode",
+        printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
+        printcolumn(name = "Pods", type_ = "integer", json_path = ".status.matchedPods"),
+        printcolumn(
+            name = "Programmed",
+            type_ = "string",
+            json_path = ".status.conditions[?(@.type=='Programmed')].status"
+        ),
+        printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+        printcolumn(
+            name = "Reason",
+            type_ = "string",
+            json_path = ".status.conditions[?(@.type=='Programmed')].reason",
+            priority = 1
+        )
+    ),
+    x_kube(validation = validation::AUDIT_ENFORCES_NO_RULE)
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct McpPolicySpec {
     /// The pods that this policy governs, by their labels. Empty or unset: every pod of the namespace.
@@ -17,18 +51,22 @@ pub struct McpPolicySpec {
     #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 253)))]
     pub service_accounts: Option<Vec<String>>,
     /// The McpServers that this policy governs. The name `*` stands for every server of the namespace.
+    #[cfg_attr(feature = "kube", x_kube(merge_strategy = ListMerge::Map(vec!["name".into()])))]
     #[schemars(length(min = 1, max = 64))]
     pub server_refs: Vec<ServerRef>,
     /// Enforce: refuse what is not permitted. Audit: decide and record, change nothing.
     #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = "Enforce"))]
     pub mode: Mode,
     /// What happens to a call that no rule selects: Deny or Allow.
     #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = "Deny"))]
     pub default: DefaultAction,
     /// The rules. Their order never matters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "kube", x_kube(merge_strategy = ListMerge::Map(vec!["name".into()])))]
     #[schemars(length(max = 10_000))]
-    pub rules: Vec<Rule>,
+    pub rules: Vec<super::Rule>,
     /// Which requests a server may send to the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_requests: Option<ServerRequests>,

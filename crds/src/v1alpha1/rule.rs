@@ -4,10 +4,28 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::policy::is_default;
+#[cfg(feature = "kube")]
+use super::validation;
 use super::{Limit, Mode};
 
 /// One rule of a policy. It *selects* calls by tool, resource or prompt, and *applies* to those for which `when` is true.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
+#[cfg_attr(
+    feature = "kube",
+    derive(kube::KubeSchema),
+    x_kube(
+        validation = validation::RULE_SELECTS,
+        validation = validation::RISK_NEEDS_TOOLS,
+        validation = validation::ARGUMENTS_NEED_TOOLS,
+        validation = validation::DENY_WITHOUT_LIMITS,
+        validation = validation::DENY_WITHOUT_REQUIRE,
+        validation = validation::DENY_WITHOUT_CONCURRENCY,
+        validation = validation::DENY_WITHOUT_ARGUMENTS,
+        validation = validation::DENY_WITHOUT_APPROVAL,
+        validation = validation::APPROVAL_IS_ASKED_FOR
+    )
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rule {
     /// Names the rule in refusals, metrics and the audit log; unique within the policy.
@@ -48,6 +66,7 @@ pub struct Rule {
     pub validate_arguments: bool,
     /// How much may be called in a sliding window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "kube", x_kube(merge_strategy = ListMerge::Map(vec!["counter".into()])))]
     #[schemars(length(max = 16))]
     pub limits: Vec<Limit>,
     /// How many calls may be in flight at once.
