@@ -93,19 +93,26 @@ fn with_metadata(mut policy: Policy, metadata: Metadata) -> Policy {
     policy
 }
 
-/// Lets every selector of which anything is wrong select everything, and keeps no rule.
+/// Lets every selector of which anything is wrong select everything, and keeps no rule. A policy in Audit mode with such a
+/// selector selects nobody instead: where no other policy governs, being observed is being permitted.
 fn widen(policy: &mut Policy, wrong: &Wrong) {
     let selector = |selector: &mut LabelSelector, at: &str| {
         if wrong.touches(at) {
             *selector = LabelSelector::default();
         }
     };
+    let any_is_wrong = |selectors: &[&str]| selectors.iter().any(|at| wrong.touches(at));
     match policy {
         Policy::McpPolicy(Object { spec, .. }) => {
             selector(&mut spec.pod_selector, "/spec/podSelector");
             spec.service_accounts = spec.service_accounts.take().filter(|_| !wrong.touches("/spec/serviceAccounts"));
-            if wrong.touches("/spec/serverRefs") || spec.server_refs.is_empty() {
+            let servers_unknown = wrong.touches("/spec/serverRefs") || spec.server_refs.is_empty();
+            if servers_unknown {
                 spec.server_refs = every_server();
+            }
+            let widened = servers_unknown || any_is_wrong(&["/spec/podSelector", "/spec/serviceAccounts"]);
+            if widened && spec.mode == Mode::Audit {
+                spec.service_accounts = Some(Vec::new());
             }
             spec.rules.clear();
         }
@@ -114,6 +121,11 @@ fn widen(policy: &mut Policy, wrong: &Wrong) {
             selector(&mut spec.pod_selector, "/spec/podSelector");
             spec.service_accounts = spec.service_accounts.take().filter(|_| !wrong.touches("/spec/serviceAccounts"));
             spec.server_urls = spec.server_urls.take().filter(|_| !wrong.touches("/spec/serverURLs"));
+            let selectors =
+                ["/spec/namespaceSelector", "/spec/podSelector", "/spec/serviceAccounts", "/spec/serverURLs"];
+            if any_is_wrong(&selectors) && spec.mode == Mode::Audit {
+                spec.service_accounts = Some(Vec::new());
+            }
             spec.rules.clear();
         }
     }

@@ -97,6 +97,32 @@ fn a_selector_of_which_anything_is_wrong_selects_everything() {
 }
 
 #[test]
+fn a_policy_that_only_observes_and_whose_selector_is_wrong_permits_nothing_anywhere() {
+    let nobody = Some(Vec::new());
+    for (field, value) in [
+        ("podSelector", json!({"matchNames": ["a"], "matchLabels": {"app": "a"}})),
+        ("serviceAccounts", json!(["a", 1])),
+        ("serverRefs", json!([{"name": "aws"}, {"url": "x"}])),
+        ("serverRefs", Value::Null),
+    ] {
+        let mut spec = json!({"serverRefs": [{"name": "*"}], "mode": "Audit"});
+        spec[field] = value.clone();
+        assert_eq!(namespaced(lost(&policy(&spec)).0).service_accounts, nobody, "{field}: {value}");
+    }
+    assert_eq!(namespaced(lost(&policy(&json!({"mode": "Audit"}))).0).service_accounts, nobody, "no serverRefs");
+    for (field, value) in [
+        ("namespaceSelector", json!({"matchLabels": {"env": []}})),
+        ("podSelector", json!("app")),
+        ("serverURLs", json!([1])),
+        ("serviceAccounts", json!(["clinic/agent", ""])),
+    ] {
+        let mut spec = json!({"tier": "Baseline", "mode": "Audit"});
+        spec[field] = value.clone();
+        assert_eq!(cluster(lost(&boundary(&spec)).0).service_accounts, nobody, "{field}: {value}");
+    }
+}
+
+#[test]
 fn a_mode_or_tier_that_cannot_be_read_is_the_stricter_one() {
     for mode in [json!("audit"), json!("Monitor"), json!(1), json!(["Audit"])] {
         let scope = namespaced(lost(&policy(&json!({"serverRefs": [{"name": "aws"}], "mode": mode}))).0);
