@@ -183,6 +183,18 @@ pub fn none_was_lost(told: &[Told]) {
     assert!(lost.is_empty(), "{lost:?}");
 }
 
+/// That the server executed no more than was counted, and nothing forbidden. Who hangs up before a byte is sent has its quota
+/// back, so that less may be taken than was allowed.
+pub fn the_server_did_no_more(ledger: &Ledger, counted: Counted) {
+    let executed = ledger.executed_in_all();
+    let Counted { allowed, used, unsent, .. } = counted;
+    assert!(executed <= used && used <= allowed - unsent, "limits and server: {executed} executed, {counted:?}");
+    assert!(ledger.executed("scarce") <= SCARCE, "a limit holds");
+    for tool in FORBIDDEN {
+        assert_eq!(ledger.executed(tool), 0, "{tool} is forbidden");
+    }
+}
+
 /// That metrics, limits, audit log and server have counted the same, once no call is in flight. Every agent must have waited for
 /// the end of its calls.
 pub fn the_books_agree(scene: &Scene, sidecar: &Sidecar) -> Counted {
@@ -196,9 +208,7 @@ pub fn the_books_agree(scene: &Scene, sidecar: &Sidecar) -> Counted {
     let passed = recorded.iter().filter(|line| line["decision"] == "allow").count();
     assert_eq!((passed, recorded.len() - passed), (allowed, refused), "audit log and metrics");
     assert_eq!(used, allowed - unsent, "limits and metrics: {counted:?}");
-    let executed = scene.ledger.executed_in_all();
-    assert!(executed <= used, "limits and server: {executed} executed, {counted:?}");
-    assert!(scene.ledger.executed("scarce") <= SCARCE, "a limit holds");
+    the_server_did_no_more(&scene.ledger, counted);
     let text = std::fs::read_to_string(&scene.audit).unwrap();
     let numbers: BTreeSet<u64> = lines(&text).iter().filter_map(|line| line["seq"].as_u64()).collect();
     assert_eq!(numbers.last().copied(), Some(numbers.len() as u64), "no record is missing");
