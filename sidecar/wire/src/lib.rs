@@ -20,12 +20,14 @@
 //! | [`document`] | a configuration's content, which pods share, and its hash |
 //! | [`world`] | what a configuration was made from, and which of two is older |
 //! | [`lines`] | bytes in any pieces → lines, bounded; messages → lines |
+//! | [`pod`] | what the webhook writes into a pod and the sidecar finds there |
 //!
 //! No tokio, hyper or kube: whoever has bytes can speak this.
 
 pub mod document;
 pub mod lines;
 pub mod message;
+pub mod pod;
 pub mod world;
 
 mod text;

@@ -1,0 +1,30 @@
+//! Reeve's control plane: watches policies, servers and pods, compiles each pod's configuration, gives it to the pod's sidecar,
+//! puts sidecars into pods, and tells in each object's status how far it is in force.
+//!
+//! ```text
+//!                 ┌───────────────────────── pure: values in, values out ─────────────────────────┐
+//! API server ──►  kubernetes::watch ──► control ─┬─ world: what was seen, and whom a change touches │
+//!                                                ├─ plan: a pod's configuration                     │
+//!                                                ├─ reports: what sidecars said                     │
+//!                                                └─ status, events: what follows from both          │
+//!                 └──────────────────────────────────────────────────────────────────────────────┘
+//!                        │ assignments                       │ statuses, Events
+//!                        ▼                                   ▼
+//! sidecars ◄── delivery (/v1/sync) ── reports ──► control    kubernetes::write (the leader alone) ──► API server
+//!
+//! API server ──► webhook ─┬─ inject: a pod → the pod with a sidecar
+//!                         └─ validate: an object of Reeve's → accepted, refused, warned of
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`world`] | what the operator has seen of the cluster, trimmed to what it uses, and indexed |
+//! | [`assignment`] | what one sidecar is given |
+//! | [`http`] | the one port with TLS: webhooks and sidecars |
+//!
+//! Every replica watches, compiles, serves and admits; only what is written into the API server is the leader's alone.
+
+pub mod assignment;
+pub mod cli;
+pub mod http;
+pub mod world;
