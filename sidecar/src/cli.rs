@@ -4,12 +4,14 @@
 //! |---|---|
 //! | none: serve | `serve` |
 //! | `demo` | [`crate::demo`] |
+//! | `call` | `call`, with [`crate::client`] |
 //! | `check` | `check` |
 //! | `explain` | `explain` |
 //! | `schema`, `convert` | `documents` |
 //!
 //! Everything that is printed goes through `output`.
 
+mod call;
 mod check;
 mod documents;
 mod explain;
@@ -18,6 +20,7 @@ mod output;
 mod serve;
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -31,7 +34,7 @@ use crate::logging::{self, Format, Level};
 pub enum Exit {
     /// It did what was asked.
     Success = 0,
-    /// `check` found mistakes, or a second signal cut calls in flight off.
+    /// `check` found mistakes, `call` was decided otherwise than expected, or a second signal cut calls in flight off.
     Failure = 1,
     /// The command line is wrong.
     Usage = 64,
@@ -60,7 +63,8 @@ Examples:
 
 Exit codes:
   0   it did what was asked
-  1   check found mistakes, or a second signal cut calls in flight off
+  1   check found mistakes, call was decided otherwise than expected, or a second signal cut calls
+      in flight off
   64  the command line is wrong
   70  something went wrong that should not
   78  the configuration, a policy or an address cannot be used";
@@ -90,9 +94,14 @@ enum Command {
     /// Show what Reeve does: a server, the policy of the README and an agent, in this process.
     Demo {
         /// End when everything is shown, instead of staying up to be tried by hand.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "serve")]
         once: bool,
+        /// Only the server, at this address (its path is /mcp), to put behind policies of your own.
+        #[arg(long, value_name = "ADDR", value_parser = serve::address)]
+        serve: Option<SocketAddr>,
     },
+    /// Call a tool as an agent would, and print what the agent reads.
+    Call(call::CallArgs),
     /// Find every mistake in policy files.
     Check(check::CheckArgs),
     /// Say what would happen to a call, and why.
@@ -142,10 +151,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             logging::start(log_level.unwrap_or_default(), log_format);
             serve::run(cli.serve)
         }
-        Some(Command::Demo { once }) => {
+        Some(Command::Demo { once, serve: None }) => {
             logging::start(log_level.unwrap_or(Level::Warn), log_format);
-            run_demo(if once { demo::Stay::Once } else { demo::Stay::Up })
+            run_demo(demo::run(if once { demo::Stay::Once } else { demo::Stay::Up }))
         }
+        Some(Command::Demo { serve: Some(address), .. }) => {
+            logging::start(log_level.unwrap_or_default(), log_format);
+            run_demo(demo::serve(address))
+        }
+        Some(Command::Call(arguments)) => call::run(&arguments),
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Schema(arguments)) => documents::schema(&arguments),
@@ -153,9 +167,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     }
 }
 
-fn run_demo(stay: demo::Stay) -> Exit {
+fn run_demo(demo: impl Future<Output = Result<(), demo::DemoError>>) -> Exit {
     let result = match serve::runtime(1) {
-        Ok(runtime) => runtime.block_on(demo::run(stay)).map_err(|error| error.to_string()),
+        Ok(runtime) => runtime.block_on(demo).map_err(|error| error.to_string()),
         Err(error) => Err(format!("the runtime cannot be started: {error}")),
     };
     match result {

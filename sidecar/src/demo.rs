@@ -6,20 +6,19 @@
 //!
 //! Nothing is staged: the policy is a file that may be edited while the demonstration stands, the client speaks HTTP.
 
-mod client;
 mod screen;
 mod server;
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use self::client::{Answer, Client};
 use self::screen::Screen;
+use crate::client::{Answer, Client};
 use crate::config;
 use crate::config::source::{Inputs, Origin};
 use crate::lifecycle::Signals;
@@ -82,6 +81,19 @@ pub async fn run(stay: Stay) -> Result<(), DemoError> {
         Signals::install()?.stop().await;
     }
     sidecar.stop().await;
+    server.abort();
+    Ok(())
+}
+
+/// Runs the demonstration's server alone, until a signal says to end: something to put behind policies of one's own.
+///
+/// # Errors
+/// The address cannot be had.
+pub async fn serve(address: SocketAddr) -> Result<(), DemoError> {
+    let listener = TcpListener::bind(address).await?;
+    tracing::info!("the demonstration's server is at http://{}/mcp", listener.local_addr()?);
+    let server = tokio::spawn(server::serve(listener));
+    Signals::install()?.stop().await;
     server.abort();
     Ok(())
 }

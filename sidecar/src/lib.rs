@@ -28,11 +28,13 @@
 //! | [`lifecycle`] | start, readiness, signals, drain |
 //! | [`logging`] | the sidecar's own log |
 //! | [`clock`] | the clocks that decisions count on |
+//! | [`client`] | a small MCP client, for `call` and `demo` |
 //! | [`demo`] | a server, a policy and a client, to see it work |
 
 pub mod admin;
 pub mod audit;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod demo;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::Stdio;
 
 use reeve_tests::eventually::eventually;
-use reeve_tests::process::Process;
+use reeve_tests::process::{Process, free_port};
 use reeve_tests::sidecar::{built, program};
 use reeve_tests::{agent, http};
 use serde_json::{Value, json};
@@ -98,4 +98,35 @@ fn it_stays_up_to_be_tried_by_hand_until_it_is_asked_to_end() {
     assert_eq!(http::get(&url.replace("/mcp", "/other")).unwrap().status, 404);
     demo.signal("INT");
     assert_eq!(demo.ended(), 0);
+}
+
+/// What `call` prints and how it ends.
+fn call(url: &str, more: &[&str]) -> (i32, String, String) {
+    let mut arguments = vec!["call", url];
+    arguments.extend(more);
+    let shown = program(&arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (shown.status.code().unwrap(), text(shown.stdout), text(shown.stderr))
+}
+
+#[test]
+fn its_server_alone_can_be_called_by_hand() {
+    let port = free_port();
+    let mut server = Process::start(&mut program(&["demo", "--serve", &format!("127.0.0.1:{port}")]));
+    let url = format!("http://127.0.0.1:{port}/mcp");
+    eventually("the server answers", || (call(&url, &["list_datastores"]).0 == 0).then_some(()));
+
+    let (code, output, _) = call(&url, &["get_datastore", "--args", r#"{"datastore_id": "ds-1"}"#, "--times", "2"]);
+    assert_eq!((code, &*output), (0, "allow: Datastore ds-1 is ACTIVE.\nallow: Datastore ds-1 is ACTIVE.\n"));
+    let (code, _, error) = call(&url, &["list_datastores", "--expect", "deny"]);
+    assert_eq!((code, &*error), (1, "error: the call was to come to deny, and came to allow\n"));
+    let (code, _, error) = call(&url, &["no_such_tool"]);
+    assert!(code == 1 && error.contains("error -32602: Unknown tool: no_such_tool"), "{error}");
+    let (code, _, error) = call(&url, &["get_datastore", "--args", "[]"]);
+    assert_eq!((code, &*error), (64, "error: --args: write a JSON object\n"));
+
+    server.signal("INT");
+    assert_eq!(server.ended(), 0);
+    let (code, _, error) = call(&url, &["list_datastores"]);
+    assert!(code == 1 && error.contains("cannot be reached"), "{error}");
 }

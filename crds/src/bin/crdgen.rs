@@ -1,4 +1,5 @@
-//! Writes the definitions of Reeve's kinds to `crds/*.yaml`; with `--check`, says which of the files are not what it would write.
+//! Writes the definitions of Reeve's kinds to `crds/*.yaml`, and again for the Helm chart, which can read no file outside of its
+//! folder. With `--check`, says which of the files are not what it would write.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,7 +14,7 @@ fn main() -> ExitCode {
         ["--check"] => true,
         _ => return say("usage: crdgen [--check]", 64),
     };
-    match run(Path::new(env!("CARGO_MANIFEST_DIR")), checking) {
+    match run(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), checking) {
         Ok(stale) if stale.is_empty() => ExitCode::SUCCESS,
         Ok(stale) => {
             let message = format!(
@@ -26,12 +27,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes the files of a folder; if only checking, the names of those that differ.
-fn run(folder: &Path, checking: bool) -> Result<Vec<String>, String> {
+/// Where the files are, from the root of the repository.
+const FOLDERS: [&str; 2] = ["crds", "charts/reeve/files/crds"];
+
+/// Writes the files; if only checking, the names of those that differ.
+fn run(root: &Path, checking: bool) -> Result<Vec<String>, String> {
     let mut stale = Vec::new();
-    for definition in definition::definitions().map_err(|error| format!("a definition cannot be written: {error}"))? {
-        let name = format!("crds/{}.yaml", definition.plural);
-        let path = folder.join(format!("{}.yaml", definition.plural));
+    let definitions = definition::definitions().map_err(|error| format!("a definition cannot be written: {error}"))?;
+    for (folder, definition) in FOLDERS.iter().flat_map(|folder| definitions.iter().map(move |each| (folder, each))) {
+        let name = format!("{folder}/{}.yaml", definition.plural);
+        let path = root.join(&name);
         let text = definition.to_yaml();
         if !checking {
             fs::write(&path, text).map_err(|error| format!("{name} cannot be written: {error}"))?;

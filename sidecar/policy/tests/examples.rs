@@ -147,10 +147,47 @@ fn read_only_yaml_lets_tools_through_whose_names_say_that_they_read() {
 }
 
 #[test]
+fn the_clinic_permits_ten_exports_a_minute_and_reading() {
+    let example = Example::load("clinic/20-policy.yaml");
+    for _ in 0..10 {
+        assert_eq!(example.call("start_dicom_export_job", "{}"), ALLOWED);
+    }
+    assert_eq!(example.call("start_dicom_export_job", "{}"), Reason::LimitExceeded);
+    assert_eq!(example.call("list_datastores", "{}"), ALLOWED);
+    assert_eq!(example.call("delete_datastore", "{}"), Reason::NoRule);
+}
+
+#[test]
+fn the_clinics_boundary_forbids_deletes_and_grants_nothing() {
+    let example = Example::load("clinic/30-boundary.yaml");
+    assert_eq!(example.call("delete_datastore", "{}"), Reason::DeniedByRule);
+    assert_eq!(example.call("list_datastores", "{}"), Reason::NoPolicy);
+}
+
+#[test]
 fn every_example_has_a_test() {
     let this = include_str!("examples.rs").split("Example::load(\"").skip(1);
     let tested: BTreeSet<_> = this.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect();
-    let files = folder().read_dir().expect("the folder can be read").map(|entry| entry.expect("an entry").file_name());
-    let files = files.map(|name| name.to_string_lossy().into_owned());
-    assert_eq!(tested, files.filter(|name| !name.ends_with(".md")).collect());
+    assert_eq!(tested, policies_in(&folder(), ""));
+}
+
+/// The files with policies, from the folder of examples.
+fn policies_in(folder: &Path, prefix: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in folder.read_dir().expect("the folder can be read") {
+        let path = entry.expect("an entry").path();
+        let name = format!("{prefix}{}", path.file_name().expect("a name").to_string_lossy());
+        if path.is_dir() {
+            found.extend(policies_in(&path, &format!("{name}/")));
+        } else if let Some("json" | "yaml") = path.extension().and_then(|extension| extension.to_str()) {
+            let text = std::fs::read_to_string(&path).expect("the example can be read");
+            if name.ends_with(".json")
+                || text.contains("\nkind: McpPolicy")
+                || text.contains("\nkind: ClusterMcpPolicy")
+            {
+                found.insert(name);
+            }
+        }
+    }
+    found
 }

@@ -77,7 +77,7 @@ pub(super) struct ServeArgs {
     grace_period: Duration,
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "write an address and a port, such as 127.0.0.1:14001 or [::1]:14001".into())
 }
 

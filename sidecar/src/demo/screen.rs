@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::client::Answer;
+use crate::client::Answer;
 
 /// Where the demonstration is shown.
 #[derive(Debug)]
