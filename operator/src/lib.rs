@@ -20,11 +20,15 @@
 //! |---|---|
 //! | [`world`] | what the operator has seen of the cluster, trimmed to what it uses, and indexed |
 //! | [`assignment`] | what one sidecar is given |
+//! | [`control`] | takes what was seen and heard, and says what follows |
+//! | [`events`] | which Events tell of what has changed |
 //! | [`http`] | the one port with TLS: webhooks and sidecars |
 //!
 //! Every replica watches, compiles, serves and admits; only what is written into the API server is the leader's alone.
 
 pub mod assignment;
 pub mod cli;
+pub mod control;
+pub mod events;
 pub mod http;
 pub mod world;

@@ -3,14 +3,17 @@
 //! Views are made where objects arrive; whatever else an object holds is dropped there. The order of changes never matters: a
 //! view of an older resource version than the one that is held is passed over.
 
+mod ledger;
 pub mod namespace;
+mod object;
 pub mod pod;
 pub mod policy;
 pub mod server;
 mod store;
 
+pub(crate) use self::ledger::Ledger;
 pub use self::namespace::NamespaceView;
-pub use self::pod::{Owner, PodView, Protection};
+pub use self::pod::{Owner, PodObject, PodView, Protection};
 pub use self::policy::PolicyView;
 pub use self::server::ServerView;
 pub use self::store::{Key, SharedWorld, World};

@@ -1,9 +1,14 @@
 //! A pod, as far as it is governed or should be.
 
+mod object;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use reeve_wire::Uid;
+
+pub use self::object::PodObject;
 
 /// What is kept of a pod that has not finished.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +21,8 @@ pub struct PodView {
     pub name: Arc<str>,
     /// The version of the object.
     pub version: u64,
+    /// When it was made.
+    pub created: Timestamp,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// The ServiceAccount that it runs as.

@@ -2,8 +2,15 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use reeve_crds::v1alpha1::{McpServerSpec, ServerStatus};
+use reeve_policy::time::parse_duration;
 use reeve_wire::Uid;
+use serde::Deserialize as _;
+use serde_json::Value;
+use url::Url;
+
+use super::object::{self, Identity};
 
 /// What is kept of an McpServer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +25,108 @@ pub struct ServerView {
     pub generation: i64,
     /// The version of the object.
     pub version: u64,
+    /// When it was declared.
+    pub created: Timestamp,
     /// What it says, or why that cannot be read.
     pub spec: Result<Arc<McpServerSpec>, String>,
     /// What was last written of it.
     pub status: ServerStatus,
+}
+
+impl ServerView {
+    /// What is kept of a server. None of what no API server can have sent; one that cannot be used is kept, with why.
+    pub fn of(object: &Value) -> Option<Self> {
+        let identity = Identity::of_value(object)?;
+        Some(Self {
+            uid: identity.uid.as_str().into(),
+            namespace: identity.namespace?.into(),
+            name: identity.name.into(),
+            generation: object::generation(object),
+            version: identity.version,
+            created: identity.created,
+            spec: spec(&object["spec"]).map(Arc::new),
+            status: object::status(object),
+        })
+    }
+}
+
+/// What a server says, if a sidecar can use it. What is checked here is what an older definition of the kind may have let in.
+fn spec(value: &Value) -> Result<McpServerSpec, String> {
+    let spec = McpServerSpec::deserialize(value).map_err(|error| format!("/spec cannot be read: {error}"))?;
+    check(&spec)?;
+    Ok(spec)
+}
+
+/// What the schema cannot say of a server, as the field's path and what is wrong with it.
+///
+/// # Errors
+/// The first thing that makes the server of no use to a sidecar.
+pub fn check(spec: &McpServerSpec) -> Result<(), String> {
+    let url = Url::parse(&spec.url).map_err(|error| format!("/spec/url: {:?} is no URL: {error}", spec.url))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+        return Err(format!("/spec/url: {:?} must begin with http:// or https:// and name a host", spec.url));
+    }
+    let https = url.scheme() == "https";
+    if spec.credentials.is_some() && !https {
+        return Err(
+            "/spec/credentials: a credential is sent over TLS only, and the url is not https: change the url, or \
+                    remove the credentials"
+                .into(),
+        );
+    }
+    if spec.tls.is_some() && !https {
+        return Err("/spec/tls: tls has no effect on a url that is not https: change the url, or remove tls".into());
+    }
+    let header = spec.credentials.as_ref().and_then(|credentials| credentials.header.as_deref());
+    if let Some(header) = header.filter(|header| http::HeaderName::try_from(*header).is_err()) {
+        return Err(format!("/spec/credentials/header: {header:?} is no name of a header"));
+    }
+    let timeouts = spec.timeouts.as_ref();
+    let timeout = |field: &'static str, value: Option<&String>| match value.map(|value| parse_duration(value)) {
+        Some(Err(error)) => Err(format!("/spec/timeouts/{field}: {error}")),
+        _ => Ok(()),
+    };
+    timeout("connect", timeouts.and_then(|timeouts| timeouts.connect.as_ref()))?;
+    timeout("response", timeouts.and_then(|timeouts| timeouts.response.as_ref()))?;
+    timeout("streamIdle", timeouts.and_then(|timeouts| timeouts.stream_idle.as_ref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn server(spec: &Value) -> Result<Arc<McpServerSpec>, String> {
+        let metadata =
+            json!({"name": "aws", "namespace": "clinic", "uid": "s1", "resourceVersion": "3", "generation": 2});
+        let view = ServerView::of(&json!({"metadata": metadata, "spec": spec, "status": {"pods": 1}})).unwrap();
+        assert_eq!((view.generation, view.version, view.status.pods), (2, 3, 1));
+        view.spec
+    }
+
+    #[test]
+    fn a_server_that_no_sidecar_can_use_is_kept_with_the_reason() {
+        let credentials = json!({"secretRef": {"name": "a", "key": "b"}});
+        for (spec, why) in [
+            (json!({}), "/spec cannot be read: missing field `url`"),
+            (json!({"url": "https://x", "ur": 1}), "/spec cannot be read: unknown field `ur`"),
+            (json!({"url": "https:// x"}), "/spec/url: "),
+            (json!({"url": "ftp://x/mcp"}), "must begin with http:// or https://"),
+            (
+                json!({"url": "http://x", "credentials": credentials}),
+                "/spec/credentials: a credential is sent over TLS",
+            ),
+            (json!({"url": "http://x", "tls": {}}), "/spec/tls: "),
+            (json!({"url": "https://x", "timeouts": {"connect": "5 apples"}}), "/spec/timeouts/connect: "),
+            (
+                json!({"url": "https://x", "credentials": {"secretRef": {"name": "a", "key": "b"}, "header": "a b"}}),
+                "/spec/credentials/header: \"a b\" is no name of a header",
+            ),
+        ] {
+            let found = server(&spec).unwrap_err();
+            assert!(found.contains(why), "{spec}: {found}");
+        }
+        assert_eq!(server(&json!({"url": "https://x/mcp", "credentials": credentials})).unwrap().url, "https://x/mcp");
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, RwLock};
 
 use reeve_wire::Uid;
 
+use super::ledger::Versioned;
 use super::{NamespaceView, PodView, PolicyView, ServerView};
 
 /// The world as the webhooks read it while `control`, alone, changes it.
@@ -53,4 +54,29 @@ impl World {
     pub fn pods(&self) -> impl Iterator<Item = &PodView> {
         self.pods.values()
     }
+}
+
+/// Says what names a view, and its version.
+macro_rules! versioned {
+    ($($view:ident: $key:ty, |$self:ident| $value:expr;)+) => {
+        $(impl Versioned for $view {
+            type Key = $key;
+
+            fn key(&self) -> $key {
+                let $self = self;
+                $value
+            }
+
+            fn version(&self) -> u64 {
+                self.version
+            }
+        })+
+    };
+}
+
+versioned! {
+    NamespaceView: Arc<str>, |view| view.name.clone();
+    ServerView: Key, |view| (view.namespace.clone(), view.name.clone());
+    PolicyView: Arc<str>, |view| view.key.clone();
+    PodView: Uid, |view| view.uid.clone();
 }
