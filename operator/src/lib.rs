@@ -23,6 +23,7 @@
 //! | [`control`] | takes what was seen and heard, and says what follows |
 //! | [`events`] | which Events tell of what has changed |
 //! | [`http`] | the one port with TLS: webhooks and sidecars |
+//! | [`webhook`] | what the API server asks before it stores a pod or an object of Reeve's |
 //!
 //! Every replica watches, compiles, serves and admits; only what is written into the API server is the leader's alone.
 
@@ -31,4 +32,5 @@ pub mod cli;
 pub mod control;
 pub mod events;
 pub mod http;
+pub mod webhook;
 pub mod world;

@@ -1,0 +1,115 @@
+//! A question about a pod.
+
+use std::borrow::Cow;
+use std::sync::{Arc, PoisonError};
+
+use reeve_wire::pod::INJECT_LABEL;
+use serde_json::Value;
+
+use super::inject::{Context, Injected, Outcome, Refused, Server, Skipped, inject};
+use super::review::{Answer, Refusal, Request};
+use super::{Inner, notice};
+
+impl Inner {
+    pub(super) async fn admit_pod(&self, review: &Request) -> Answer {
+        let is_new_pod = review.operation == "CREATE"
+            && review.kind.group.is_empty()
+            && review.kind.kind == "Pod"
+            && review.sub_resource.is_none();
+        if !is_new_pod {
+            self.count_injection("skipped", "NotAPod");
+            return Answer::admitted();
+        }
+        let pod = without_managed_fields(&review.object);
+        let known = self.known_label(review.namespace());
+        let mut outcome = known.as_ref().map(|label| self.outcome(&pod, review.namespace(), label.as_deref()));
+        // A pod goes without a sidecar only if its namespace says so now: what is known of it may be a moment old.
+        if outcome.as_ref().is_none_or(|outcome| matches!(outcome, Outcome::Skipped(_))) {
+            let label = match self.cluster.namespace_labels(review.namespace()).await {
+                Ok(mut labels) => labels.remove(INJECT_LABEL),
+                Err(error) => {
+                    self.count_injection("error", "NamespaceUnknown");
+                    let namespace = review.namespace();
+                    tracing::warn!(namespace, error, "the labels of a pod's namespace cannot be read");
+                    let message = format!(
+                        "Reeve cannot read what the namespace {namespace} says of sidecars: {error}: try again"
+                    );
+                    return Answer::refused(Refusal::unavailable(message));
+                }
+            };
+            outcome = Some(self.outcome(&pod, review.namespace(), label.as_deref()));
+        }
+        match outcome {
+            Some(outcome) => self.injection_answer(review, &pod, &outcome),
+            None => Answer::admitted(),
+        }
+    }
+
+    /// What the namespace's label is known to say; none if the namespace is not known.
+    fn known_label(&self, namespace: &str) -> Option<Option<String>> {
+        let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
+        Some(world.namespace(namespace)?.inject_label().map(str::to_owned))
+    }
+
+    fn servers(&self, namespace: &str) -> Vec<Server> {
+        let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
+        let readable = world.servers_of(namespace).filter_map(|server| {
+            let spec = server.spec.as_ref().ok()?;
+            Some(Server { name: Arc::clone(&server.name), spec: Arc::clone(spec) })
+        });
+        readable.collect()
+    }
+
+    fn outcome(&self, pod: &Value, namespace: &str, namespace_label: Option<&str>) -> Outcome {
+        let (servers, authorities) = (self.servers(namespace), self.authorities.load());
+        let settings = &self.settings;
+        inject(pod, &Context { namespace, namespace_label, servers: &servers, settings, authorities: &authorities })
+    }
+
+    fn injection_answer(&self, review: &Request, pod: &Value, outcome: &Outcome) -> Answer {
+        let (namespace, name) = (review.namespace(), described(pod));
+        let (answer, is_news) = match outcome {
+            Outcome::Injected(Injected { pod: injected, warnings, .. }) => {
+                let patch = json_patch::diff(pod, injected);
+                let is_news = !patch.0.is_empty();
+                self.count_injection("injected", if is_news { "Injected" } else { "Unchanged" });
+                (Answer { patch, ..Answer::admitted() }.with_warnings(warnings.clone()), is_news)
+            }
+            Outcome::Skipped(Skipped { reason, message }) => {
+                self.count_injection("skipped", reason.as_str());
+                tracing::info!(namespace, pod = name, reason = reason.as_str(), "a pod was given no sidecar");
+                (Answer::admitted().with_warnings(vec![message.clone()]), true)
+            }
+            Outcome::Refused(Refused { reason, message }) => {
+                self.count_injection("refused", reason.as_str());
+                tracing::info!(namespace, pod = name, reason = reason.as_str(), why = message, "a pod was refused");
+                (Answer::refused(Refusal::forbidden(message.clone())), false)
+            }
+        };
+        if let (Some(events), true, false) = (&self.events, is_news, review.is_dry_run())
+            && let Some(event) = notice::of(pod, namespace, outcome)
+        {
+            // An Event more or less: no pod waits for it.
+            let _ = events.try_send(event);
+        }
+        answer
+    }
+}
+
+/// The pod without the record of who set which field, which is long and no one's business here.
+fn without_managed_fields(pod: &Value) -> Cow<'_, Value> {
+    if pod.pointer("/metadata/managedFields").is_none() {
+        return Cow::Borrowed(pod);
+    }
+    let mut pod = pod.clone();
+    if let Some(metadata) = pod.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    Cow::Owned(pod)
+}
+
+/// The pod's name, or what the API server will make its name of.
+fn described(pod: &Value) -> &str {
+    let text = |field: &str| pod.get("metadata")?.get(field)?.as_str();
+    text("name").or_else(|| text("generateName")).unwrap_or_default()
+}

@@ -1,0 +1,87 @@
+//! What the cluster has, compared with whom a policy selects: warnings only, as what is missing may come later.
+
+use reeve_crds::v1alpha1::{ClusterMcpPolicySpec, McpPolicySpec, Mode, Object};
+use reeve_wire::pod::is_expected;
+
+use super::Findings;
+use crate::world::{PodView, World};
+
+/// Warns of an McpPolicy that selects nothing, or more than it may seem to.
+pub(super) fn namespaced(object: &Object<McpPolicySpec>, world: &World, findings: &mut Findings) {
+    let spec = &object.spec;
+    let namespace = object.metadata.namespace.as_deref().unwrap_or("default");
+    audit(spec.mode, findings);
+    if spec.pod_selector.is_empty() && spec.service_accounts.is_none() {
+        findings.warn("spec.podSelector", format!("empty, so the policy governs every pod of namespace {namespace}"));
+    }
+    let accounts = spec.service_accounts.as_ref();
+    let is_selected = |pod: &&PodView| {
+        *pod.namespace == *namespace
+            && spec.pod_selector.matches(&pod.labels)
+            && accounts.is_none_or(|accounts| accounts.iter().any(|account| **account == *pod.service_account))
+    };
+    let selected: Vec<_> = world.pods().filter(is_selected).collect();
+    let label = world.namespace(namespace).and_then(|namespace| namespace.inject_label());
+    let is_governed = |pod: &&PodView| pod.has_sidecar() || is_expected(label, pod.inject_label());
+    if selected.is_empty() {
+        findings.warn("spec.podSelector", format!("matches no pod of namespace {namespace} now"));
+    } else if !selected.iter().any(is_governed) {
+        let message = format!(
+            "matches {} of namespace {namespace}, none with a sidecar: label the namespace reeve.dev/inject: enabled, and restart them",
+            pods(selected.len())
+        );
+        findings.warn("spec.podSelector", message);
+    }
+    servers(spec, namespace, world, findings);
+}
+
+fn servers(spec: &McpPolicySpec, namespace: &str, world: &World, findings: &mut Findings) {
+    let declared: Vec<_> = world.servers_of(namespace).map(|server| &*server.name).collect();
+    for (number, server) in spec.server_refs.iter().enumerate() {
+        let field = format!("spec.serverRefs[{number}].name");
+        if server.name == "*" && declared.is_empty() {
+            findings.warn(&field, format!("namespace {namespace} has no McpServer now"));
+        } else if server.name != "*" && !declared.contains(&server.name.as_str()) {
+            let there = match declared.as_slice() {
+                [] => "it has none".to_owned(),
+                few if few.len() <= 5 => format!("it has {}", few.join(", ")),
+                many => format!("it has {} and {} more", many[..5].join(", "), many.len() - 5),
+            };
+            findings.warn(&field, format!("namespace {namespace} has no McpServer {:?} now: {there}", server.name));
+        }
+    }
+}
+
+/// Warns of a ClusterMcpPolicy that selects nothing, or more than it may seem to.
+pub(super) fn cluster_wide(object: &Object<ClusterMcpPolicySpec>, world: &World, findings: &mut Findings) {
+    let spec = &object.spec;
+    audit(spec.mode, findings);
+    let accounts = spec.service_accounts.as_ref();
+    if spec.namespace_selector.is_empty()
+        && spec.pod_selector.is_empty()
+        && accounts.is_none()
+        && spec.server_urls.is_none()
+    {
+        findings.warn("spec", "no selector, so the policy governs every pod with a sidecar of the whole cluster");
+        return;
+    }
+    let is_selected = |pod: &PodView| {
+        let namespace = world.namespace(&pod.namespace);
+        namespace.is_some_and(|namespace| spec.namespace_selector.matches(&namespace.labels))
+            && spec.pod_selector.matches(&pod.labels)
+            && accounts.is_none_or(|accounts| accounts.contains(&format!("{}/{}", pod.namespace, pod.service_account)))
+    };
+    if !world.pods().any(is_selected) {
+        findings.warn("spec", "the selectors match no pod of the cluster now");
+    }
+}
+
+fn audit(mode: Mode, findings: &mut Findings) {
+    if mode == Mode::Audit {
+        findings.warn("spec.mode", "Audit: the policy records what it would do, and refuses nothing");
+    }
+}
+
+fn pods(count: usize) -> String {
+    if count == 1 { "1 pod".into() } else { format!("{count} pods") }
+}
