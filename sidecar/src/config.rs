@@ -16,6 +16,7 @@ mod server;
 pub mod source;
 pub mod watch;
 
+pub(crate) use check::audit_fault;
 pub use files::{Files, unreadable};
 pub use server::{Credentials, Server, Tls, UpstreamLimits};
 

@@ -24,6 +24,7 @@ use crate::config::source::{Inputs, Origin};
 use crate::lifecycle::Signals;
 use crate::listener::Addresses;
 use crate::serve::{Options, ServeError, Sidecar};
+use crate::supply::Supply;
 
 /// The seed policy, as `examples/` has it.
 const POLICY: &str = include_str!("../../examples/start-dicom-export-job.json");
@@ -102,7 +103,7 @@ fn options(folder: &Folder, upstream: &str) -> Options {
     let origin = Origin::Flags { policies: vec![folder.policy()], upstream: upstream.to_owned() };
     let audit = Some(folder.audit().display().to_string());
     Options {
-        inputs: Inputs { origin, grant: Some("demo".into()), audit, audit_on_full: None },
+        supply: Supply::Files(Inputs { origin, grant: Some("demo".into()), audit, audit_on_full: None }),
         listen: Addresses::Preferred(config::AGENT_ADDRESSES[0]),
         admin: Addresses::Preferred(config::ADMIN_ADDRESS),
         inspect: Addresses::Preferred(config::INSPECT_ADDRESS),

@@ -7,13 +7,16 @@
 //!                          │                                             scan → filter → relay
 //!                          └── audit · metrics · admin (/started /live /ready /metrics) · inspect (/policy /limits)
 //!
-//! config: a file or flags ──► live: rulesets and upstreams, swapped as one
+//! supply: files or flags ──► config ──┐
+//!         the operator ──► sync ─────┴──► live: rulesets and upstreams, swapped as one
 //! ```
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`cli`] | the commands and flags of the program; [`serve`] is what it runs |
 //! | [`serve`] | puts the parts together, from options to an orderly end |
+//! | [`supply`] | how configurations arrive: from files, or from the operator |
+//! | [`sync`] | the stream that brings them from the operator, and what is kept and said of them |
 //! | [`config`] | the configuration document, how it is read and watched |
 //! | [`live`] | what a configuration becomes: rulesets and upstreams that serve, swapped as one |
 //! | [`listener`] | accepts connections within bounds |
@@ -48,4 +51,6 @@ pub mod metrics;
 pub mod proxy;
 pub mod serve;
 pub mod state;
+pub mod supply;
+pub mod sync;
 pub mod upstream;

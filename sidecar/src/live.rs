@@ -1,14 +1,22 @@
 //! What a configuration becomes: rulesets and upstreams that serve, swapped as one.
 //!
 //! ```text
-//! config::Loaded ──build (not on the serving thread)──► Live {routes by path} ──swap──► Current ──► proxy
+//! Prepared ──build (not on the serving thread)──► Live {routes by path} ──swap──► Current ──► proxy
 //! ```
 //!
 //! A call is decided under the [`Live`] that it finds and runs to its end under it. What outlives a configuration stands
 //! beside it: the limiter's counters, and the [`Catalogues`] of tools that were seen.
 
+pub mod aside;
 pub mod inspector;
 pub mod reload;
+pub mod vouched;
+
+mod enforcer;
+mod prepared;
+
+pub use enforcer::Enforcer;
+pub use prepared::{Backed, Prepared};
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
@@ -18,14 +26,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use reeve_policy::catalogue::Catalogue;
 use reeve_policy::compile::{Ruleset, compile};
-use reeve_policy::decide::Subject;
+use reeve_policy::decide::{Call, ServerRequest, Subject, Verdict};
 use reeve_policy::limit::Limiter;
+use reeve_policy::time::WallTime;
 
-use crate::config::source::Loaded;
-use crate::config::{Server, SidecarConfig};
+use crate::config::{Identity, Server, SidecarConfig};
 use crate::mcp::open::Open;
 use crate::metrics::{Metrics, ServerMetrics};
+use crate::state::Cache;
 use crate::upstream::Upstream;
+use vouched::{Lifetime, Vouched};
 
 /// One server as agents reach it: where, under which rules, and how its calls are sent on.
 #[derive(Debug)]
@@ -50,12 +60,33 @@ pub struct Route {
     /// out another's.
     asked: Arc<Mutex<Open<()>>>,
     named_tools: HashSet<Arc<str>>,
+    /// How long what governs it holds without word from the operator; unset: for ever.
+    lifetime: Option<Lifetime>,
 }
 
 /// The most requests of one server that wait for an agent's answer: 16 bytes of key and a little more for each.
 const ASKED_AT_ONCE: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
 impl Route {
+    /// Decides a call at this moment: under the policies, unless what they say has become too old.
+    pub fn decide(&self, call: &Call<'_>) -> Verdict {
+        self.too_old().unwrap_or_else(|| self.ruleset.decide(call))
+    }
+
+    /// The same of a URI that is only referred to.
+    pub fn decide_reference(&self, uri: &str, session: Option<&str>, now: WallTime) -> Verdict {
+        self.too_old().unwrap_or_else(|| self.ruleset.decide_reference(uri, session, now))
+    }
+
+    /// The same of what the server asks of the agent.
+    pub fn server_request(&self, kind: ServerRequest) -> Verdict {
+        self.too_old().unwrap_or_else(|| self.ruleset.server_request(kind))
+    }
+
+    fn too_old(&self) -> Option<Verdict> {
+        self.lifetime.as_ref()?.over()
+    }
+
     /// Its requests that were relayed to agents and wait for their answers.
     pub fn asked(&self) -> MutexGuard<'_, Open<()>> {
         // A panic while it was held cannot have left it half changed: every use is one call of its own.
@@ -112,12 +143,28 @@ pub fn catalogue_key(server: &Server) -> String {
 
 /// The tools that were seen, by server. Outlives configurations.
 #[derive(Debug, Default)]
-pub struct Catalogues(Mutex<HashMap<String, Arc<ArcSwap<Catalogue>>>>);
+pub struct Catalogues {
+    seen: Mutex<HashMap<String, Arc<ArcSwap<Catalogue>>>>,
+    /// What an earlier run has seen.
+    earlier: Cache,
+}
 
 impl Catalogues {
-    /// The catalogue of the server with this [`catalogue_key`], empty if nothing was seen of it.
+    /// Those of an earlier run, each read when its server comes.
+    pub fn kept_in(earlier: Cache) -> Self {
+        Self { seen: Mutex::default(), earlier }
+    }
+
+    /// The catalogue of the server with this [`catalogue_key`], empty if nothing was seen of it. May read a file: not for the
+    /// serving thread.
     pub fn of(&self, server: &str) -> Arc<ArcSwap<Catalogue>> {
-        Arc::clone(self.lock().entry(server.to_owned()).or_default())
+        let mut seen = self.lock();
+        if let Some(known) = seen.get(server) {
+            return Arc::clone(known);
+        }
+        let tools = Arc::new(ArcSwap::from_pointee(self.earlier.catalogue(server).unwrap_or_default()));
+        seen.insert(server.to_owned(), Arc::clone(&tools));
+        tools
     }
 
     /// Every catalogue, by [`catalogue_key`].
@@ -127,7 +174,7 @@ impl Catalogues {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<ArcSwap<Catalogue>>>> {
         // A panic while the map was held cannot have left it half changed: every use is one call of its own.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -151,36 +198,35 @@ impl Builder {
 
     /// Compiles the policies; not for the serving thread. Upstreams that would be as in `previous` are kept, with their open
     /// connections.
-    pub fn build(&self, loaded: &Loaded, previous: Option<&Live>) -> Live {
-        let routes = loaded.config.servers.iter().zip(&loaded.upstreams).map(|(server, upstream)| {
+    pub fn build(&self, prepared: &Prepared, previous: Option<&Live>) -> Live {
+        let routes = prepared.config.servers.iter().zip(&prepared.servers).map(|(server, backed)| {
             let before = previous.and_then(|live| live.of(&server.name));
-            let upstream =
-                before.map(|before| &before.upstream).filter(|kept| kept.is_like(upstream)).unwrap_or(upstream);
+            let kept = before.map(|before| &before.upstream).filter(|kept| kept.is_like(&backed.upstream));
+            let upstream = kept.unwrap_or(&backed.upstream);
             // Under another URL it is another server, which has asked for nothing yet.
             let asked = before.filter(|before| before.server.url == server.url).map(|before| Arc::clone(&before.asked));
             let asked = asked.unwrap_or_else(|| Arc::new(Mutex::new(Open::new(ASKED_AT_ONCE))));
-            Arc::new(self.route(loaded, server, Arc::clone(upstream), asked))
+            let ruleset = compile(&backed.policies, &subject(&prepared.config.identity, server), &self.limiter);
+            let lifetime = lifetime(&ruleset, prepared.vouched.as_ref());
+            Arc::new(self.route(server, Arc::clone(upstream), asked, ruleset, lifetime))
         });
         let routes = routes.collect();
         let number = self.number.fetch_add(1, Ordering::Relaxed) + 1;
-        Live { number, config: loaded.config.clone(), routes }
+        Live { number, config: prepared.config.clone(), routes }
     }
 
-    fn route(&self, loaded: &Loaded, server: &Server, upstream: Arc<Upstream>, asked: Arc<Mutex<Open<()>>>) -> Route {
-        let identity = &loaded.config.identity;
-        let subject = Subject {
-            server: server.name.clone(),
-            namespace: identity.namespace.clone(),
-            service_account: identity.service_account.clone(),
-            pod: identity.pod.clone().unwrap_or_else(host_name),
-            labels: identity.labels.clone(),
-        };
-        let grant = subject.grant().into();
-        let ruleset = compile(&loaded.sources(server), &subject, &self.limiter);
+    fn route(
+        &self,
+        server: &Server,
+        upstream: Arc<Upstream>,
+        asked: Arc<Mutex<Open<()>>>,
+        ruleset: Ruleset,
+        lifetime: Option<Lifetime>,
+    ) -> Route {
         Route {
             name: server.name.as_str().into(),
             path: server.agent_path().into(),
-            grant,
+            grant: ruleset.subject().grant().into(),
             named_tools: ruleset.named_tools().cloned().collect(),
             ruleset,
             upstream,
@@ -188,8 +234,25 @@ impl Builder {
             tools: self.catalogues.of(&catalogue_key(server)),
             metrics: self.metrics.server(&server.name),
             server: server.clone(),
+            lifetime,
         }
     }
+}
+
+fn subject(identity: &Identity, server: &Server) -> Subject {
+    Subject {
+        server: server.name.clone(),
+        namespace: identity.namespace.clone(),
+        service_account: identity.service_account.clone(),
+        pod: identity.pod.clone().unwrap_or_else(host_name),
+        labels: identity.labels.clone(),
+    }
+}
+
+/// How long the policies hold, where somebody must vouch for them.
+fn lifetime(ruleset: &Ruleset, vouched: Option<&Arc<Vouched>>) -> Option<Lifetime> {
+    let (most, policy) = ruleset.max_config_age()?;
+    Some(Lifetime { vouched: Arc::clone(vouched?), most, policy: Arc::clone(policy) })
 }
 
 fn host_name() -> String {

@@ -1,8 +1,8 @@
 //! Puts the parts together: from what the command line says to a sidecar that serves, and to its orderly end.
 //!
 //! ```text
-//! configuration (no port is bound before it is known to be good)
-//!   ─► state of an earlier run ─► limiter, catalogues ─► rulesets, upstreams ─► ports ─► ready ─► … ─► stop ─► drain
+//! supply of configurations (no port is bound before it is known to be good)
+//!   ─► state of an earlier run ─► limiter, catalogues ─► ports ─► rulesets, upstreams ─► ready ─► … ─► stop ─► drain
 //! ```
 
 use std::net::SocketAddr;
@@ -16,25 +16,26 @@ use tokio::task::JoinHandle;
 
 use crate::audit::{self, Destination, Log, Settings};
 use crate::clock::Clock;
-use crate::config::source::{Inputs, Loaded, Rejected, load};
+use crate::config::Audit;
+use crate::config::source::Rejected;
 use crate::lifecycle::{self, Drain, DrainTrigger, Phase, Readiness};
 use crate::listener::{self, Addresses, BindError, Bounds, Peer, bind};
 use crate::live::inspector::Inspector;
-use crate::live::reload::{Fixed, Reloader};
-use crate::live::{Builder, Catalogues, Current, catalogue_key};
+use crate::live::{Builder, Catalogues, Current, Enforcer};
 use crate::mcp::binding::{Bindings, Change};
 use crate::mcp::gate::Gate;
 use crate::metrics::Metrics;
 use crate::proxy::{self, Proxy};
 use crate::state::{self, Cache, Keeper, StateError};
-use crate::upstream::Environment;
+use crate::supply::Supply;
+use crate::sync::SettingsError;
 use crate::{admin, inspect};
 
 /// What the command line says.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where servers and policies come from.
-    pub inputs: Inputs,
+    pub supply: Supply,
     /// Where agents connect.
     pub listen: Addresses,
     /// Where probes and metrics are.
@@ -53,6 +54,9 @@ pub enum ServeError {
     /// The configuration has mistakes.
     #[error("the configuration has mistakes")]
     Configuration(Rejected),
+    /// What is said of the operator cannot be used.
+    #[error(transparent)]
+    Operator(#[from] SettingsError),
     /// A duration of the listener is none; the configuration's check has told it before.
     #[error("{0}")]
     Listener(String),
@@ -93,10 +97,11 @@ impl Sidecar {
     /// # Errors
     /// Why it cannot; nothing is left running then.
     pub async fn start(options: Options) -> Result<Self, ServeError> {
-        let environment = Arc::new(Environment::from_process());
-        let loaded = read(&options.inputs, &environment).await?;
-        let bounds = Bounds::of(&loaded.config.listener).map_err(ServeError::Listener)?;
-        let ground = Ground::lay(options.cache_dir.as_deref(), &loaded)?;
+        let supply = options.supply.clone().open().await?;
+        let fixed = supply.fixed().clone();
+        let bounds = Bounds::of(&fixed.listener).map_err(ServeError::Listener)?;
+        let cache = options.cache_dir.as_deref().map_or_else(|| Ok(Cache::none()), Cache::open)?;
+        let ground = Ground::lay(&cache, &fixed.audit)?;
         let ports = Ports::bind(&options).await?;
         ground.audit.note(&audit::Note::Started { version: env!("CARGO_PKG_VERSION") });
         let [agents, admin, inspect] = ports.addresses();
@@ -104,32 +109,28 @@ impl Sidecar {
         let (trigger, drain) = lifecycle::drain();
         let (unseen, seen) = lifecycle::drain();
         let readiness = Readiness::new(ground.clock.clone(), drain.clone());
-        let reloader = ground.reloader(options.inputs, environment, &loaded);
-        reloader.enforce(&loaded);
-        readiness.configured();
-        tell(&ports, &loaded, options.cache_dir.as_deref());
+        let enforcer = ground.enforcer(readiness.clone());
+        let current = Arc::clone(&enforcer.current);
+        let follower = supply.begin(enforcer, &cache, &ground.clock);
+        tell(&ports, &current, options.cache_dir.as_deref());
 
-        let inspector = ground.inspector(&reloader.current);
+        let inspector = ground.inspector(&current);
         ground.metrics.observe_limits(Box::new({
             let inspector = inspector.clone();
             move || inspector.usage()
         }));
         let Ground { metrics, audit, keeper, .. } = &ground;
         let (metrics, audit, keeper) = (Arc::clone(metrics), audit.clone(), keeper.clone());
-        let gate = Gate::new(
-            &bound(&ports.agents),
-            &loaded.config.listener.allowed_hosts,
-            &loaded.config.listener.allowed_origins,
-        );
-        let parts = ground.proxy_parts(Arc::clone(&reloader.current), gate, drain.clone());
-        let proxy = Proxy::new(parts, &loaded.config.listener).map_err(ServeError::Listener)?;
+        let gate = Gate::new(&bound(&ports.agents), &fixed.listener.allowed_hosts, &fixed.listener.allowed_origins);
+        let parts = ground.proxy_parts(current, gate, drain.clone());
+        let proxy = Proxy::new(parts, &fixed.listener).map_err(ServeError::Listener)?;
         let answer = move |request, _peer: Peer| proxy.clone().respond(request);
         let observer = Arc::clone(&metrics) as _;
         let serving = tokio::spawn(listener::serve(ports.agents, bounds, observer, drain, answer));
         let others = vec![
             tokio::spawn(admin::serve(ports.admin, readiness.clone(), metrics, seen.clone())),
             tokio::spawn(inspect::serve(ports.inspect, inspector, seen)),
-            tokio::spawn(reloader.follow(loaded.files)),
+            tokio::spawn(follower.follow()),
         ];
         readiness.serving();
         let grace_period = options.grace_period;
@@ -188,33 +189,29 @@ struct Ground {
 }
 
 impl Ground {
-    fn lay(cache_dir: Option<&Path>, loaded: &Loaded) -> Result<Self, ServeError> {
+    fn lay(cache: &Cache, wanted: &Audit) -> Result<Self, ServeError> {
         let clock = Clock::system();
-        let cache = cache_dir.map_or_else(|| Ok(Cache::none()), Cache::open)?;
         let limiter = Arc::new(Limiter::new(Capacity::default()));
         cache.restore_limits(&limiter, &clock);
-        let bindings = Arc::new(Mutex::new(earlier_bindings(&cache)));
-        let catalogues = Arc::new(earlier_catalogues(&cache, loaded));
+        let bindings = Arc::new(Mutex::new(earlier_bindings(cache)));
+        let catalogues = Arc::new(Catalogues::kept_in(cache.clone()));
 
         let metrics = Metrics::new(clock.clone()).map_err(|error| ServeError::System(error.to_string()))?;
-        let wanted = &loaded.config.audit;
         let settings = Settings { on_full: wanted.on_full, queue_bytes: wanted.queue_bytes };
         let audit = Log::open(Destination::parse(&wanted.to), settings, clock.clone())?;
         metrics.observe_audit(audit.clone());
-        let keeper = keep(&cache, &limiter, &bindings, &catalogues, &clock)?;
+        let keeper = keep(cache, &limiter, &bindings, &catalogues, &clock)?;
         Ok(Self { clock, limiter, bindings, catalogues, metrics, audit, keeper })
     }
 
-    fn reloader(&self, inputs: Inputs, environment: Arc<Environment>, loaded: &Loaded) -> Reloader {
+    fn enforcer(&self, readiness: Readiness) -> Enforcer {
         let (limiter, catalogues) = (Arc::clone(&self.limiter), Arc::clone(&self.catalogues));
-        Reloader {
+        Enforcer {
             current: Arc::default(),
-            builder: Arc::new(Builder::new(limiter, catalogues, Arc::clone(&self.metrics))),
-            inputs,
-            environment,
-            fixed: Fixed::of(&loaded.config),
+            builder: Builder::new(limiter, catalogues, Arc::clone(&self.metrics)),
             metrics: Arc::clone(&self.metrics),
             audit: self.audit.clone(),
+            readiness,
         }
     }
 
@@ -255,23 +252,18 @@ fn bound(listeners: &[TcpListener]) -> Vec<SocketAddr> {
     listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
 }
 
-/// Says where everything is, and what standalone means for the policies and for what is counted.
-fn tell(ports: &Ports, loaded: &Loaded, cache_dir: Option<&Path>) {
+/// Says where everything is, and what becomes of what is counted.
+fn tell(ports: &Ports, current: &Current, cache_dir: Option<&Path>) {
     let urls = |listeners: &[TcpListener], path: &str| {
         let urls: Vec<_> = bound(listeners).iter().map(|address| format!("http://{address}{path}")).collect();
         urls.join(" or ")
     };
-    for server in &loaded.config.servers {
-        let server_urls = urls(&ports.agents, &server.agent_path());
-        tracing::info!(server = server.name, "agents: connect them to {server_urls}");
+    for route in current.load().iter().flat_map(|live| live.routes()) {
+        let server_urls = urls(&ports.agents, &route.path);
+        tracing::info!(server = &*route.name, "agents: connect them to {server_urls}");
     }
     tracing::info!("metrics: scrape {} (beside it: /started, /live, /ready)", urls(&ports.admin, "/metrics"));
     tracing::info!("inspection: look at {} (beside it: /limits)", urls(&ports.inspect, "/policy"));
-    tracing::info!(
-        policies = loaded.policies.len(),
-        "standalone: every policy given governs, McpPolicy and ClusterMcpPolicy alike, whatever pods, ServiceAccounts, \
-         namespaces or servers it selects, and configMaxAge has no effect; give only those that should govern"
-    );
     match cache_dir {
         Some(folder) => tracing::info!("state: counters, sessions, tasks and tools are kept in {}", folder.display()),
         None => tracing::info!("state: nothing survives a restart, counters neither; give --cache-dir to keep it"),
@@ -280,12 +272,6 @@ fn tell(ports: &Ports, loaded: &Loaded, cache_dir: Option<&Path>) {
 
 /// How long the last writes to the cache directory, and to the audit log, may take.
 const LAST_WRITES: Duration = Duration::from_secs(5);
-
-async fn read(inputs: &Inputs, environment: &Arc<Environment>) -> Result<Loaded, ServeError> {
-    let (inputs, environment) = (inputs.clone(), Arc::clone(environment));
-    let read = tokio::task::spawn_blocking(move || load(&inputs, &environment)).await;
-    read.map_err(|error| ServeError::System(error.to_string()))?.map_err(ServeError::Configuration)
-}
 
 fn keep(
     cache: &Cache,
@@ -312,15 +298,4 @@ fn earlier_bindings(cache: &Cache) -> Bindings {
         bindings.apply(change);
     }
     bindings
-}
-
-fn earlier_catalogues(cache: &Cache, loaded: &Loaded) -> Catalogues {
-    let catalogues = Catalogues::default();
-    for server in &loaded.config.servers {
-        let key = catalogue_key(server);
-        if let Some(tools) = cache.catalogue(&key) {
-            catalogues.of(&key).store(Arc::new(tools));
-        }
-    }
-    catalogues
 }

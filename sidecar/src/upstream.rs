@@ -38,8 +38,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::config::Server;
+use crate::config::{Server, UpstreamLimits};
 
 use body::InFlight;
 use connect::Connector;
@@ -56,7 +57,9 @@ use tls::Tls;
 pub struct Upstream {
     name: Arc<str>,
     server: Server,
-    pool: Arc<Pool>,
+    path_and_query: PathAndQuery,
+    /// The connections; why there can be none.
+    pool: Result<Arc<Pool>, Box<str>>,
     credential: Option<Credential>,
     deadlines: Deadlines,
     places: Places,
@@ -86,13 +89,30 @@ impl Upstream {
                 Ok(Self {
                     name: server.name.as_str().into(),
                     server: server.clone(),
-                    pool: Pool::new(connector, bounds),
+                    path_and_query: connector.target.path_and_query().clone(),
+                    pool: Ok(Pool::new(connector, bounds)),
                     credential,
                     deadlines,
                     places: Places::new(&server.limits),
                 })
             }
             _ => Err(errors),
+        }
+    }
+
+    /// A server that cannot be called as things stand, and why: each call fails with it, and nothing is sent.
+    pub fn unusable(server: &Server, why: &str) -> Self {
+        let target = Target::parse(&server.url).ok();
+        Self {
+            name: server.name.as_str().into(),
+            server: server.clone(),
+            path_and_query: target
+                .map_or_else(|| PathAndQuery::from_static("/"), |target| target.path_and_query().clone()),
+            pool: Err(why.into()),
+            credential: None,
+            // None of them is ever waited for.
+            deadlines: Deadlines::new(&UpstreamLimits::default(), &mut Vec::new()),
+            places: Places::new(&server.limits),
         }
     }
 
@@ -138,8 +158,13 @@ impl Upstream {
     /// Whether another would reach the same server in the same way, with the same certificates: a new configuration
     /// then keeps this one and its connections.
     pub fn is_like(&self, other: &Self) -> bool {
-        let digest = |upstream: &Self| upstream.pool.connector().tls.as_ref().map(|tls| tls.digest);
-        self.server == other.server && digest(self) == digest(other)
+        let digest = |pool: &Pool| pool.connector().tls.as_ref().map(|tls| tls.digest);
+        let reached_alike = match (&self.pool, &other.pool) {
+            (Ok(one), Ok(other)) => digest(one) == digest(other),
+            (Err(one), Err(other)) => one == other,
+            _ => false,
+        };
+        reached_alike && self.server == other.server
     }
 
     /// How long the server may take to begin an answer.
@@ -149,7 +174,11 @@ impl Upstream {
 
     /// The path and query of the server's URL.
     pub fn path_and_query(&self) -> &PathAndQuery {
-        self.pool.connector().target.path_and_query()
+        &self.path_and_query
+    }
+
+    fn pool(&self) -> Result<&Arc<Pool>, Failure> {
+        self.pool.as_ref().map_err(|why| Failure::unsent(Cause::Unusable, &**why))
     }
 
     /// Sends a request and waits for the head of its answer. A call that an old connection certainly did not take is tried
@@ -193,13 +222,14 @@ impl Upstream {
         progress: &Progress,
     ) -> Result<Response<Body>, UpstreamError> {
         let answer = async {
+            let pool = self.pool()?;
             let place = self.places.take(traffic, self.deadlines.connect).await?;
             let secret = match credential {
                 Some(credential) => Some(credential.header().await?),
                 None => None,
             };
             let request = || outgoing.request(path_and_query, secret.as_ref());
-            let Answer { response, line } = self.exchange(&request, progress).await?;
+            let Answer { response, line } = self.exchange(pool, &request, progress).await?;
             check_status(&response)?;
             let call = InFlight { _place: place, _line: line };
             Ok(response.map(|incoming| Body::new(incoming, call, self.deadlines.stream_idle, &self.name)))
@@ -209,25 +239,32 @@ impl Upstream {
 
     async fn exchange(
         &self,
+        pool: &Arc<Pool>,
         request: &(dyn Fn() -> Request<Bytes> + Sync),
         progress: &Progress,
     ) -> Result<Answer, Failure> {
-        let lease = self.pool.lease(Wanted::Any).await?;
-        match self.attempt(lease, request(), progress).await {
+        let lease = pool.lease(Wanted::Any).await?;
+        match self.attempt(pool, lease, request(), progress).await {
             Ok(answer) => Ok(answer),
             Err(Attempt { failure, again: Some(wanted) }) => {
                 tracing::debug!(server = %self.name, error = failure.detail, "a call was not taken and is tried again");
-                let lease = self.pool.lease(wanted).await?;
-                self.attempt(lease, request(), progress).await.map_err(|attempt| attempt.failure)
+                let lease = pool.lease(wanted).await?;
+                self.attempt(pool, lease, request(), progress).await.map_err(|attempt| attempt.failure)
             }
             Err(Attempt { failure, again: None }) => Err(failure),
         }
     }
 
-    async fn attempt(&self, lease: Lease, request: Request<Bytes>, progress: &Progress) -> Result<Answer, Attempt> {
+    async fn attempt(
+        &self,
+        pool: &Pool,
+        lease: Lease,
+        request: Request<Bytes>,
+        progress: &Progress,
+    ) -> Result<Answer, Attempt> {
         progress.set(Sent::Maybe);
         let bound = self.deadlines.response;
-        let outcome = tokio::time::timeout(bound, lease.send(request, self.pool.connector())).await;
+        let outcome = tokio::time::timeout(bound, lease.send(request, pool.connector())).await;
         let answer = outcome.unwrap_or_else(|_| {
             let detail = format!("no answer began within {bound:?}");
             Err(Attempt { failure: Failure { cause: Cause::ResponseTimeout, sent: Sent::Maybe, detail }, again: None })
@@ -237,6 +274,14 @@ impl Upstream {
         }
         answer
     }
+}
+
+/// A TCP connection to a host, by whichever of its addresses answers first.
+///
+/// # Errors
+/// Why there is none, as a sentence for the log.
+pub(crate) async fn dial(host: &str, port: u16) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>, String> {
+    connect::tcp(host, port).await.map_err(|failure| failure.detail)
 }
 
 /// Collects an error and goes on without the value.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use reeve_sidecar::config::source::{Inputs, Origin};
 use reeve_sidecar::listener::Addresses;
 use reeve_sidecar::serve::{Options, Sidecar};
+use reeve_sidecar::supply::Supply;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -55,12 +56,12 @@ impl World {
         std::fs::write(&policy, POLICY).unwrap();
         let any = || Addresses::Given(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))]);
         let sidecar = Sidecar::start(Options {
-            inputs: Inputs {
+            supply: Supply::Files(Inputs {
                 origin: Origin::Flags { policies: vec![policy], upstream },
                 grant: None,
                 audit: Some("off".into()),
                 audit_on_full: None,
-            },
+            }),
             listen: any(),
             admin: any(),
             inspect: any(),

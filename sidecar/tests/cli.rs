@@ -287,3 +287,20 @@ fn an_audit_log_or_cache_that_cannot_be_used_ends_with_78() {
         assert!(stderr(&output).contains(value) && stderr(&output).contains(flag), "{}", stderr(&output));
     }
 }
+
+#[test]
+fn an_operator_that_cannot_be_known_is_told_before_anything_is_served() {
+    let url = "https://reeve-operator.reeve-system.svc:9443";
+    for (arguments, code, told) in [
+        (&["--operator", url][..], 64, "--operator-ca"),
+        (&["--operator", url, "--operator-ca", "x", "--policy", "p.yaml"], 64, "--policy"),
+        (&["--operator", url, "--operator-ca", "x", "--mounts", "aws"], 64, "NAME=WORD"),
+        (&["--operator", url, "--operator-ca", "x"], 78, "BEGIN CERTIFICATE"),
+        (&["--operator", "http://operator", "--operator-ca", "x"], 78, "write one such as https://"),
+        (&["--operator", url, "--operator-ca", "x", "--audit", "STDOUT"], 64, "write stdout"),
+    ] {
+        let output = run(arguments);
+        ends_with(&output, code);
+        assert!(stderr(&output).contains(told), "{arguments:?}: {}", stderr(&output));
+    }
+}

@@ -101,6 +101,8 @@ reasons! {
     PolicyInvalid => Deny,
     /// The sidecar has not received a configuration.
     NoConfiguration => Deny,
+    /// The operator has not been heard of for longer than a Boundary permits (`configMaxAge`).
+    ConfigurationStale => Deny,
     /// The audit log cannot take another record.
     AuditUnavailable => Deny,
     /// The server may not send this kind of request to the agent.

@@ -7,18 +7,21 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use reeve_policy::time::parse_duration;
+use reeve_wire::pod;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Exit, check, output};
 use crate::config::source::{Inputs, Origin};
-use crate::config::{self, OnFull};
+use crate::config::{self, Audit, OnFull};
 use crate::lifecycle::{Signals, Stop};
 use crate::listener::Addresses;
 use crate::serve::{Options, ServeError, Sidecar};
+use crate::supply::Supply;
+use crate::sync::{self, Mounted};
 
 /// What the default command is told.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("origin").args(["upstream", "config"]).required(true))]
+#[command(group = ArgGroup::new("origin").args(["upstream", "config", "operator"]).required(true))]
 pub(super) struct ServeArgs {
     /// A policy file: McpPolicy and ClusterMcpPolicy manifests, or the JSON policy format and its YAML form. May repeat; in
     /// the variable, separate files by commas. Every policy given governs, whatever it selects.
@@ -28,7 +31,7 @@ pub(super) struct ServeArgs {
         hide_env_values = true,
         value_name = "FILE",
         value_delimiter = ',',
-        conflicts_with = "config",
+        conflicts_with_all = ["config", "operator"],
         help_heading = "What to enforce"
     )]
     policy: Vec<PathBuf>,
@@ -46,8 +49,56 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "REEVE_CONFIG", hide_env_values = true, value_name = "FILE", help_heading = "What to enforce")]
     config: Option<PathBuf>,
     /// Whom calls are charged to: a name, or namespace/name.
-    #[arg(long, env = "REEVE_GRANT", hide_env_values = true, value_name = "NAME", help_heading = "What to enforce")]
+    #[arg(
+        long,
+        env = "REEVE_GRANT",
+        hide_env_values = true,
+        value_name = "NAME",
+        conflicts_with = "operator",
+        help_heading = "What to enforce"
+    )]
     grant: Option<String>,
+
+    /// The operator, in whose cluster it decides what to enforce, instead of --policy and --config. The webhook sets this.
+    #[arg(
+        long,
+        env = pod::OPERATOR_VARIABLE,
+        hide_env_values = true,
+        value_name = "URL",
+        requires = "operator_ca",
+        help_heading = "In a cluster"
+    )]
+    operator: Option<String>,
+    /// The authorities by which the operator is known at first: certificates in PEM.
+    #[arg(
+        long,
+        env = pod::OPERATOR_CA_VARIABLE,
+        hide_env_values = true,
+        value_name = "PEM",
+        requires = "operator",
+        help_heading = "In a cluster"
+    )]
+    operator_ca: Option<String>,
+    /// The ServiceAccount token that proves to the operator which pod this is.
+    #[arg(
+        long,
+        env = "REEVE_OPERATOR_TOKEN",
+        hide_env_values = true,
+        value_name = "FILE",
+        default_value = pod::TOKEN_FILE,
+        help_heading = "In a cluster"
+    )]
+    operator_token: PathBuf,
+    /// What was mounted for each server when the pod was made: NAME=WORD, separated by commas.
+    #[arg(
+        long,
+        env = pod::MOUNTS_VARIABLE,
+        hide_env_values = true,
+        value_name = "MOUNTS",
+        value_parser = Mounted::parse,
+        help_heading = "In a cluster"
+    )]
+    mounts: Option<Mounted>,
 
     /// Where agents connect. May repeat. [default: 127.0.0.1:14001 and [::1]:14001]
     #[arg(long, env = "REEVE_LISTEN", hide_env_values = true, value_name = "ADDR", value_delimiter = ',', value_parser = address, help_heading = "Where")]
@@ -90,34 +141,62 @@ fn on_full(text: &str) -> Result<OnFull, String> {
 }
 
 impl ServeArgs {
-    fn options(self) -> Option<(Options, u16)> {
-        let origin = match (self.config, self.upstream) {
-            (Some(file), _) => Origin::File(file),
-            (None, Some(upstream)) => Origin::Flags { policies: self.policy, upstream },
-            (None, None) => return None,
-        };
-        let inputs = Inputs { origin, grant: self.grant, audit: self.audit, audit_on_full: self.audit_on_full };
+    fn options(self) -> Result<(Options, u16), String> {
+        let supply = self.supply()?;
         let listen = if self.listen.is_empty() {
             Addresses::Default(config::AGENT_ADDRESSES.to_vec())
         } else {
             Addresses::Given(self.listen)
         };
         let options = Options {
-            inputs,
+            supply,
             listen,
             admin: Addresses::Given(vec![self.admin]),
             inspect: Addresses::Given(vec![self.inspect]),
             cache_dir: self.cache_dir,
             grace_period: self.grace_period,
         };
-        Some((options, self.threads))
+        Ok((options, self.threads))
+    }
+
+    fn supply(&self) -> Result<Supply, String> {
+        if let (Some(operator), Some(authorities)) = (&self.operator, &self.operator_ca) {
+            let settings = sync::Settings {
+                operator: operator.clone(),
+                authorities: authorities.clone(),
+                token: self.operator_token.clone(),
+                servers: pod::SERVERS_FOLDER.into(),
+                mounts: self.mounts.clone().unwrap_or_default(),
+            };
+            return Ok(Supply::Operator { settings, audit: self.audit()? });
+        }
+        let origin = match (&self.config, &self.upstream) {
+            (Some(file), _) => Origin::File(file.clone()),
+            (None, Some(upstream)) => Origin::Flags { policies: self.policy.clone(), upstream: upstream.clone() },
+            (None, None) => return Err("give --policy and --upstream, or --config, or --operator".into()),
+        };
+        let (grant, audit, audit_on_full) = (self.grant.clone(), self.audit.clone(), self.audit_on_full);
+        Ok(Supply::Files(Inputs { origin, grant, audit, audit_on_full }))
+    }
+
+    /// What the flags say of the audit log, where no document does.
+    fn audit(&self) -> Result<Audit, String> {
+        let defaults = Audit::default();
+        let to = self.audit.clone().unwrap_or(defaults.to);
+        match config::audit_fault(&to) {
+            Some(message) => Err(format!("--audit: {message}")),
+            None => Ok(Audit { to, on_full: self.audit_on_full.unwrap_or(defaults.on_full), ..Audit::default() }),
+        }
     }
 }
 
 pub(super) fn run(arguments: ServeArgs) -> Exit {
-    let Some((options, threads)) = arguments.options() else {
-        output::error("give --policy and --upstream, or --config");
-        return Exit::Usage;
+    let (options, threads) = match arguments.options() {
+        Ok(options) => options,
+        Err(error) => {
+            output::error(&error);
+            return Exit::Usage;
+        }
     };
     let runtime = match runtime(threads) {
         Ok(runtime) => runtime,
@@ -189,7 +268,11 @@ fn failed(error: &ServeError) -> Exit {
             output::error("the configuration has mistakes; nothing is served");
             Exit::Configuration
         }
-        ServeError::Listener(_) | ServeError::Bind(_) | ServeError::Audit(_) | ServeError::State(_) => {
+        ServeError::Operator(_)
+        | ServeError::Listener(_)
+        | ServeError::Bind(_)
+        | ServeError::Audit(_)
+        | ServeError::State(_) => {
             output::error(error);
             Exit::Configuration
         }

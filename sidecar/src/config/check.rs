@@ -125,7 +125,7 @@ impl Problems {
 }
 
 /// Why the audit log cannot be meant to go there.
-pub(super) fn audit_fault(to: &str) -> Option<String> {
+pub(crate) fn audit_fault(to: &str) -> Option<String> {
     if to.is_empty() {
         return Some("the audit log goes nowhere: write stdout, off or the path of a file".into());
     }

@@ -67,7 +67,7 @@ impl Files {
     ///
     /// # Errors
     /// The file cannot be read, or is not a regular file.
-    pub(super) fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+    pub(crate) fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         let read = read(path, SystemTime::now());
         let content = read.as_ref().ok().map(|(bytes, stamp)| Content { digest: digest(bytes), stamp: *stamp });
         self.0.entry(path.to_owned()).or_insert(content);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::*;
 use crate::clock::Clock;
 use crate::config::source::{Inputs, Origin, load};
-use crate::live::{Builder, Catalogues, Current};
+use crate::live::{Builder, Catalogues, Current, Prepared};
 use crate::metrics::Metrics;
 use crate::upstream::Environment;
 
@@ -38,7 +38,10 @@ fn pages(folder: &Path) -> Pages {
     let limiter = Arc::new(Limiter::new(Capacity::default()));
     let metrics = Metrics::new(clock.clone()).unwrap();
     let live = Arc::new(Current::default());
-    live.swap(Builder::new(Arc::clone(&limiter), Arc::new(Catalogues::default()), metrics).build(&loaded, None));
+    live.swap(
+        Builder::new(Arc::clone(&limiter), Arc::new(Catalogues::default()), metrics)
+            .build(&Prepared::from(&loaded), None),
+    );
 
     let route = Arc::clone(&live.load().unwrap().routes()[0]);
     let counter = route.ruleset.limits().next().unwrap();

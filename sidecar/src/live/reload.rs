@@ -7,14 +7,12 @@ use reeve_policy::compile::Severity;
 use reeve_policy::load::Diagnostic;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::oneshot;
 
-use super::{Builder, Current, Live};
-use crate::audit::{self, Note};
+use super::aside::{aside, give_up};
+use super::{Enforcer, Live, Prepared};
 use crate::config::source::{Inputs, Loaded, Rejected, load};
 use crate::config::watch::Watcher;
 use crate::config::{Audit, Files, Listener, SidecarConfig};
-use crate::metrics::Metrics;
 use crate::upstream::Environment;
 
 /// The watcher still sees the change that could not be read: this keeps it from being tried again at once, for ever.
@@ -23,27 +21,23 @@ const AFTER_A_PANIC: Duration = Duration::from_secs(10);
 /// What a reload works with.
 #[derive(Debug)]
 pub struct Reloader {
-    /// The configuration in force.
-    pub current: Arc<Current>,
-    /// What makes configurations serve.
-    pub builder: Arc<Builder>,
+    /// What puts configurations into force.
+    pub enforcer: Enforcer,
     /// Where configurations come from.
     pub inputs: Inputs,
     /// What is read at start only.
     pub fixed: Fixed,
     /// The process's proxies and certificate authorities.
     pub environment: Arc<Environment>,
-    /// What is counted for people.
-    pub metrics: Arc<Metrics>,
-    /// Where it is recorded which configuration is in force.
-    pub audit: audit::Log,
 }
 
 /// The settings that are read at start only.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Fixed {
-    listener: Listener,
-    audit: Audit,
+    /// Where and how agents connect.
+    pub listener: Listener,
+    /// What is recorded of decisions.
+    pub audit: Audit,
 }
 
 impl Fixed {
@@ -76,18 +70,9 @@ fn differing<T: Serialize>(section: &str, before: &T, after: &T) -> Vec<String> 
 impl Reloader {
     /// Puts a configuration into force; gives the one before.
     pub fn enforce(&self, loaded: &Loaded) -> Option<Arc<Live>> {
-        let live = self.builder.build(loaded, self.current.load().as_deref());
         report(&loaded.warnings);
-        self.metrics.configured(live.number);
-        self.metrics.configuration_connected(true);
-        self.audit.note(&Note::Configured { generation: live.number });
-        tracing::info!(
-            generation = live.number,
-            servers = live.routes().len(),
-            policies = loaded.policies.len(),
-            "a configuration is in force"
-        );
-        self.current.swap(live)
+        self.enforcer.metrics.configuration_connected(true);
+        self.enforcer.enforce(&Prepared::from(loaded))
     }
 
     /// Follows the files for ever. Reading and compiling happen aside, so that calls are served meanwhile.
@@ -122,47 +107,14 @@ impl Reloader {
             }
             Err(Rejected { diagnostics, files }) => {
                 report(&diagnostics);
-                self.metrics.configuration_connected(files.could_be_read());
-                self.metrics.configuration_refused();
+                self.enforcer.metrics.configuration_connected(files.could_be_read());
+                self.enforcer.metrics.configuration_refused();
                 let mistakes = diagnostics.iter().filter(|told| told.severity == Severity::Error).count();
                 tracing::error!(mistakes, "the new configuration has mistakes: the last good one stays in force");
                 (files, None)
             }
         }
     }
-}
-
-/// How much less than calls what is done aside counts for the scheduler: on a machine with one core, calls would otherwise
-/// wait for milliseconds while a configuration is compiled.
-const NICE: i32 = 10;
-
-/// Does work on a thread that serving goes before. None if it panicked, or there is no thread for it.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let (done, outcome) = oneshot::channel();
-    let work = move || {
-        // Of this thread alone, as Linux has it. Without it calls may have to wait a little, and that is all.
-        let _ = rustix::process::setpriority_process(None, NICE);
-        // Nobody waits any more if the process ends.
-        let _ = done.send(work());
-    };
-    if let Err(error) = std::thread::Builder::new().name("reload".into()).spawn(work) {
-        tracing::error!(%error, "a thread cannot be started");
-        return None;
-    }
-    outcome.await.ok()
-}
-
-/// How often it is looked whether calls still run under a configuration that is no longer in force.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-
-/// Waits until no call runs under a configuration any more, and gives it up aside: ten thousand rules take milliseconds, for
-/// which whoever served the last of those calls would have to wait.
-async fn give_up(replaced: Option<Arc<Live>>) {
-    let Some(live) = replaced else { return };
-    while !live.is_alone() {
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    aside(move || drop(live)).await;
 }
 
 fn report(diagnostics: &[Diagnostic]) {
@@ -190,23 +142,5 @@ mod tests {
         assert_eq!(fixed.hold(&mut changed), ["listener.allowedHosts", "listener.maxBodyBytes", "audit.to"]);
         assert_eq!((&changed.listener, &changed.audit), (&Listener::default(), &Audit::default()));
         assert_eq!(changed.identity.service_account, "other", "what can change does");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_configuration_is_given_up_when_the_last_call_under_it_has_ended() {
-        let live = Arc::new(Live { number: 1, config: SidecarConfig::default(), routes: Vec::new() });
-        let (call, left) = (Arc::clone(&live), Arc::downgrade(&live));
-        let mut given_up = tokio::spawn(give_up(Some(live)));
-        assert!(tokio::time::timeout(3 * LOOK_EVERY, &mut given_up).await.is_err());
-        assert_eq!(left.strong_count(), 2, "a call still runs under it");
-        drop(call);
-        given_up.await.unwrap();
-        assert_eq!(left.strong_count(), 0);
-    }
-
-    #[tokio::test]
-    async fn work_that_panics_aside_is_told_of() {
-        assert_eq!(aside(|| 7).await, Some(7));
-        assert_eq!(aside::<()>(|| panic!("the work fails")).await, None);
     }
 }

@@ -183,7 +183,7 @@ impl Reader<'_, '_> {
             Named::Reference => Ok(match params.reference()? {
                 Reference::Prompt(name) => self.decide(Kind::Prompt, &name, None),
                 Reference::Resource(uri) => {
-                    let verdict = self.route.ruleset.decide_reference(&uri, session(self.headers, self.era), self.now);
+                    let verdict = self.route.decide_reference(&uri, session(self.headers, self.era), self.now);
                     let again = Again::default();
                     Decided { kind: Kind::Resource, name: uri.into(), verdict, arguments: None, again }
                 }
@@ -220,7 +220,7 @@ impl Reader<'_, '_> {
             tool: tools.tool(name).filter(|_| kind == Kind::Tool),
             now: self.now,
         };
-        let verdict = self.route.ruleset.decide(&call);
+        let verdict = self.route.decide(&call);
         let again = self.again(&call, &verdict);
         let arguments = match (arguments, self.audit) {
             (Some(arguments), Auditing::On) => Some(Arguments::of(arguments, self.route.ruleset.audited_arguments())),

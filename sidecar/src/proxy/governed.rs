@@ -31,7 +31,7 @@ impl Events {
         let live = self.shared.live.load();
         let route = live.as_deref().and_then(|live| live.of(&self.sending.route.name));
         let Some(route) = route else { return Err(Verdict::refusal(Reason::NoPolicy)) };
-        let verdict = route.ruleset.server_request(kind);
+        let verdict = route.server_request(kind);
         self.shared.record_server_request(route, self.sending.session.as_deref(), kind.method(), verdict)
     }
 

@@ -32,7 +32,7 @@ pub enum StateError {
 }
 
 /// The cache directory of this process, or none. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Cache(Option<Arc<Directory>>);
 
 #[derive(Debug)]

@@ -13,8 +13,9 @@ use reeve_policy::time;
 use super::bindings::{self, BindingLog};
 use super::catalogues::Catalogues;
 use super::directory::Cache;
-use super::limits::{self, Stamp};
+use super::limits;
 use super::sealed::Outlives;
+use super::stamp::Stamp;
 use crate::clock::Clock;
 
 /// How long changes are gathered: what a killed process can lose.

@@ -103,7 +103,7 @@ fn tls_failed(error: &io::Error) -> Failure {
 }
 
 /// Resolves a name, anew each time, and connects to the first of its addresses that answers.
-async fn tcp(host: &str, port: u16) -> Result<Wired<TcpStream>, Failure> {
+pub(super) async fn tcp(host: &str, port: u16) -> Result<Wired<TcpStream>, Failure> {
     let addresses = tokio::net::lookup_host((host, port))
         .await
         .map_err(|error| Failure::unsent(Cause::Dns, format!("{host:?} could not be resolved: {error}")))?;

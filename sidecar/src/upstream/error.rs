@@ -55,6 +55,10 @@ causes! {
     Tls = "tls", "could not be reached: no trusted TLS connection could be made";
     /// The credential file could not be read, or holds no usable value.
     Credential = "credential", "was not called: the credential for it is not available";
+    /// The server's definition cannot be used in this pod: something that it names is missing or wrong. Its status and the
+    /// sidecar's log say what.
+    Unusable = "unusable", "was not called: something that its definition names is missing or cannot be used. The status of \
+        the McpServer says what";
     /// The server refused the credential that the sidecar holds for it (status 401, or 403 with a challenge).
     CredentialRefused = "credential_refused", "refused the credential that the sidecar holds for it: whoever runs the \
         sidecar should check the file that credentials.file names, and what the credential may do";

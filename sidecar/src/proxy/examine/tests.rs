@@ -8,7 +8,7 @@ use reeve_policy::reason::Reason;
 use super::*;
 use crate::clock::Clock;
 use crate::config::source::{Inputs, Origin, load};
-use crate::live::{Builder, Catalogues};
+use crate::live::{Builder, Catalogues, Prepared};
 use crate::metrics::Metrics;
 use crate::upstream::Environment;
 
@@ -24,7 +24,7 @@ fn route(rules: &str) -> Arc<Route> {
     let loaded = load(&inputs, &Environment::default()).unwrap_or_else(|wrong| panic!("{:?}", wrong.diagnostics));
     let limiter = Arc::new(Limiter::new(Capacity::default()));
     let metrics = Metrics::new(Clock::system()).unwrap();
-    let live = Builder::new(limiter, Arc::new(Catalogues::default()), metrics).build(&loaded, None);
+    let live = Builder::new(limiter, Arc::new(Catalogues::default()), metrics).build(&Prepared::from(&loaded), None);
     Arc::clone(&live.routes()[0])
 }
 

@@ -16,7 +16,7 @@ async fn calls_one_after_the_other_share_a_connection_and_calls_at_once_do_not()
     let upstream = upstream(&scripted.url());
     for _ in 0..5 {
         text(call(&upstream, "call").await.unwrap()).await;
-        eventually("the connection is kept", async || upstream.pool.idle() == 1).await;
+        eventually("the connection is kept", async || upstream.pool().unwrap().idle() == 1).await;
     }
     assert_eq!(scripted.connections(), 1);
     let (one, two) = (call(&upstream, "one").await.unwrap(), call(&upstream, "two").await.unwrap());
@@ -56,7 +56,7 @@ async fn a_connection_that_the_server_has_closed_loses_no_call_and_repeats_none(
     for calls in 1..=20 {
         let response = call(&upstream, "call").await.expect("no call is lost");
         assert_eq!(text(response).await, "ok");
-        eventually("the connection is kept", async || upstream.pool.idle() == 1).await;
+        eventually("the connection is kept", async || upstream.pool().unwrap().idle() == 1).await;
         close.send(()).unwrap();
         when_closed.recv_timeout(super::support::DEADLINE).unwrap();
         assert_eq!(executed.load(Ordering::SeqCst), calls, "no call is made twice");
@@ -73,7 +73,7 @@ async fn a_server_that_dies_with_the_request_in_hand_is_not_asked_again() {
     .await;
     let upstream = upstream(&scripted.url());
     text(call(&upstream, "first").await.unwrap()).await;
-    eventually("the connection is kept", async || upstream.pool.idle() == 1).await;
+    eventually("the connection is kept", async || upstream.pool().unwrap().idle() == 1).await;
     let error = call(&upstream, "second").await.unwrap_err();
     assert_eq!(error.sent, Sent::Maybe);
     assert_eq!(scripted.connections(), 1);
@@ -138,7 +138,7 @@ async fn no_more_connections_are_kept_than_permitted() {
     for answer in answers {
         text(answer).await;
     }
-    eventually("the connections are kept", async || upstream.pool.idle() == 2).await;
+    eventually("the connections are kept", async || upstream.pool().unwrap().idle() == 2).await;
 }
 
 #[tokio::test]

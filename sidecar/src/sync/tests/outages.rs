@@ -1,0 +1,156 @@
+//! An operator that is down, slow or cut off never loosens, and never stops enforcement.
+
+use std::time::{Duration, Instant};
+
+use reeve_wire::World;
+use reeve_wire::message::Outcome;
+use serde_json::json;
+
+use super::first;
+use super::offers::{ALLOW_ALL, NOTHING, Offer};
+use super::operator::Operator;
+use super::pod::{Pod, eventually};
+
+#[tokio::test]
+async fn a_sidecar_without_its_operator_serves_its_last_good_configuration_after_a_restart() {
+    let mut operator = Operator::start().await;
+    let mut pod = Pod::start(&operator).await;
+    let mut stream = operator.stream().await;
+    stream.hello().await;
+    stream.offers(&first()).await;
+    operator.down().await;
+    assert!(pod.permits().await, "an operator that is down changes nothing");
+    pod.restart().await;
+    assert!(pod.page("/started").await.starts_with("HTTP/1.1 200"));
+    assert!(pod.permits().await);
+    pod.shows("/metrics", "\nreeve_config_connected 0\n").await;
+}
+
+#[tokio::test]
+async fn what_was_seen_before_a_restart_is_not_forgotten_by_it() {
+    let mut operator = Operator::start().await;
+    let mut pod = Pod::start(&operator).await;
+    let mut stream = operator.stream().await;
+    stream.hello().await;
+    stream.offers(&first()).await;
+    stream.offers(&first().seen(World { policies: 90, pod: 1, ..World::default() })).await;
+    pod.restart().await;
+    let mut stream = operator.stream().await;
+    assert_eq!(stream.hello().await.running.unwrap().origin.world.policies, 90);
+    let between = Offer::new().policy("other", 1, NOTHING).seen(World { policies: 50, pod: 1, ..World::default() });
+    let ack = stream.offers(&between).await;
+    assert!(matches!(ack.outcome, Outcome::RefusedOlder(_)), "{ack:?}");
+}
+
+#[tokio::test]
+async fn a_fresh_sidecar_without_any_configuration_denies_and_says_why() {
+    let mut operator = Operator::start().await;
+    operator.down().await;
+    let pod = Pod::start(&operator).await;
+    let answer = pod.call().await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("NoConfiguration"), "{answer}");
+    assert!(answer.contains("has not received a configuration"), "{answer}");
+    let started = pod.page("/started").await;
+    assert!(started.starts_with("HTTP/1.1 503") && started.contains("waiting for a configuration"), "{started}");
+    operator.up().await;
+    let mut stream = operator.stream().await;
+    stream.hello().await;
+    stream.offers(&first()).await;
+    assert!(pod.permits().await);
+    assert!(pod.page("/started").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_kept_configuration_that_is_damaged_is_none() {
+    let mut operator = Operator::start().await;
+    let mut pod = Pod::start(&operator).await;
+    let mut stream = operator.stream().await;
+    stream.hello().await;
+    stream.offers(&first()).await;
+    operator.down().await;
+    pod.damage("configuration");
+    pod.restart().await;
+    assert!(pod.call().await.contains("NoConfiguration"));
+}
+
+#[tokio::test]
+async fn configuration_that_is_too_old_denies() {
+    let mut operator = Operator::start().await;
+    let mut pod = Pod::start(&operator).await;
+    let aging = first().boundary("all", 1, &json!({"tier": "Boundary", "configMaxAge": "1s"}));
+    let mut stream = operator.stream().await;
+    stream.hello().await;
+    stream.offers(&aging).await;
+    eventually_permits(&mut stream, &pod).await;
+    operator.down().await;
+    pod.answers("ConfigurationStale").await;
+    let answer = pod.call().await;
+    assert!(answer.contains("configMaxAge of policy all"), "{answer}");
+    pod.restart().await;
+    assert!(pod.call().await.contains("ConfigurationStale"), "it has not become younger by a restart");
+    operator.up().await;
+    let mut stream = operator.stream().await;
+    stream.hello().await;
+    stream.pings(1).await;
+    assert!(pod.call().await.contains("ConfigurationStale"), "a replica that has given nothing vouches for nothing");
+    stream.offers(&aging).await;
+    eventually_permits(&mut stream, &pod).await;
+}
+
+async fn eventually_permits(stream: &mut super::operator::Stream, pod: &Pod) {
+    let until = Instant::now() + super::operator::DEADLINE;
+    while !pod.permits().await {
+        assert!(Instant::now() < until, "the operator's word does not count");
+        stream.pings(2).await;
+    }
+}
+
+#[tokio::test]
+async fn pings_of_an_operator_whose_offer_was_refused_do_not_keep_a_configuration_young() {
+    let mut operator = Operator::start().await;
+    let pod = Pod::start(&operator).await;
+    let aging = first().boundary("all", 1, &json!({"tier": "Boundary", "configMaxAge": "1s"}));
+    let mut stream = operator.stream().await;
+    stream.hello().await;
+    stream.offers(&aging).await;
+    let ack = stream.offers(&Offer::new().policy("imaging", 0, ALLOW_ALL)).await;
+    assert!(matches!(ack.outcome, Outcome::RefusedOlder(_)), "{ack:?}");
+    let until = Instant::now() + super::operator::DEADLINE;
+    while !pod.call().await.contains("ConfigurationStale") {
+        assert!(Instant::now() < until);
+        stream.pings(3).await;
+    }
+}
+
+#[tokio::test]
+async fn a_cut_stream_is_made_anew_with_back_off() {
+    let mut operator = Operator::start().await;
+    let pod = Pod::start(&operator).await;
+    let mut stream = operator.stream().await;
+    stream.hello().await;
+    stream.welcomes().await;
+    stream.offers(&first()).await;
+    let begun = Instant::now();
+    drop(stream);
+    let mut waits = Vec::new();
+    for _ in 0..4 {
+        let before = Instant::now();
+        let mut stream = operator.stream().await;
+        assert_eq!(stream.hello().await.running.unwrap().origin, first().origin());
+        waits.push(before.elapsed());
+    }
+    // At least half of 100, 200, 400 and 800 milliseconds.
+    assert!(begun.elapsed() >= Duration::from_millis(750), "{waits:?}");
+    assert!(pod.permits().await);
+}
+
+#[tokio::test]
+async fn an_operator_that_refuses_is_tried_again() {
+    let mut operator = Operator::start().await;
+    let pod = Pod::start(&operator).await;
+    drop(operator.stream().await);
+    let mut stream = operator.stream().await;
+    stream.hello().await;
+    stream.welcomes().await;
+    eventually("connected", async || pod.page("/metrics").await.contains("\nreeve_config_connected 1\n")).await;
+}
