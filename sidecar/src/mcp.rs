@@ -26,6 +26,7 @@
 //! | [`rounds`] | calls that come again with what the server asked for |
 //! | [`ids`] | each request id open once in a session |
 //! | [`open`] | requests whose answers are waited for, bounded |
+//! | [`pieces`] | what comes bit by bit and is wanted whole |
 //! | `digest`, `recent` | what these tables are made of |
 //!
 //! The sources of the rules are the revisions 2024-11-05 to 2026-07-28 of the Model Context Protocol specification; where
@@ -46,6 +47,7 @@ pub mod lists;
 pub mod metadata;
 pub mod method;
 pub mod open;
+pub mod pieces;
 mod recent;
 pub mod rejection;
 pub mod rounds;

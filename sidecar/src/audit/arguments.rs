@@ -45,19 +45,17 @@ impl Arguments {
 fn push_keys(out: &mut Vec<u8>, arguments: Value<'_>) {
     out.extend_from_slice(b",\"argumentKeys\":[");
     let end = out.len() + KEYS_BYTES;
-    let mut written = 0;
-    for (key, _) in arguments.members() {
-        if out.len() + KEY_BYTES + 1 > end {
-            break;
-        }
-        if written > 0 {
-            out.push(b',');
-        }
+    let mut keys = arguments.members().map(|(key, _)| key);
+    let mut separator: &[u8] = b"";
+    while out.len() + KEY_BYTES + 1 <= end
+        && let Some(key) = keys.next()
+    {
+        out.extend_from_slice(separator);
         push_string(out, &key, KEY_BYTES);
-        written += 1;
+        separator = b",";
     }
     out.push(b']');
-    let omitted = arguments.members().count() - written;
+    let omitted = keys.count();
     if omitted > 0 {
         push_formatted(out, format_args!(",\"argumentKeysOmitted\":{omitted}"));
     }

@@ -11,7 +11,7 @@ use reeve_policy::time::WallTime;
 /// reverse the direction of text are written as escapes.
 pub(super) fn push_string(out: &mut Vec<u8>, text: &str, limit: usize) {
     const CUT: &str = "…";
-    if text.len() + 2 <= limit && text.bytes().all(is_plain) {
+    if text.len() + 2 <= limit && is_all_plain(text) {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
@@ -57,6 +57,11 @@ fn push_character(out: &mut Vec<u8>, character: char) {
         _ if is_unsafe(character) => push_escape(out, character),
         _ => push_utf8(out, character),
     }
+}
+
+/// Looks at every byte, since that is done for many at once; to stop at the first one that is not plain is not.
+fn is_all_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, byte| plain & is_plain(byte))
 }
 
 /// Whether a byte stands for itself: almost all names have no others.

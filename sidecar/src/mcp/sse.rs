@@ -17,6 +17,8 @@ use memchr::memchr2;
 pub use event::{Event, replace_data};
 pub use odd::has_odd_character;
 
+use super::pieces::{LARGE, make_room};
+
 /// What may stand before the first line. It is no part of it.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -74,6 +76,7 @@ impl Scanner {
 
     /// Takes the next chunk of the stream. Call [`Scanner::piece`] until it has none left before the next one.
     pub fn push(&mut self, chunk: &[u8]) {
+        make_room(&mut self.buffer, chunk.len());
         self.buffer.extend_from_slice(chunk);
     }
 
@@ -163,7 +166,12 @@ impl Scanner {
     fn take(&mut self, length: usize) -> Bytes {
         self.line = 0;
         self.searched = 0;
-        self.buffer.split_to(length).freeze()
+        let taken = self.buffer.split_to(length).freeze();
+        if self.buffer.capacity() > LARGE {
+            // Else the room that a large event was given would be in memory until the stream ends.
+            self.buffer = BytesMut::from(&*self.buffer);
+        }
+        taken
     }
 
     fn check(&self, length: usize) -> Result<(), SseError> {

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -13,6 +13,7 @@ use super::Place;
 use super::memory::{Full, Memory, Share};
 use super::relay::Attended;
 use crate::config::Listener;
+use crate::mcp::pieces::Pieces;
 use crate::mcp::rejection::{Cause, Rejection};
 
 /// The most of an answer that a connection is given at once: what it has not sent yet is not held back here any more, so
@@ -189,34 +190,6 @@ impl Bodies {
     fn too_large(&self) -> Rejection {
         let message = format!("The body is larger than {} bytes (listener.maxBodyBytes).", self.max_bytes);
         Rejection::new(Cause::TooLarge, message)
-    }
-}
-
-/// The pieces of a body. Most bodies come in one, which stays where it is; only others are put together.
-#[derive(Debug, Default)]
-pub(super) struct Pieces {
-    first: Bytes,
-    joined: BytesMut,
-}
-
-impl Pieces {
-    pub(super) fn len(&self) -> usize {
-        self.first.len() + self.joined.len()
-    }
-
-    pub(super) fn push(&mut self, piece: Bytes) {
-        if self.len() == 0 {
-            self.first = piece;
-            return;
-        }
-        let first = std::mem::take(&mut self.first);
-        self.joined.reserve(first.len() + piece.len());
-        self.joined.extend_from_slice(&first);
-        self.joined.extend_from_slice(&piece);
-    }
-
-    pub(super) fn join(self) -> Bytes {
-        if self.joined.is_empty() { self.first } else { self.joined.freeze() }
     }
 }
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Response, StatusCode, header::HeaderValue};
 use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
 
-use super::body::{Body, Pieces, Received};
+use super::body::{Body, Received};
 use super::events::Events;
 use super::examine::{Kind, RawId, session};
 use super::memory::{Full, Share};
@@ -20,6 +20,7 @@ use super::{Listing, Place, Shared, WORKER_BYTES, reply};
 use crate::live::Route;
 use crate::mcp::binding::{Thing, is_session_id};
 use crate::mcp::headers;
+use crate::mcp::pieces::Pieces;
 use crate::mcp::rounds::CallKey;
 use crate::mcp::version::{Era, Version};
 use crate::upstream::{self, Cause, Outgoing, Traffic, UpstreamError};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use reeve_crds::v1alpha1::Mode;
 use reeve_policy::catalogue::{Catalogue, Extent};
 use reeve_policy::compile::pointer;
@@ -98,9 +98,12 @@ fn decision<'d>(route: &Route, verdict: &'d Verdict, shadow: &'d [Shadow]) -> De
     }
 }
 
+/// The header of W3C Trace Context.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// The trace of a W3C `traceparent`: `00-<32 hexadecimal digits>-…`.
 fn trace_id(headers: &HeaderMap) -> Option<&str> {
-    let id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
+    let id = headers.get(TRACEPARENT)?.to_str().ok()?.split('-').nth(1)?;
     (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
 }
 

@@ -144,6 +144,22 @@ fn an_event_above_its_bound_ends_the_stream_however_it_arrives() {
 }
 
 #[test]
+fn the_room_of_a_large_event_goes_with_it() {
+    let mut scanner = Scanner::new(2 * LARGE);
+    scanner.push(b"data: ");
+    for _ in 0..20 {
+        scanner.push(&[b'x'; LARGE / 16]);
+        assert_eq!(scanner.piece(), Ok(None));
+    }
+    assert!(scanner.buffer.capacity() > 2 * LARGE);
+    scanner.push(b"\n\ndata: 2\n");
+    assert!(matches!(scanner.piece(), Ok(Some(Piece::Event(event))) if event.raw.len() > LARGE));
+    assert!(scanner.buffer.capacity() < LARGE);
+    scanner.push(b"\n");
+    assert!(matches!(scanner.piece(), Ok(Some(Piece::Event(event))) if event.raw == "data: 2\n\n"));
+}
+
+#[test]
 fn many_small_events_in_one_chunk_may_together_be_larger_than_one_may_be() {
     let mut scanner = Scanner::new(16);
     scanner.push(&b"data: 1\n\n".repeat(100));
