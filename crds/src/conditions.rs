@@ -92,6 +92,8 @@ words! {
         Invalid,
         /// ResolvedRefs is True.
         Resolved,
+        /// ResolvedRefs is Unknown: a sidecar that is given the server has not said yet what it found, or none is given it.
+        NotReported,
         /// ResolvedRefs is False: a Secret or ConfigMap that it names does not exist.
         SecretMissing,
         /// ResolvedRefs is False: a Secret or ConfigMap that it names lacks the key.

@@ -9,16 +9,29 @@
 //! No input waits, nothing is read or written here: whoever has inputs and a clock can run it. `take` is cheap and only notes
 //! what a change touches; `settle` computes what is touched, once, however many changes came between.
 
+mod configurations;
+mod tell;
+#[cfg(test)]
+mod tests;
+mod touched;
+
 use std::sync::{Arc, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reeve_crds::v1alpha1::{PolicyStatus, ServerStatus};
 use reeve_wire::Uid;
 use reeve_wire::message::PodReport;
 
+use self::configurations::{Configurations, Seen};
+use self::tell::Telling;
+use self::touched::Touched;
 use crate::assignment::Assignment;
 use crate::events::Event;
-use crate::world::{Change, Key, Ledger, NamespaceView, PodView, PolicyView, ServerView, SharedWorld};
+use crate::reports::Reports;
+use crate::world::{Change, Key, Ledger, NamespaceView, PodView, PolicyView, ServerView, SharedWorld, World};
+
+/// How often what is said of unknown pods is gone through.
+const SWEEP_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// What the operator's core is told.
 #[derive(Clone, Debug)]
@@ -91,7 +104,18 @@ pub struct ServerStatusWrite {
 #[derive(Debug)]
 pub struct Control {
     world: SharedWorld,
+    /// This replica's name: what it heard itself is never lost.
+    replica: Arc<str>,
+    epoch: u64,
     ledgers: Ledgers,
+    reports: Reports,
+    configurations: Configurations,
+    touched: Touched,
+    telling: Telling,
+    /// Whether anything was settled yet: until then everything is touched.
+    has_begun: bool,
+    /// When what is said of unknown pods was last gone through.
+    swept: Timestamp,
 }
 
 /// What is known of each watch beside its objects.
@@ -107,7 +131,7 @@ struct Ledgers {
 impl Control {
     /// One that has seen nothing. `replica` is the name of this replica's pod, and `epoch` what an administrator raises after
     /// the cluster's state was restored from a backup.
-    pub fn new(world: SharedWorld, _replica: Arc<str>, _epoch: u64) -> Self {
+    pub fn new(world: SharedWorld, replica: Arc<str>, epoch: u64) -> Self {
         let ledgers = Ledgers {
             policies: Ledger::new(),
             cluster_policies: Ledger::new(),
@@ -115,28 +139,63 @@ impl Control {
             namespaces: Ledger::new(),
             pods: Ledger::new(),
         };
-        Self { world, ledgers }
+        Self {
+            world,
+            replica,
+            epoch,
+            ledgers,
+            reports: Reports::default(),
+            configurations: Configurations::default(),
+            touched: Touched::default(),
+            telling: Telling::default(),
+            has_begun: false,
+            swept: Timestamp::UNIX_EPOCH,
+        }
     }
 
     /// Takes one input.
-    pub fn take(&mut self, input: Input, _now: Timestamp) {
-        let Self { world, ledgers } = self;
-        let mut world = world.write().unwrap_or_else(PoisonError::into_inner);
+    pub fn take(&mut self, input: Input, now: Timestamp) {
         match input {
-            Input::Policies(change) => drop(ledgers.policies.apply(&mut world.policies, change)),
-            Input::ClusterPolicies(change) => {
-                drop(ledgers.cluster_policies.apply(&mut world.cluster_policies, change));
+            Input::Report { replica, report } => {
+                self.touched.reported.insert(report.pod.clone());
+                self.reports.take(&replica, report, now);
             }
-            Input::Servers(change) => drop(ledgers.servers.apply(&mut world.servers, change)),
-            Input::Namespaces(change) => drop(ledgers.namespaces.apply(&mut world.namespaces, change)),
-            Input::Pods(change) => drop(ledgers.pods.apply(&mut world.pods, change)),
-            Input::Report { .. } | Input::ReplicaGone(_) | Input::Leading(_) => {}
+            Input::ReplicaGone(replica) if replica == self.replica => {}
+            Input::ReplicaGone(replica) => self.touched.reported.extend(self.reports.lose(&replica, now)),
+            Input::Leading(leads) => {
+                let begins = self.telling.lead(leads, now);
+                if begins {
+                    self.touched.all_statuses = true;
+                }
+            }
+            watched => self.watch(watched, now),
         }
     }
 
     /// What follows from everything taken so far that did not follow before. Nothing before every watch has told all it has.
-    pub fn settle(&mut self, _now: Timestamp) -> Output {
-        Output::default()
+    pub fn settle(&mut self, now: Timestamp) -> Output {
+        if !self.is_synced() {
+            return Output::default();
+        }
+        let world = Arc::clone(&self.world);
+        let world = world.read().unwrap_or_else(PoisonError::into_inner);
+        if !self.has_begun {
+            self.has_begun = true;
+            self.touched.everything(&world);
+        }
+        self.sweep(&world, now);
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.spread(&world);
+        for gone in touched.pods.iter().filter(|pod| !world.pods.contains_key(*pod)) {
+            self.reports.forget(gone);
+        }
+        let seen = Seen { world: &world, reports: &self.reports, versions: self.ledgers.versions(self.epoch), now };
+        let assignments = self.configurations.settle(&seen, &touched);
+        let mut output = Output { assignments, ..Output::default() };
+        let changed = tell::Changed::take(&mut self.configurations, &touched);
+        let known = tell::Known { world: &world, reports: &self.reports, configurations: &self.configurations, now };
+        self.telling.settle(&known, changed, &mut output);
+        output
     }
 
     /// Whether every watch has told all it has, once.
@@ -152,5 +211,67 @@ impl Control {
     /// What was seen of the cluster.
     pub fn world(&self) -> &SharedWorld {
         &self.world
+    }
+
+    /// How many profiles were planned since it began: what a change costs.
+    pub fn planned(&self) -> u64 {
+        self.configurations.planned()
+    }
+
+    fn watch(&mut self, input: Input, now: Timestamp) {
+        let Self { world, ledgers, touched, configurations, telling, has_begun, .. } = self;
+        let mut world = world.write().unwrap_or_else(PoisonError::into_inner);
+        let world = &mut *world;
+        // A list that is read anew may be of something newer than what assignments were made from, though nothing differs.
+        match input {
+            Input::Policies(change) => {
+                touched.restamp |= *has_begun && change.is_list();
+                let differences = ledgers.policies.apply(&mut world.policies, change);
+                telling.seen_policies(&differences, now);
+                configurations.policies(differences, world, touched);
+            }
+            Input::ClusterPolicies(change) => {
+                touched.restamp |= *has_begun && change.is_list();
+                let differences = ledgers.cluster_policies.apply(&mut world.cluster_policies, change);
+                telling.seen_policies(&differences, now);
+                configurations.policies(differences, world, touched);
+            }
+            Input::Servers(change) => {
+                touched.restamp |= *has_begun && change.is_list();
+                let differences = ledgers.servers.apply(&mut world.servers, change);
+                telling.seen_servers(&differences, now);
+                configurations.servers(differences, touched);
+            }
+            Input::Namespaces(change) => {
+                touched.restamp |= *has_begun && change.is_list();
+                configurations.namespaces(ledgers.namespaces.apply(&mut world.namespaces, change), touched);
+            }
+            Input::Pods(change) => {
+                touched.restamp |= *has_begun && change.is_list();
+                configurations.pods(ledgers.pods.apply(&mut world.pods, change), touched);
+            }
+            Input::Report { .. } | Input::ReplicaGone(_) | Input::Leading(_) => {}
+        }
+    }
+
+    fn sweep(&mut self, world: &World, now: Timestamp) {
+        if now.duration_since(self.swept) >= SWEEP_EVERY {
+            self.swept = now;
+            self.reports.forget_unknown(|pod| world.pods.contains_key(pod), now);
+        }
+    }
+}
+
+impl Ledgers {
+    /// How much of the world was seen; what is of one pod alone is left out.
+    fn versions(&self, epoch: u64) -> reeve_wire::World {
+        reeve_wire::World {
+            epoch,
+            policies: self.policies.version(),
+            cluster_policies: self.cluster_policies.version(),
+            servers: self.servers.version(),
+            namespace: 0,
+            pod: 0,
+        }
     }
 }

@@ -22,6 +22,9 @@
 //! | [`assignment`] | what one sidecar is given |
 //! | [`control`] | takes what was seen and heard, and says what follows |
 //! | [`events`] | which Events tell of what has changed |
+//! | `plan` | a pod's configuration: what pods alike are given, made once |
+//! | `reports` | what sidecars said, by pod and replica |
+//! | `status` | how far each policy and server is in force |
 //! | [`http`] | the one port with TLS: webhooks and sidecars |
 //! | [`webhook`] | what the API server asks before it stores a pod or an object of Reeve's |
 //!
@@ -32,5 +35,8 @@ pub mod cli;
 pub mod control;
 pub mod events;
 pub mod http;
+mod plan;
+mod reports;
+mod status;
 pub mod webhook;
 pub mod world;

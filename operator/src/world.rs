@@ -11,7 +11,7 @@ pub mod policy;
 pub mod server;
 mod store;
 
-pub(crate) use self::ledger::Ledger;
+pub(crate) use self::ledger::{Difference, Ledger};
 pub use self::namespace::NamespaceView;
 pub use self::pod::{Owner, PodObject, PodView, Protection};
 pub use self::policy::PolicyView;
@@ -34,4 +34,11 @@ pub enum Change<View> {
     Gone(View),
     /// Nothing changed up to this version.
     Bookmark(u64),
+}
+
+impl<View> Change<View> {
+    /// Whether it tells of everything there is.
+    pub fn is_list(&self) -> bool {
+        matches!(self, Self::All { .. })
+    }
 }

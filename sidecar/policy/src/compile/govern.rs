@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reeve_crds::v1alpha1::{ClusterMcpPolicySpec, McpPolicySpec, Policy};
+use reeve_crds::v1alpha1::Policy;
 use url::Url;
 
 use crate::decide::Subject;
@@ -19,31 +19,65 @@ pub struct Place<'a> {
     pub server_url: &'a str,
 }
 
-/// Whether a policy governs. One that cannot match because it is wrong governs rather than not: it does not compile, and so
-/// nothing is permitted by accident.
+/// A pod, as far as policies select it.
+#[derive(Clone, Copy, Debug)]
+pub struct Pod<'a> {
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// The labels of its namespace.
+    pub namespace_labels: &'a BTreeMap<String, String>,
+    /// Its ServiceAccount.
+    pub service_account: &'a str,
+    /// Its labels.
+    pub labels: &'a BTreeMap<String, String>,
+}
+
+/// Whether a policy governs: it selects the pod and names the server. One that cannot match because it is wrong governs rather
+/// than not: it does not compile, and so nothing is permitted by accident.
 pub fn governs(policy: &Policy, place: &Place<'_>) -> bool {
+    let Place { subject, namespace_labels, server_url } = *place;
+    let pod = Pod {
+        namespace: &subject.namespace,
+        namespace_labels,
+        service_account: &subject.service_account,
+        labels: &subject.labels,
+    };
+    selects(policy, &pod) && names(policy, &subject.server, server_url)
+}
+
+/// Whether a policy selects a pod, whatever server it calls.
+pub fn selects(policy: &Policy, pod: &Pod<'_>) -> bool {
     match policy {
         Policy::McpPolicy(object) => {
             let namespace = object.metadata.namespace.as_deref().unwrap_or("default");
-            namespace == place.subject.namespace && namespaced(&object.spec, place)
+            let accounts = object.spec.service_accounts.as_ref();
+            namespace == pod.namespace
+                && object.spec.pod_selector.matches(pod.labels)
+                && accounts.is_none_or(|accounts| accounts.iter().any(|account| account == pod.service_account))
         }
-        Policy::ClusterMcpPolicy(object) => cluster(&object.spec, place),
+        Policy::ClusterMcpPolicy(object) => {
+            let accounts = object.spec.service_accounts.as_ref();
+            object.spec.namespace_selector.matches(pod.namespace_labels)
+                && object.spec.pod_selector.matches(pod.labels)
+                && accounts.is_none_or(|accounts| accounts.iter().any(|account| is_account(account, pod)))
+        }
     }
 }
 
-fn namespaced(spec: &McpPolicySpec, place: &Place<'_>) -> bool {
-    let accounts = spec.service_accounts.as_ref();
-    spec.pod_selector.matches(&place.subject.labels)
-        && accounts.is_none_or(|accounts| accounts.contains(&place.subject.service_account))
-        && spec.server_refs.iter().any(|server| server.name == "*" || server.name == place.subject.server)
+/// Whether a policy names a server, by its name in the pod's namespace or its real URL, whatever pod calls it.
+pub fn names(policy: &Policy, server: &str, url: &str) -> bool {
+    match policy {
+        Policy::McpPolicy(object) => {
+            object.spec.server_refs.iter().any(|reference| reference.name == "*" || reference.name == server)
+        }
+        Policy::ClusterMcpPolicy(object) => {
+            object.spec.server_urls.as_ref().is_none_or(|urls| urls.iter().any(|glob| is_server(glob, url)))
+        }
+    }
 }
 
-fn cluster(spec: &ClusterMcpPolicySpec, place: &Place<'_>) -> bool {
-    let accounts = spec.service_accounts.as_ref();
-    spec.namespace_selector.matches(place.namespace_labels)
-        && spec.pod_selector.matches(&place.subject.labels)
-        && accounts.is_none_or(|accounts| accounts.contains(&place.subject.grant()))
-        && spec.server_urls.as_ref().is_none_or(|urls| urls.iter().any(|url| is_server(url, place.server_url)))
+fn is_account(account: &str, pod: &Pod<'_>) -> bool {
+    account.split_once('/') == Some((pod.namespace, pod.service_account))
 }
 
 /// Whether a glob matches a URL, as it is written or in its normal form: another spelling of a URL is no way out.

@@ -1,0 +1,81 @@
+//! The pods that are governed or should be, and which are alike.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use reeve_wire::Uid;
+
+use crate::plan::profiles::{ProfileId, Profiles, Traits};
+use crate::status::names::PodName;
+use crate::world::PodView;
+
+/// A pod that has a sidecar or should have one.
+#[derive(Debug)]
+pub(in crate::control) struct Member {
+    pub(super) profile: ProfileId,
+    pub(super) name: PodName,
+    /// When it was first seen here.
+    pub(in crate::control) seen: Timestamp,
+    /// Whether its sidecar has something to be given.
+    pub(super) is_given: bool,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(in crate::control) struct Members {
+    held: HashMap<Uid, Member>,
+    by_namespace: HashMap<Arc<str>, BTreeSet<Uid>>,
+}
+
+impl Members {
+    pub(in crate::control) fn get(&self, pod: &Uid) -> Option<&Member> {
+        self.held.get(pod)
+    }
+
+    pub(super) fn get_mut(&mut self, pod: &Uid) -> Option<&mut Member> {
+        self.held.get_mut(pod)
+    }
+
+    pub(super) fn pods(&self) -> impl Iterator<Item = &Uid> {
+        self.held.keys()
+    }
+
+    pub(super) fn of_namespace(&self, namespace: &str) -> impl Iterator<Item = &Uid> {
+        self.by_namespace.get(namespace).into_iter().flatten()
+    }
+
+    pub(super) fn remove(&mut self, pod: &Uid) -> Option<Member> {
+        let member = self.held.remove(pod)?;
+        if let Some(pods) = self.by_namespace.get_mut(&member.name.namespace) {
+            pods.remove(pod);
+            if pods.is_empty() {
+                self.by_namespace.remove(&member.name.namespace);
+            }
+        }
+        Some(member)
+    }
+
+    /// Puts a pod with the others of its traits. The profile if that is another than before, and whether the pod is the first in
+    /// it; and whether what the pod is to be given may so have changed.
+    pub(super) fn join(
+        &mut self,
+        pod: &PodView,
+        now: Timestamp,
+        profiles: &mut Profiles,
+    ) -> (Option<(ProfileId, bool)>, bool) {
+        let present = self.held.get(&pod.uid).map(|member| member.profile);
+        if present.and_then(|id| profiles.get(id)).is_some_and(|profile| profile.traits.are_of(pod)) {
+            return (None, false);
+        }
+        if let Some(id) = present {
+            profiles.remove(id, &pod.uid);
+        }
+        let (profile, is_first) = profiles.add(Traits::of(pod), pod.uid.clone());
+        let name = PodName { namespace: Arc::clone(&pod.namespace), name: Arc::clone(&pod.name), uid: pod.uid.clone() };
+        self.by_namespace.entry(Arc::clone(&pod.namespace)).or_default().insert(pod.uid.clone());
+        let member = self.held.entry(pod.uid.clone()).or_insert(Member { profile, name, seen: now, is_given: false });
+        member.profile = profile;
+        (Some((profile, is_first)), true)
+    }
+}

@@ -1,0 +1,132 @@
+//! What is written and told, and when.
+
+use super::*;
+use crate::events::EventKind;
+
+/// The policy as it is stored after its status was written.
+fn written(cluster: &mut Cluster, status: PolicyStatus) {
+    cluster.version += 1;
+    let version = cluster.version;
+    let mut view = cluster.control.world().read().unwrap().policies_of("clinic").next().unwrap().clone();
+    view.version = version;
+    view.status = status;
+    cluster.take(Input::Policies(Change::Set(view)));
+}
+
+fn events(cluster: &mut Cluster) -> Vec<(String, EventKind, &'static str)> {
+    let events = std::mem::take(&mut cluster.events);
+    let mut told: Vec<_> = events
+        .into_iter()
+        .map(|event| (format!("{} {}", event.regarding.kind, event.regarding.name), event.kind, event.reason))
+        .collect();
+    told.sort();
+    told
+}
+
+#[test]
+fn a_replica_that_does_not_lead_writes_nothing() {
+    let mut cluster = Cluster::new();
+    cluster.take(Input::Leading(false));
+    cluster.policy_for("imaging", "imaging");
+    cluster.pod("agent-0", "imaging");
+    let output = cluster.settle();
+    assert_eq!((output.policies.len(), output.servers.len(), output.events.len(), output.next), (0, 0, 0, None));
+    assert_eq!(output.assignments.len(), 1);
+    cluster.take(Input::Leading(true));
+    let output = cluster.settle();
+    assert_eq!((output.policies.len(), output.servers.len(), output.assignments.len()), (1, 1, 0));
+}
+
+#[test]
+fn a_new_leader_does_not_take_back_what_it_has_not_heard_of_yet() {
+    let mut cluster = Cluster::new();
+    cluster.policy_for("imaging", "imaging");
+    cluster.pod("agent-0", "imaging");
+    cluster.converge();
+    let status = cluster.policies["clinic/imaging"].clone();
+
+    let world = std::mem::take(&mut *cluster.control.world().write().unwrap());
+    let mut other = Cluster::unsynced();
+    other.version = cluster.version;
+    let all = |version| (version, world.policies.values().cloned().collect::<Vec<_>>());
+    let (version, mut policies) = all(cluster.version);
+    policies[0].status = status.clone();
+    other.take(Input::Policies(Change::All { objects: policies, version }));
+    other.take(Input::ClusterPolicies(Change::All { objects: Vec::new(), version }));
+    other.take(Input::Servers(Change::All { objects: world.servers.values().cloned().collect(), version }));
+    other.take(Input::Namespaces(Change::All { objects: world.namespaces.values().cloned().collect(), version }));
+    other.take(Input::Pods(Change::All { objects: world.pods.values().cloned().collect(), version }));
+    other.take(Input::Leading(true));
+    assert!(other.settle().policies.is_empty());
+    let until = other.now.saturating_add(SignedDuration::from_secs(15)).unwrap();
+    assert_eq!(other.next.map(|next| next <= until), Some(true));
+
+    other.now = until;
+    other.settle();
+    assert_eq!(other.programmed("clinic/imaging").1, "Reconciling");
+    // Had it heard in time, there would have been nothing to write.
+    other.acknowledge("agent-0");
+    other.settle();
+    assert_eq!(other.policies["clinic/imaging"].programmed_pods, status.programmed_pods);
+}
+
+#[test]
+fn a_status_that_does_not_arrive_is_given_again() {
+    let mut cluster = Cluster::new();
+    cluster.policy_for("imaging", "imaging");
+    let output = cluster.settle();
+    let status = output.policies[0].status.clone();
+    let events = cluster.events.len();
+    cluster.pass(5);
+    assert!(cluster.settle().policies.is_empty());
+    cluster.pass(5);
+    assert_eq!(cluster.settle().policies[0].status, status);
+    assert_eq!(cluster.events.len(), events, "nothing new is to be told");
+
+    written(&mut cluster, status.clone());
+    cluster.pass(60);
+    assert!(cluster.settle().policies.is_empty());
+    written(&mut cluster, PolicyStatus { matched_pods: 99, ..status.clone() });
+    assert_eq!(cluster.settle().policies[0].status, status, "what another hand wrote is put right");
+}
+
+#[test]
+fn events_tell_of_the_policy_and_of_the_workload_with_the_words_of_the_condition() {
+    let mut cluster = Cluster::new();
+    cluster.policy_for("imaging", "imaging");
+    cluster.pod("agent-0", "imaging");
+    cluster.settle();
+    assert!(events(&mut cluster).is_empty());
+    cluster.converge();
+    assert_eq!(events(&mut cluster), [("McpPolicy imaging".into(), EventKind::Normal, "Programmed")]);
+    cluster.without_sidecar("agent-1", "imaging");
+    cluster.without_sidecar("agent-2", "imaging");
+    cluster.settle();
+    let warned = |object: &str, reason| (object.to_owned(), EventKind::Warning, reason);
+    assert_eq!(
+        events(&mut cluster),
+        [warned("McpPolicy imaging", "UnprotectedPods"), warned("ReplicaSet imaging", "UnprotectedPods")]
+    );
+    cluster.without_sidecar("agent-3", "imaging");
+    cluster.settle();
+    assert!(events(&mut cluster).is_empty(), "it is told once");
+    cluster.policy("imaging", json!({"serverRefs": [{"name": "aws"}], "colour": "red"}));
+    cluster.settle();
+    assert_eq!(events(&mut cluster), [warned("McpPolicy imaging", "Unreadable")]);
+}
+
+#[test]
+fn the_sidecars_of_a_lost_replica_are_not_connected() {
+    let mut cluster = Cluster::new();
+    cluster.policy_for("imaging", "imaging");
+    cluster.pod("agent-0", "imaging");
+    cluster.converge();
+    cluster.policy_for("imaging", "imaging");
+    cluster.settle();
+    cluster.take(Input::ReplicaGone("replica-1".into()));
+    cluster.settle();
+    assert_eq!(cluster.programmed("clinic/imaging").1, "Reconciling");
+    cluster.pass(30);
+    cluster.settle();
+    assert_eq!(cluster.programmed("clinic/imaging").1, "NotConnected");
+}

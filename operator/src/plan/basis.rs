@@ -1,0 +1,148 @@
+//! What all pods of a namespace have in common: its servers, and the policies that may govern them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use reeve_crds::v1alpha1::{McpServerSpec, Mode, Policy, Tier};
+use reeve_policy::compile::govern;
+use reeve_wire::Uid;
+use reeve_wire::document::{Header, Mounts, Server};
+use serde_json::value::RawValue;
+
+use crate::world::{NamespaceView, PolicyView, ServerView, World};
+
+/// The header of a credential whose server names none.
+const DEFAULT_HEADER: &str = "Authorization";
+
+/// A server that pods of its namespace are given.
+#[derive(Debug)]
+pub(crate) struct Given {
+    pub(crate) name: Arc<str>,
+    pub(crate) uid: Uid,
+    pub(crate) created: Timestamp,
+    server: Server,
+}
+
+/// A policy that names at least one server of the namespace.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) uid: Uid,
+    pub(crate) generation: i64,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) object: Arc<RawValue>,
+    /// The servers that it names, by their place.
+    pub(crate) servers: Vec<u32>,
+    /// Whether Baselines yield to it.
+    pub(crate) decides: bool,
+    pub(crate) is_baseline: bool,
+}
+
+/// The servers of a namespace and the policies that name them.
+#[derive(Debug)]
+pub(crate) struct Basis {
+    servers: Arc<Vec<Arc<Given>>>,
+    namespace_labels: BTreeMap<String, String>,
+    /// Those of the namespace, by key.
+    own: BTreeMap<Arc<str>, Arc<Entry>>,
+    /// Those of the cluster, by key.
+    cluster: BTreeMap<Arc<str>, Arc<Entry>>,
+}
+
+impl Basis {
+    /// Of a namespace.
+    pub(crate) fn of(world: &World, namespace: &NamespaceView) -> Self {
+        let servers = world.servers_of(&namespace.name).filter_map(Given::of).map(Arc::new).collect();
+        let mut basis = Self {
+            servers: Arc::new(servers),
+            namespace_labels: namespace.labels.clone(),
+            own: BTreeMap::new(),
+            cluster: BTreeMap::new(),
+        };
+        for policy in world.policies_of(&namespace.name).chain(world.cluster_policies()) {
+            basis.set(&policy.key, Some(policy));
+        }
+        basis
+    }
+
+    /// Puts a policy in, or takes the one of this key out.
+    pub(crate) fn set(&mut self, key: &Arc<str>, policy: Option<&PolicyView>) {
+        // Only the key of a policy of a namespace has a `/`.
+        let of_kind = if key.contains('/') { &mut self.own } else { &mut self.cluster };
+        of_kind.remove(key);
+        if let Some(entry) = policy.and_then(|policy| Entry::of(policy, &self.servers, &self.namespace_labels)) {
+            of_kind.insert(Arc::clone(key), Arc::new(entry));
+        }
+    }
+
+    /// The servers, by name.
+    pub(crate) fn servers(&self) -> &Arc<Vec<Arc<Given>>> {
+        &self.servers
+    }
+
+    /// The policies that name a server, the cluster's first.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.cluster.values().chain(self.own.values())
+    }
+}
+
+impl Entry {
+    fn of(view: &PolicyView, servers: &[Arc<Given>], namespace_labels: &BTreeMap<String, String>) -> Option<Self> {
+        let policy = view.policy();
+        let (decides, is_baseline, is_here) = match &**policy {
+            Policy::McpPolicy(object) => (object.spec.mode == Mode::Enforce, false, true),
+            Policy::ClusterMcpPolicy(object) => {
+                (false, object.spec.tier == Tier::Baseline, object.spec.namespace_selector.matches(namespace_labels))
+            }
+        };
+        let named = servers.iter().zip(0..).filter(|(given, _)| govern::names(policy, &given.name, &given.server.url));
+        let servers: Vec<u32> = named.map(|(_, number)| number).collect();
+        (is_here && !servers.is_empty()).then(|| Self {
+            uid: view.uid.clone(),
+            generation: view.generation,
+            policy: Arc::clone(policy),
+            object: Arc::clone(&view.object),
+            servers,
+            decides,
+            is_baseline,
+        })
+    }
+}
+
+impl Given {
+    /// None of one that no sidecar can use.
+    fn of(view: &ServerView) -> Option<Self> {
+        let spec = view.spec.as_ref().ok()?;
+        Some(Self {
+            name: Arc::clone(&view.name),
+            uid: view.uid.clone(),
+            created: view.created,
+            server: server(view, spec),
+        })
+    }
+
+    /// As it stands in a document whose policies of these places govern it.
+    pub(crate) fn with_policies(&self, policies: Vec<u32>) -> Server {
+        Server { policies, ..self.server.clone() }
+    }
+}
+
+fn server(view: &ServerView, spec: &McpServerSpec) -> Server {
+    let tls = spec.tls.as_ref();
+    let header = |credentials: &reeve_crds::v1alpha1::ServerCredentials| Header {
+        header: credentials.header.clone().unwrap_or_else(|| DEFAULT_HEADER.into()),
+        prefix: credentials.prefix.clone().unwrap_or_default(),
+    };
+    Server {
+        name: view.name.to_string(),
+        uid: view.uid.clone(),
+        generation: view.generation,
+        url: spec.url.clone(),
+        policies: Vec::new(),
+        mounts: Mounts::of(spec),
+        ca_bundle: tls.is_some_and(|tls| tls.ca_bundle.is_some()),
+        client_certificate: tls.is_some_and(|tls| tls.client_certificate.is_some()),
+        credentials: spec.credentials.as_ref().map(header),
+        timeouts: spec.timeouts.clone().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,139 @@
+//! How far a policy reaches: its pods, counted, and named where something is amiss.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use reeve_wire::Uid;
+
+use super::groups::{Group, Groups, Standing, standing};
+use super::names::{Named, PodName};
+
+/// How long a sidecar that is behind may not be heard of before that is what is told of it.
+pub(crate) const AWAY_AFTER: SignedDuration = SignedDuration::from_secs(30);
+
+/// What a sidecar that is behind runs of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lag {
+    /// It never said what it runs, or runs nothing.
+    Silent,
+    /// It runs this generation.
+    Runs(i64),
+    /// It runs the generation of a Baseline, beside policies to which it may yield and that have changed since.
+    Yields,
+    /// It runs this generation and the policy does not govern it any more.
+    Lingers(i64),
+}
+
+/// A sidecar that is behind and is not heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Away {
+    pub(crate) lag: Lag,
+    /// When it was last heard of; none if it never was.
+    pub(crate) heard: Option<Timestamp>,
+}
+
+/// The pods of a policy.
+#[derive(Debug, Default)]
+pub(crate) struct Reach {
+    pub(crate) matched: usize,
+    pub(crate) programmed: usize,
+    pub(crate) unrouted: usize,
+    pub(crate) unprotected: Named<()>,
+    pub(crate) refused: Named<String>,
+    pub(crate) behind: Named<Lag>,
+    pub(crate) away: Named<Away>,
+    /// How many of those behind were never heard of.
+    pub(crate) unheard: usize,
+    /// How many pods with a sidecar there are, by whom their calls are charged to.
+    pub(crate) grants: BTreeMap<(Arc<str>, Arc<str>), usize>,
+    /// When one that is behind will count as away.
+    pub(crate) next: Option<Timestamp>,
+}
+
+impl Reach {
+    /// Of a policy of this generation. `heard` tells when a pod's sidecar was last heard of, or the pod first seen.
+    pub(crate) fn of(
+        groups: &Groups,
+        policy: &Uid,
+        generation: i64,
+        now: Timestamp,
+        heard: &dyn Fn(&Uid) -> Timestamp,
+    ) -> Self {
+        let mut reach = Self::default();
+        let clock = Clock { now, heard };
+        for group in groups.governed(policy) {
+            reach.add_group(groups, group, policy, &clock);
+        }
+        for (runs, connected, pods) in groups.lingering(policy, generation) {
+            reach.add_behind(Lag::Lingers(runs), Some(connected), pods.iter(), &clock);
+        }
+        reach
+    }
+
+    /// How many of the pods have a sidecar.
+    pub(crate) fn sidecars(&self) -> usize {
+        self.matched - self.unprotected.count
+    }
+
+    fn add_group(&mut self, groups: &Groups, group: &Group, policy: &Uid, clock: &Clock<'_>) {
+        let Some(bound) = group.plan.policy(policy) else { return };
+        for (class, pods) in &group.classes {
+            let count = pods.len();
+            self.matched += count;
+            match standing(bound, &group.plan, *class, groups.runs(*class).map(|runs| &**runs)) {
+                Standing::Programmed => self.programmed += count,
+                Standing::Unprotected => self.unprotected.add(count, pods, &()),
+                Standing::Refused(why) => self.refused.add(count, pods, &why),
+                Standing::Behind { runs, connected } => {
+                    let lag = match runs {
+                        None => Lag::Silent,
+                        Some(runs) if runs == bound.entry.generation => Lag::Yields,
+                        Some(runs) => Lag::Runs(runs),
+                    };
+                    self.add_behind(lag, connected, pods.iter(), clock);
+                }
+            }
+        }
+        for (grant, count) in &group.grants {
+            *self.grants.entry(grant.clone()).or_default() += count;
+        }
+        for (servers, count) in &group.unrouted {
+            if group.plan.servers_of(bound).any(|server| servers.contains(&server.uid)) {
+                self.unrouted += count;
+            }
+        }
+    }
+
+    fn add_behind<'a>(
+        &mut self,
+        lag: Lag,
+        connected: Option<bool>,
+        pods: impl ExactSizeIterator<Item = &'a PodName>,
+        clock: &Clock<'_>,
+    ) {
+        if connected.is_none() {
+            self.unheard += pods.len();
+        }
+        if connected == Some(true) {
+            self.behind.add(pods.len(), pods, &lag);
+            return;
+        }
+        for pod in pods {
+            let heard = (clock.heard)(&pod.uid);
+            let away_at = heard.saturating_add(AWAY_AFTER).unwrap_or(Timestamp::MAX);
+            if away_at <= clock.now {
+                let away = Away { lag, heard: connected.map(|_| heard) };
+                self.away.add(1, [pod], &away);
+            } else {
+                self.behind.add(1, [pod], &lag);
+                self.next = Some(self.next.map_or(away_at, |next| next.min(away_at)));
+            }
+        }
+    }
+}
+
+struct Clock<'a> {
+    now: Timestamp,
+    heard: &'a dyn Fn(&Uid) -> Timestamp,
+}
