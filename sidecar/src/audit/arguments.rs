@@ -47,7 +47,7 @@ fn push_keys(out: &mut Vec<u8>, arguments: Value<'_>) {
     let end = out.len() + KEYS_BYTES;
     let mut keys = arguments.members().map(|(key, _)| key);
     let mut separator: &[u8] = b"";
-    while out.len() + KEY_BYTES + 1 <= end
+    while out.len() + KEY_BYTES < end
         && let Some(key) = keys.next()
     {
         out.extend_from_slice(separator);
