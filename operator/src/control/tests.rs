@@ -105,12 +105,13 @@ impl Cluster {
         let key = format!("{kind} {}/{name}", namespace.unwrap_or_default());
         let generation = self.generations.entry(key.clone()).or_default();
         *generation += 1;
-        json!({
+        let mut object = json!({
             "apiVersion": "reeve.dev/v1alpha1", "kind": kind,
             "metadata": {"name": name, "namespace": namespace, "uid": key, "generation": generation,
                          "resourceVersion": self.version.to_string(), "creationTimestamp": self.now.to_string()},
-            "spec": spec,
-        })
+        });
+        object["spec"] = spec;
+        object
     }
 
     fn policy_view(&mut self, name: &str, spec: Value) -> PolicyView {
@@ -142,8 +143,8 @@ impl Cluster {
 
     fn namespace(&mut self, name: &str, labels: Value) {
         self.version += 1;
-        let metadata =
-            json!({"name": name, "uid": name, "resourceVersion": self.version.to_string(), "labels": labels});
+        let mut metadata = json!({"name": name, "uid": name, "resourceVersion": self.version.to_string()});
+        metadata["labels"] = labels;
         let view = NamespaceView::of(&serde_json::from_value(metadata).unwrap()).unwrap();
         self.take(Input::Namespaces(Change::Set(view)));
     }
