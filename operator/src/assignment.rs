@@ -20,4 +20,9 @@ impl Assignment {
     pub fn pod(&self) -> &Uid {
         &self.identity.uid
     }
+
+    /// Whether a sidecar would enforce the same of both. What had been seen when each was made does not count.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.document.hash == other.document.hash && self.identity == other.identity
+    }
 }

@@ -21,6 +21,7 @@
 //! | [`world`] | what the operator has seen of the cluster, trimmed to what it uses, and indexed |
 //! | [`assignment`] | what one sidecar is given |
 //! | [`control`] | takes what was seen and heard, and says what follows |
+//! | [`delivery`] | gives sidecars their configuration, and hears what became of it |
 //! | [`events`] | which Events tell of what has changed |
 //! | `plan` | a pod's configuration: what pods alike are given, made once |
 //! | `reports` | what sidecars said, by pod and replica |
@@ -33,6 +34,7 @@
 pub mod assignment;
 pub mod cli;
 pub mod control;
+pub mod delivery;
 pub mod events;
 pub mod http;
 mod plan;
