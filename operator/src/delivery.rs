@@ -15,7 +15,7 @@
 //! |---|---|
 //! | `registry` | what each pod is to be given; who is woken when it changes |
 //! | `authenticate`, `claims`, `review`, `verdicts` | a token → the pod that it is bound to, remembered until it expires |
-//! | `refusal` | why a stream is not begun |
+//! | `admit`, `refusal` | who is let in, and why others are not |
 //! | `dialogue` | a sidecar's stream without the stream: lines in, lines out |
 //! | `stream`, `upkeep` | lines over a body that may be slow or silent; pings, bounded life |
 //! | `sidecar`, `replica` | the loops of both kinds of stream |
@@ -24,6 +24,7 @@
 //!
 //! A pod is given what the registry holds for the UID of its token, and nothing else; no request names a pod.
 
+mod admit;
 mod authenticate;
 mod claims;
 mod dialogue;
@@ -43,12 +44,12 @@ mod verdicts;
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Request, Response, Version};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use reeve_wire::world::Kind;
@@ -56,10 +57,9 @@ use reeve_wire::{LONGEST_TO_OPERATOR, PING_EVERY, SILENCE};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
+use self::admit::Admitted;
 use self::authenticate::{Authenticator, Caller};
 use self::heard::{Heard, Reader};
-use self::refusal::Refusal;
-use self::registry::Subscription;
 use self::replica::Replica;
 use self::reread::Reread;
 use self::sidecar::Sidecar;
@@ -162,12 +162,6 @@ struct Office {
     complained: Mutex<Option<Instant>>,
 }
 
-/// Who is let in, and what for.
-enum Admitted {
-    Sidecar(Subscription),
-    Replica,
-}
-
 impl Delivery {
     /// With these parts. [`Self::run`] is to run as long as it serves.
     pub fn new(parts: Parts) -> Self {
@@ -258,63 +252,6 @@ impl Delivery {
 }
 
 impl Office {
-    async fn admit<B>(&self, request: &Request<B>) -> Result<(Caller, Admitted, OwnedSemaphorePermit), Refusal> {
-        if request.uri().path() != reeve_wire::PATH {
-            return Err(Refusal::Path);
-        }
-        if request.method() != Method::POST {
-            return Err(Refusal::Method);
-        }
-        if request.version() != Version::HTTP_2 {
-            return Err(Refusal::Protocol);
-        }
-        if self.draining.borrow().is_some() {
-            return Err(Refusal::Draining);
-        }
-        if !self.registry.is_open() {
-            return Err(Refusal::NotReady);
-        }
-        let place = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| Refusal::TooManyStreams)?;
-        let caller = self.authenticator.check(request.headers(), Timestamp::now()).await?;
-        let admitted = match caller.account == self.account {
-            true => Admitted::Replica,
-            false => Admitted::Sidecar(self.subscribe(&caller).await?),
-        };
-        Ok((caller, admitted, place))
-    }
-
-    /// What is held for the pod of a token, if that is the very pod: a deleted pod's token is good for a while.
-    async fn subscribe(&self, caller: &Caller) -> Result<Subscription, Refusal> {
-        let named = || format!("{}/{}", caller.account.namespace, caller.pod);
-        let subscription = self.registry.subscribe_within(&caller.uid, self.timing.pod_within).await;
-        let subscription = subscription.ok_or_else(|| Refusal::UnknownPod(named()))?;
-        let held = subscription.current();
-        let pod = &held.assignment.identity;
-        if (&pod.namespace, &pod.service_account, &pod.pod)
-            != (&caller.account.namespace, &caller.account.name, &caller.pod)
-        {
-            let token = format!("{} as {}", named(), caller.account.name);
-            let pod = format!("{}/{} as {}", pod.namespace, pod.pod, pod.service_account);
-            return Err(Refusal::OtherPod { token, pod });
-        }
-        Ok(subscription)
-    }
-
-    /// Counts a refusal, and logs it: one a second, as whoever can reach the port can cause any number.
-    fn complain(&self, refusal: &Refusal) {
-        let reason = refusal.reason();
-        self.metrics.refused(reason);
-        if !refusal.is_of_caller() {
-            return;
-        }
-        let now = Instant::now();
-        let mut complained = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
-        if complained.is_none_or(|at| now.duration_since(at) >= Duration::from_secs(1)) {
-            *complained = Some(now);
-            tracing::warn!(reason, "refused a stream: {refusal}");
-        }
-    }
-
     fn ended(&self, caller: &Caller, end: &End) {
         let reason = end.reason();
         self.metrics.ended(reason);

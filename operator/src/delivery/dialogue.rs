@@ -132,7 +132,7 @@ impl Dialogue {
         let envelope =
             Envelope { identity: assignment.identity.clone(), hash: assignment.document.hash, world: assignment.world };
         let document = with_document.then_some(&assignment.document.bytes);
-        let pieces = lines::write_configuration(&envelope, document).ok().filter(|pieces| fits(pieces));
+        let pieces = lines::write_configuration(&envelope, document).ok().filter(fits);
         let state = if pieces.is_some() { State::Unanswered { at: now } } else { State::Answered };
         self.sent = Some(Sent { assignment: Arc::clone(assignment), since: held.since, with_document, state });
         self.lacks_document = false;

@@ -36,20 +36,19 @@ proptest! {
     ) {
         let mut bytes = if begins { lines::write(&hello(None)).unwrap().to_vec() } else { Vec::new() };
         bytes.extend(said.join(&b'\n'));
-        let frames: Vec<_> = bytes
-            .chunks(piece)
-            .map(|piece| Ok::<_, std::convert::Infallible>(Frame::data(Bytes::copy_from_slice(piece))))
-            .collect();
+        let pieces: Vec<_> = bytes.chunks(piece).map(Bytes::copy_from_slice).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async move {
             let office = Office::open().await;
             office.give_word("p1", "a", 1);
             for account in ["clinic:agent", "reeve-system:reeve"] {
                 let token = office.issuer.token(account, "p1", reeve_wire::AUDIENCE, std::time::Duration::from_secs(60));
+                let frame = |piece| Ok::<_, std::convert::Infallible>(Frame::data(piece));
+                let frames: Vec<_> = pieces.iter().cloned().map(frame).collect();
                 let request = Request::post(PATH)
                     .version(Version::HTTP_2)
                     .header(AUTHORIZATION, format!("Bearer {token}"))
-                    .body(StreamBody::new(futures_util::stream::iter(frames.clone())))
+                    .body(StreamBody::new(futures_util::stream::iter(frames)))
                     .unwrap();
                 let answer = office.delivery.answer(request).await;
                 assert_eq!(answer.status(), http::StatusCode::OK);

@@ -151,7 +151,7 @@ async fn what_a_replica_reports_is_bounded_and_waits_for_whoever_hears_it() {
             let reports = (0..100).map(|number| report(batch * 100 + number)).collect();
             replica.say(&FromSidecar::Reports(reports)).await;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let hears = async {
         for pod in 0..4_000 {
