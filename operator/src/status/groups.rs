@@ -206,20 +206,20 @@ impl Groups {
 
     /// Notes the policies for which it makes a difference where a pod is counted.
     fn compare(&mut self, old: Option<&Place>, new: Option<&Place>) {
-        let is_routed_alike = match (old, new) {
-            (Some(old), Some(new)) => old.unrouted == new.unrouted,
+        let is_counted_alike = match (old, new) {
+            (Some(old), Some(new)) => old.unrouted == new.unrouted && old.grant() == new.grant(),
             _ => true,
         };
         // Of a thousand pods that move alike, one is compared.
         let places = [old, new].map(|place| place.map(|place| (place.plan.id, place.class)));
-        if is_routed_alike && !self.compared.insert(places) {
+        if is_counted_alike && !self.compared.insert(places) {
             return;
         }
         for (one, other) in [(old, new), (new, old)] {
             let Some(one) = one else { continue };
             let concerned = one.plan.governing().filter(|bound| {
                 let same = other.is_some_and(|other| one.is_alike(other, bound));
-                !same || !is_routed_alike
+                !same || !is_counted_alike
             });
             self.changed.extend(concerned.map(|bound| bound.entry.uid.clone()));
             let lingers = |policy: &&Uid| one.plan.policy(policy).is_none();
