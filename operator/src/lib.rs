@@ -21,24 +21,39 @@
 //! | [`world`] | what the operator has seen of the cluster, trimmed to what it uses, and indexed |
 //! | [`assignment`] | what one sidecar is given |
 //! | [`control`] | takes what was seen and heard, and says what follows |
-//! | [`delivery`] | gives sidecars their configuration, and hears what became of it |
-//! | [`events`] | which Events tell of what has changed |
 //! | `plan` | a pod's configuration: what pods alike are given, made once |
 //! | `reports` | what sidecars said, by pod and replica |
 //! | `status` | how far each policy and server is in force |
-//! | [`http`] | the one port with TLS: webhooks and sidecars |
+//! | [`delivery`] | gives sidecars their configuration, and hears what became of it |
+//! | [`events`] | which Events tell of what has changed |
 //! | [`webhook`] | what the API server asks before it stores a pod or an object of Reeve's |
+//! | [`control_loop`] | runs `control` between what is seen and heard and what follows |
+//! | [`kubernetes`] | everything that is read from and written into the API server |
+//! | [`http`] | the one port with TLS: webhooks and sidecars; and the plain one |
+//! | [`tls`] | how the API server and the sidecars know the operator |
+//! | [`admin`], [`metrics`] | probes, and what is counted |
+//! | [`cli`], [`settings`], [`logging`] | flags and variables, and the log |
+//! | [`run`], [`lifecycle`] | puts the parts together, from the start to the end |
 //!
 //! Every replica watches, compiles, serves and admits; only what is written into the API server is the leader's alone.
 
+pub mod admin;
 pub mod assignment;
 pub mod cli;
 pub mod control;
+pub mod control_loop;
 pub mod delivery;
 pub mod events;
 pub mod http;
+pub mod kubernetes;
+pub mod lifecycle;
+pub mod logging;
+pub mod metrics;
 mod plan;
 mod reports;
+pub mod run;
+pub mod settings;
 mod status;
+pub mod tls;
 pub mod webhook;
 pub mod world;

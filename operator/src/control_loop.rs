@@ -1,0 +1,123 @@
+//! Runs `control`: what was seen and heard goes in, what follows goes out.
+//!
+//! ```text
+//! watches, sidecars, lease ─► inputs (bounded) ─► take, take, take … ─► settle, at most once in 10 ms ─┬─► registry
+//!                                                                                                      ├─► statuses
+//!                                                                                                      └─► Events
+//! ```
+//!
+//! A burst of changes is settled once. It runs on a thread of its own, since settling can take long, and sessions and webhooks are
+//! not to wait for it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use reeve_wire::Uid;
+use tokio::sync::mpsc;
+
+use crate::assignment::Assignment;
+use crate::control::{Control, Input, Output};
+use crate::events::Event;
+use crate::kubernetes::write::Write;
+use crate::lifecycle::Awaited;
+use crate::metrics::Metrics;
+
+/// The least time between two settlings: what comes at once is settled at once, and no change waits longer than this.
+const SETTLE_EVERY: Duration = Duration::from_millis(10);
+/// Inputs that are taken before it is looked whether to settle, so that a flood of them does not keep others waiting.
+const AT_ONCE: usize = 4_096;
+
+/// What becomes of configurations.
+pub trait Publish: Send + 'static {
+    /// These pods are to be given this from now on; none: nothing.
+    fn publish(&self, changed: Vec<(Uid, Option<Arc<Assignment>>)>);
+
+    /// Everything that can be known has been published: sidecars may come.
+    fn open(&self);
+}
+
+/// Where what follows goes.
+pub struct Outlets<P> {
+    /// Configurations.
+    pub publish: P,
+    /// Statuses.
+    pub writes: mpsc::Sender<Write>,
+    /// Events; those that find no room are dropped.
+    pub events: mpsc::Sender<Event>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Reached once every watch has told all it has and what follows is published.
+    pub synced: Awaited,
+}
+
+/// Runs until nobody has inputs any more.
+pub async fn run<P: Publish>(mut control: Control, mut inputs: mpsc::Receiver<Input>, outlets: Outlets<P>) {
+    let Outlets { publish, writes, events, metrics, synced } = outlets;
+    let mut synced = Some(synced);
+    let mut next: Option<Instant> = None;
+    let mut settled = Instant::now();
+    let mut taken = Vec::new();
+    loop {
+        taken.clear();
+        tokio::select! {
+            count = inputs.recv_many(&mut taken, AT_ONCE) => if count == 0 { return },
+            () = sleep_until(next) => {}
+        }
+        let due = settled + SETTLE_EVERY;
+        while take_all(&mut control, &mut taken) && Instant::now() < due {
+            let more = inputs.recv_many(&mut taken, AT_ONCE);
+            if tokio::time::timeout_at(due.into(), more).await.is_err() {
+                break;
+            }
+        }
+        let begun = Instant::now();
+        let Output { assignments, policies, servers, events: told, next: again } = control.settle(Timestamp::now());
+        settled = Instant::now();
+        metrics.reconciled("settle", settled - begun);
+        next = again.map(|at| settled + Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+        if !assignments.is_empty() {
+            publish.publish(assignments);
+        }
+        if control.is_synced()
+            && let Some(synced) = synced.take()
+        {
+            publish.open();
+            synced.reached();
+        }
+        let policies = policies.into_iter().map(Write::policy);
+        for write in policies.chain(servers.into_iter().map(Write::server)) {
+            match write {
+                Ok(write) => {
+                    if writes.send(write).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => tracing::error!(%error, "a status cannot be written as JSON"),
+            }
+        }
+        for event in told {
+            if let Err(mpsc::error::TrySendError::Full(event)) = events.try_send(event) {
+                metrics.failed("events", "dropped");
+                tracing::debug!(reason = event.reason, regarding = %event.regarding.name, "an Event is dropped: too many at once");
+            }
+        }
+    }
+}
+
+/// Takes what came; says whether anything did.
+fn take_all(control: &mut Control, taken: &mut Vec<Input>) -> bool {
+    let any = !taken.is_empty();
+    let now = Timestamp::now();
+    for input in taken.drain(..) {
+        control.take(input, now);
+    }
+    any
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

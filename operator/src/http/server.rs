@@ -1,0 +1,252 @@
+//! Accepts connections within bounds, HTTP/1.1 and HTTP/2, with TLS or without, and ends them when the process drains.
+//!
+//! | bound | what it stops |
+//! |---|---|
+//! | connections at once | exhausting file descriptors |
+//! | time for the TLS handshake, until the first request, and for a request's headers | a byte a second, or none, for ever |
+//! | HTTP/2 pings | connections whose other end is gone without a word |
+//! | bytes of headers, streams of a connection | memory |
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+
+use super::Body;
+use crate::lifecycle::{Drain, Phase};
+use crate::metrics::Metrics;
+use crate::tls::Resolver;
+
+/// What [`Bounds::patience`] is, unless a test is in a hurry.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the other end of an HTTP/2 connection is asked whether it is there, and how long it may take to answer.
+const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(20));
+/// How long accepting pauses when the system has no descriptor or memory left.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
+
+/// The bounds of one port.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// The most connections at once.
+    pub connections: usize,
+    /// The most streams of one connection at once. The API server sends many reviews over one connection.
+    pub streams: u32,
+    /// How long each of these may take: the TLS handshake, the time until the first request, a request's headers.
+    pub patience: Duration,
+}
+
+/// A port, and what it accepts.
+pub struct Server {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    bounds: Bounds,
+    metrics: Arc<Metrics>,
+    drain: Drain,
+}
+
+/// What an accepted connection needs; shared by all.
+struct Connections {
+    tls: Option<TlsAcceptor>,
+    patience: Duration,
+    http: Builder<TokioExecutor>,
+    metrics: Arc<Metrics>,
+    drain: Drain,
+}
+
+impl Server {
+    /// One without TLS.
+    pub fn plain(listener: TcpListener, bounds: Bounds, metrics: Arc<Metrics>, drain: Drain) -> Self {
+        Self { listener, tls: None, bounds, metrics, drain }
+    }
+
+    /// One with TLS, that shows what `resolver` has.
+    ///
+    /// # Errors
+    /// If the TLS library cannot speak any version.
+    pub fn tls(
+        listener: TcpListener,
+        resolver: Arc<Resolver>,
+        bounds: Bounds,
+        metrics: Arc<Metrics>,
+        drain: Drain,
+    ) -> Result<Self, rustls::Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(resolver);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self { tls: Some(TlsAcceptor::from(Arc::new(config))), ..Self::plain(listener, bounds, metrics, drain) })
+    }
+
+    /// Serves until the process drains, then closes the port at once and returns when the last connection has ended: by itself once
+    /// its requests are answered, or cut off when the grace period is over.
+    pub async fn run<F>(self, respond: impl Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static)
+    where
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        let Self { listener, tls, bounds, metrics, drain } = self;
+        let slots = Arc::new(Semaphore::new(bounds.connections));
+        let connections = Arc::new(Connections {
+            tls,
+            patience: bounds.patience,
+            http: builder(bounds),
+            metrics,
+            drain: drain.clone(),
+        });
+        let mut draining = std::pin::pin!(drain.reached(Phase::Draining));
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut draining => break,
+                accepted = listener.accept() => accepted,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    pause_if_exhausted(&error).await;
+                    continue;
+                }
+            };
+            match Arc::clone(&slots).try_acquire_owned() {
+                Ok(slot) => {
+                    tokio::spawn(Arc::clone(&connections).serve(stream, respond.clone(), slot));
+                }
+                Err(_) => connections.metrics.refused("too_many_connections"),
+            }
+        }
+        drop(listener);
+        // Every connection gives its slot back when it ends.
+        let _ = slots.acquire_many(u32::try_from(bounds.connections).unwrap_or(u32::MAX)).await;
+    }
+}
+
+impl Connections {
+    async fn serve<F>(
+        self: Arc<Self>,
+        stream: TcpStream,
+        respond: impl Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+        slot: OwnedSemaphorePermit,
+    ) where
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        let _ = stream.set_nodelay(true);
+        self.metrics.opened();
+        match &self.tls {
+            None => self.exchange(stream, respond).await,
+            Some(tls) => {
+                let handshake = tokio::select! {
+                    handshake = tokio::time::timeout(self.patience, tls.accept(stream)) => handshake,
+                    () = self.drain.reached(Phase::Draining) => Ok(Err(io::ErrorKind::ConnectionAborted.into())),
+                };
+                match handshake {
+                    Ok(Ok(stream)) => self.exchange(stream, respond).await,
+                    Ok(Err(error)) => {
+                        self.metrics.refused("handshake");
+                        tracing::debug!(%error, "a TLS handshake failed");
+                    }
+                    Err(_) => self.metrics.refused("handshake_timeout"),
+                }
+            }
+        }
+        self.metrics.closed();
+        drop(slot);
+    }
+
+    async fn exchange<F>(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        respond: impl Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        let asked = Arc::new(AtomicBool::new(false));
+        let heard = Arc::clone(&asked);
+        let service = service_fn(move |request| {
+            heard.store(true, Ordering::Relaxed);
+            let answer = respond(request);
+            async move { Ok::<_, std::convert::Infallible>(answer.await) }
+        });
+        let connection = self.http.serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        let mut draining = std::pin::pin!(self.drain.reached(Phase::Draining));
+        let mut ending = std::pin::pin!(self.drain.reached(Phase::Ending));
+        let mut silence = std::pin::pin!(tokio::time::sleep(self.patience));
+        let (mut is_draining, mut is_new) = (false, true);
+        loop {
+            tokio::select! {
+                result = &mut connection => {
+                    if let Err(error) = result {
+                        tracing::debug!(%error, "a connection ended");
+                    }
+                    return;
+                }
+                () = &mut draining, if !is_draining => {
+                    is_draining = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = &mut silence, if is_new => {
+                    is_new = false;
+                    if !asked.load(Ordering::Relaxed) {
+                        self.metrics.refused("silent");
+                        return;
+                    }
+                }
+                () = &mut ending => return,
+            }
+        }
+    }
+}
+
+fn builder(bounds: Bounds) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(bounds.patience).max_buf_size(64 << 10);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING.0)
+        .keep_alive_timeout(PING.1)
+        .max_concurrent_streams(bounds.streams)
+        .max_header_list_size(16 << 10);
+    builder
+}
+
+/// A short pause if the system ran out of something, so that trying again at once cannot help. Else the connection was gone before
+/// it was accepted.
+async fn pause_if_exhausted(error: &io::Error) {
+    if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+        tracing::warn!(%error, "connections cannot be accepted: trying until they can");
+        tokio::time::sleep(EXHAUSTED_PAUSE).await;
+    }
+}
+
+/// Listens on an address. Where all of IPv6 and IPv4 is meant and there is no IPv6, on all of IPv4.
+///
+/// # Errors
+/// If the address cannot be listened on.
+pub async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Err(error)
+            if address.is_ipv6() && address.ip().is_unspecified() && error.kind() != io::ErrorKind::AddrInUse =>
+        {
+            TcpListener::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port())).await
+        }
+        bound => bound,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! Small tasks that carry what one part tells to another that wants it in other words.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use kube::Client;
+use reeve_wire::Uid;
+use tokio::sync::{mpsc, watch};
+
+use crate::assignment::Assignment;
+use crate::control::Input;
+use crate::control_loop::Publish;
+use crate::delivery::{Leader, Registry};
+use crate::events::Event;
+use crate::kubernetes::leader::Leadership;
+use crate::metrics::Metrics;
+use crate::tls::TrustReceiver;
+use crate::webhook::Webhook;
+use crate::webhook::notice::Workloads;
+
+impl Publish for Arc<Registry> {
+    fn publish(&self, changed: Vec<(Uid, Option<Arc<Assignment>>)>) {
+        Registry::publish(self, changed);
+    }
+
+    fn open(&self) {
+        Registry::open(self);
+    }
+}
+
+/// Tells `control` and the metrics whether this replica leads.
+pub(super) async fn leading(
+    mut leadership: watch::Receiver<Leadership>,
+    inputs: mpsc::Sender<Input>,
+    metrics: Arc<Metrics>,
+) {
+    let mut told: Option<u64> = None;
+    loop {
+        let known = leadership.borrow_and_update().clone();
+        let leads = known.leads(Instant::now());
+        let term = leads.then_some(known.term);
+        metrics.leads(leads);
+        // Each renewal is a change; `control` is told of beginnings and ends. A term may have ended and another begun unseen here,
+        // while what was to be written in the one was dropped.
+        if told != term {
+            let ended = std::mem::replace(&mut told, term).map(|_| Input::Leading(false));
+            let begun = term.map(|_| Input::Leading(true));
+            for input in [ended, begun].into_iter().flatten() {
+                if inputs.send(input).await.is_err() {
+                    return;
+                }
+            }
+        }
+        if leadership.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells delivery where the leader is, if it is another replica.
+pub(super) async fn leader(
+    mut leadership: watch::Receiver<Leadership>,
+    server_name: String,
+    leader: watch::Sender<Option<Leader>>,
+) {
+    loop {
+        let known = leadership.borrow_and_update().clone();
+        let other = known.holder.filter(|_| known.until.is_none());
+        let other = other.map(|holder| Leader { address: holder.address, server_name: server_name.clone() });
+        leader.send_if_modified(|told| {
+            let differs = *told != other;
+            if differs {
+                *told = other;
+            }
+            differs
+        });
+        if leadership.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells the webhook by which authorities new sidecars are to know the operator.
+pub(super) async fn trust(mut trust: TrustReceiver, webhook: Webhook) {
+    loop {
+        let bundle = trust.borrow_and_update().to_string();
+        webhook.trust(bundle);
+        if trust.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Carries what the webhook tells, about the workload that people know.
+pub(super) async fn injections(mut told: mpsc::Receiver<Event>, client: Client, events: mpsc::Sender<Event>) {
+    let mut workloads = Workloads::new(client);
+    while let Some(event) = told.recv().await {
+        if events.send(workloads.resolve(event).await).await.is_err() {
+            return;
+        }
+    }
+}
