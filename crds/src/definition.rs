@@ -43,7 +43,13 @@ fn definition(object: CustomResourceDefinition) -> Result<Definition, serde_json
     // So that `helm uninstall` keeps policies, which deleting a definition would delete.
     object["metadata"]["annotations"] = json!({"helm.sh/resource-policy": "keep"});
     for version in object["spec"]["versions"].as_array_mut().into_iter().flatten() {
-        finish(&mut version["schema"]["openAPIV3Schema"]);
+        let schema = &mut version["schema"]["openAPIV3Schema"];
+        // The API server lets a rule point at the name only if the schema mentions it, and permits nothing more to be said.
+        schema["properties"]["metadata"] = json!({
+            "type": "object",
+            "properties": {"name": {"type": "string", "maxLength": 253, "description": "The object's name."}},
+        });
+        finish(schema);
     }
     Ok(Definition { plural, object })
 }
@@ -69,6 +75,12 @@ fn finish(schema: &mut Value) {
             _ => {}
         }
     }
+}
+
+/// Takes the description of a type of choices away: kube's derive would put it over that of each optional field of the type,
+/// which says what the choices mean there.
+pub(crate) fn left_to_fields(schema: &mut schemars::Schema) {
+    schema.remove("description");
 }
 
 /// A label selector is replaced as a whole, as everywhere in Kubernetes: half of one and half of another selects something that

@@ -92,11 +92,42 @@ fn every_list_map_and_text_is_bounded() {
 #[test]
 fn every_field_is_described() {
     let bare = paths(|schema| schema["description"].as_str().is_none_or(str::is_empty));
-    // What a list or map holds is described by the field.
-    let bare: Vec<_> = bare.into_iter().filter(|path| !path.ends_with(['}', ']'])).collect();
+    // What a list or map holds is described by the field, and the metadata by Kubernetes.
+    let bare: Vec<_> =
+        bare.into_iter().filter(|path| !path.ends_with(['}', ']']) && !path.ends_with(".metadata")).collect();
     assert_eq!(bare, Vec::<String>::new());
     let generated = paths(|schema| schema["description"].as_str().is_some_and(|text| text.contains("erived type")));
     assert_eq!(generated, Vec::<String>::new());
+}
+
+#[test]
+fn an_optional_choice_is_described_by_its_field_and_not_by_its_type() {
+    for (plural, pointer, words) in [
+        ("mcppolicies", "/rules/items/properties/mode", "Audit: try this one rule"),
+        ("mcppolicies", "/rules/items/properties/risk/properties/minSeverity", "The tool's risk is at least"),
+        ("mcppolicies", "/serverRequests/properties/sampling", "`sampling/createMessage`"),
+        ("clustermcppolicies", "/default", "What happens to a call that no rule selects. Boundary: Pass (the default)"),
+    ] {
+        let definition = definition(plural);
+        let spec = &schema(&definition)["properties"]["spec"]["properties"];
+        let description = spec.pointer(pointer).unwrap()["description"].as_str().unwrap();
+        assert!(description.starts_with(words), "{plural} {pointer}: {description}");
+    }
+}
+
+#[test]
+fn a_rule_points_at_what_the_schema_mentions() {
+    // Otherwise the API server refuses the whole definition.
+    for definition in definitions().unwrap() {
+        each(schema(&definition), &definition.plural, &mut |path, schema| {
+            for rule in schema["x-kubernetes-validations"].as_array().into_iter().flatten() {
+                let Some(field) = rule["fieldPath"].as_str() else { continue };
+                let parts = field.trim_start_matches('.').split('.');
+                let found = parts.fold(schema, |schema, part| &schema["properties"][part]);
+                assert!(found.is_object(), "{path}: {field}");
+            }
+        });
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@
 pub mod agent;
 pub mod books;
 pub mod clients;
+pub mod cluster;
 pub mod conformance;
 pub mod eventually;
 pub mod guarded;

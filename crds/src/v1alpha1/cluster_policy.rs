@@ -105,6 +105,7 @@ pub enum Tier {
 
 /// What a `ClusterMcpPolicy` says of calls that none of its rules selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "kube", schemars(transform = crate::definition::left_to_fields))]
 pub enum ClusterDefault {
     /// Boundary only: leaves the call to the other policies.
     Pass,

@@ -86,6 +86,7 @@ pub struct ServerRef {
 
 /// Whether a policy or rule changes outcomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "kube", schemars(transform = crate::definition::left_to_fields))]
 pub enum Mode {
     /// Refuses what is not permitted.
     #[default]
@@ -121,6 +122,7 @@ pub struct ServerRequests {
 
 /// Allow or Deny, where nothing else can be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "kube", schemars(transform = crate::definition::left_to_fields))]
 pub enum Permission {
     /// Permitted.
     Allow,

@@ -172,6 +172,7 @@ pub enum RiskCategory {
 
 /// How bad the harm can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "kube", schemars(transform = crate::definition::left_to_fields))]
 pub enum Severity {
     /// Reads.
     Low,

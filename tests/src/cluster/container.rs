@@ -1,0 +1,56 @@
+//! A running container, as its node sees it: to be killed or frozen without Kubernetes' knowledge.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::alone::{cluster, part};
+use super::pod::status;
+
+/// A running container.
+#[derive(Clone, Debug)]
+pub struct Container {
+    id: String,
+    node: String,
+}
+
+impl Container {
+    /// A container of a pod, if it runs.
+    pub(super) fn of(pod: &Value, name: &str) -> Option<Self> {
+        let id = status(pod, name)?["containerID"].as_str()?.strip_prefix("containerd://")?.to_owned();
+        Some(Self { id, node: pod["spec"]["nodeName"].as_str()?.to_owned() })
+    }
+
+    /// Kills its first process.
+    pub fn kill(&self) {
+        let tasks = self.ctr(&["tasks", "list"]);
+        let task = tasks.lines().find(|line| line.starts_with(&self.id)).unwrap_or_else(|| panic!("{self:?}: {tasks}"));
+        let process = task.split_whitespace().nth(1).expect("a task has a process");
+        part(&[&self.node, "enter", "kill", "-KILL", process]);
+    }
+
+    /// Freezes all of its processes until the value is dropped.
+    pub fn freeze(&self) -> Frozen<'_> {
+        self.ctr(&["tasks", "pause", &self.id]);
+        Frozen(self)
+    }
+
+    fn ctr(&self, arguments: &[&str]) -> String {
+        let socket = cluster().join(&self.node).join("containerd.sock");
+        let output =
+            Command::new("ctr").args(["--namespace", "k8s.io", "--address"]).arg(socket).args(arguments).output();
+        let output = output.expect("ctr is on the PATH");
+        assert!(output.status.success(), "ctr {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+/// A container that goes on when this value is dropped.
+#[derive(Debug)]
+pub struct Frozen<'c>(&'c Container);
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.0.ctr(&["tasks", "resume", &self.0.id]);
+    }
+}
