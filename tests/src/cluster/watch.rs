@@ -1,7 +1,7 @@
 //! Waiting for an object to become something, by watching it: `kubectl get --watch` tells each change as it happens.
 
 use std::process::Child;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::{Deserializer, Value};
@@ -71,10 +71,7 @@ impl Watch {
     /// The object at its next change; none if the watch has ended, or at the deadline.
     fn next(&self, deadline: Instant) -> Option<Value> {
         let left = deadline.saturating_duration_since(Instant::now());
-        match self.changes.recv_timeout(left) {
-            Ok(seen) => Some(seen),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.changes.recv_timeout(left).ok()
     }
 }
 
