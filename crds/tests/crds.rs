@@ -289,6 +289,22 @@ fn bad_policies() -> Vec<(&'static str, Value, &'static str)> {
             selector(json!({"key": "app", "operator": "Exists", "values": ["a"]})),
             "spec.podSelector.matchExpressions[0].values",
         ),
+        (
+            "mcppolicies",
+            policy(json!({"serverRefs": [{"name": "aws"}], "serviceAccounts": ["agent", "clinic/agent"]})),
+            "spec.serviceAccounts",
+        ),
+        ("mcppolicies", policy(json!({"serverRefs": [{"name": "aws-*"}]})), "spec.serverRefs[0].name"),
+        (
+            "clustermcppolicies",
+            cluster(json!({"tier": "Boundary", "serviceAccounts": ["clinic/agent", "agent"]})),
+            "spec.serviceAccounts",
+        ),
+        (
+            "clustermcppolicies",
+            cluster(json!({"tier": "Boundary", "serviceAccounts": ["clinic/agent/x"]})),
+            "spec.serviceAccounts",
+        ),
         ("clustermcppolicies", cluster(json!({"tier": "Boundary", "default": "Allow"})), "spec.default"),
         ("clustermcppolicies", cluster(json!({"tier": "Baseline", "default": "Pass"})), "spec.default"),
         ("clustermcppolicies", cluster(json!({"tier": "Baseline", "configMaxAge": "1h"})), "spec.configMaxAge"),
@@ -363,13 +379,16 @@ fn a_good_policy_is_refused_by_no_rule() {
         "limits": [{"counter": "c", "window": "1m", "max": 1, "scope": "Key", "key": "args.a"}],
     }));
     assert_eq!(refusals("mcppolicies", &good), []);
-    assert_eq!(refusals("mcppolicies", &policy(json!({"serverRefs": [{"name": "*"}]}))), []);
+    let whom = json!({"serverRefs": [{"name": "*"}, {"name": "aws.eu"}], "serviceAccounts": ["agent", "agent.x"]});
+    assert_eq!(refusals("mcppolicies", &policy(whom)), []);
     let deny = json!({"name": "r", "tools": ["delete_*"], "action": "Deny", "message": "no", "when": "true"});
     assert_eq!(
         refusals("clustermcppolicies", &cluster(json!({"tier": "Boundary", "configMaxAge": "1h", "rules": [deny]}))),
         []
     );
     assert_eq!(refusals("clustermcppolicies", &cluster(json!({"tier": "Baseline", "default": "Allow"}))), []);
+    let whom = json!({"tier": "Baseline", "serviceAccounts": ["clinic/agent", "clinic-1/agent.x"]});
+    assert_eq!(refusals("clustermcppolicies", &cluster(whom)), []);
 }
 
 /// An object of the API's own type, from JSON and back.

@@ -4,8 +4,8 @@
 //! Prepared ──build (not on the serving thread)──► Live {routes by path} ──swap──► Current ──► proxy
 //! ```
 //!
-//! A call is decided under the [`Live`] that it finds and runs to its end under it. What outlives a configuration stands
-//! beside it: the limiter's counters, and the [`Catalogues`] of tools that were seen.
+//! A call is decided under the [`Live`] that it finds, and then holds no more of it than the [`Backend`] that it is sent to. What
+//! outlives a configuration stands beside it: the limiter's counters, and the [`Catalogues`] of tools that were seen.
 
 pub mod aside;
 pub mod inspector;
@@ -20,6 +20,7 @@ pub use prepared::{Backed, Prepared};
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -37,9 +38,10 @@ use crate::state::Cache;
 use crate::upstream::Upstream;
 use vouched::{Lifetime, Vouched};
 
-/// One server as agents reach it: where, under which rules, and how its calls are sent on.
+/// One server and how its calls are sent on: what a call or a stream needs to its end, whatever policies govern the server by
+/// then. A stream may stay open for days, and holds nothing more of its configuration.
 #[derive(Debug)]
-pub struct Route {
+pub struct Backend {
     /// The server's name.
     pub name: Arc<str>,
     /// Its configuration.
@@ -48,24 +50,47 @@ pub struct Route {
     pub path: Box<str>,
     /// Whom its calls are charged to, `namespace/name`.
     pub grant: Arc<str>,
-    /// The policies that govern it.
-    pub ruleset: Ruleset,
     /// The connections to it.
     pub upstream: Arc<Upstream>,
-    /// The tools it was seen to have.
-    pub tools: Arc<ArcSwap<Catalogue>>,
     /// What is counted of it.
     pub metrics: Arc<ServerMetrics>,
     /// Its requests that were relayed to agents and wait for their answers. A table for each server, so that none can push
     /// out another's.
     asked: Arc<Mutex<Open<()>>>,
+}
+
+/// One server as agents reach it: a [`Backend`], which it reads as, and the rules under which it is called.
+#[derive(Debug)]
+pub struct Route {
+    /// The server.
+    pub backend: Arc<Backend>,
+    /// The policies that govern it.
+    pub ruleset: Ruleset,
+    /// The tools it was seen to have.
+    pub tools: Arc<ArcSwap<Catalogue>>,
     named_tools: HashSet<Arc<str>>,
     /// How long what governs it holds without word from the operator; unset: for ever.
     lifetime: Option<Lifetime>,
 }
 
+impl Deref for Route {
+    type Target = Backend;
+
+    fn deref(&self) -> &Backend {
+        &self.backend
+    }
+}
+
 /// The most requests of one server that wait for an agent's answer: 16 bytes of key and a little more for each.
 const ASKED_AT_ONCE: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+
+impl Backend {
+    /// Its requests that were relayed to agents and wait for their answers.
+    pub fn asked(&self) -> MutexGuard<'_, Open<()>> {
+        // A panic while it was held cannot have left it half changed: every use is one call of its own.
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Route {
     /// Decides a call at this moment: under the policies, unless what they say has become too old.
@@ -85,12 +110,6 @@ impl Route {
 
     fn too_old(&self) -> Option<Verdict> {
         self.lifetime.as_ref()?.over()
-    }
-
-    /// Its requests that were relayed to agents and wait for their answers.
-    pub fn asked(&self) -> MutexGuard<'_, Open<()>> {
-        // A panic while it was held cannot have left it half changed: every use is one call of its own.
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The name of what is called, without a copy of it if policies name it as a tool.
@@ -126,7 +145,7 @@ impl Live {
     }
 
     /// Whether nothing else holds it, or a part of it, any more.
-    fn is_alone(self: &Arc<Self>) -> bool {
+    pub fn is_alone(self: &Arc<Self>) -> bool {
         Arc::strong_count(self) == 1 && self.routes.iter().all(|route| Arc::strong_count(route) == 1)
     }
 
@@ -204,7 +223,8 @@ impl Builder {
             let kept = before.map(|before| &before.upstream).filter(|kept| kept.is_like(&backed.upstream));
             let upstream = kept.unwrap_or(&backed.upstream);
             // Under another URL it is another server, which has asked for nothing yet.
-            let asked = before.filter(|before| before.server.url == server.url).map(|before| Arc::clone(&before.asked));
+            let asked =
+                before.filter(|before| before.server.url == server.url).map(|before| Arc::clone(&before.backend.asked));
             let asked = asked.unwrap_or_else(|| Arc::new(Mutex::new(Open::new(ASKED_AT_ONCE))));
             let ruleset = compile(&backed.policies, &subject(&prepared.config.identity, server), &self.limiter);
             let lifetime = lifetime(&ruleset, prepared.vouched.as_ref());
@@ -223,17 +243,20 @@ impl Builder {
         ruleset: Ruleset,
         lifetime: Option<Lifetime>,
     ) -> Route {
-        Route {
+        let backend = Backend {
             name: server.name.as_str().into(),
             path: server.agent_path().into(),
             grant: ruleset.subject().grant().into(),
-            named_tools: ruleset.named_tools().cloned().collect(),
-            ruleset,
             upstream,
             asked,
-            tools: self.catalogues.of(&catalogue_key(server)),
             metrics: self.metrics.server(&server.name),
             server: server.clone(),
+        };
+        Route {
+            backend: Arc::new(backend),
+            named_tools: ruleset.named_tools().cloned().collect(),
+            ruleset,
+            tools: self.catalogues.of(&catalogue_key(server)),
             lifetime,
         }
     }
@@ -255,7 +278,8 @@ fn lifetime(ruleset: &Ruleset, vouched: Option<&Arc<Vouched>>) -> Option<Lifetim
     Some(Lifetime { vouched: Arc::clone(vouched?), most, policy: Arc::clone(policy) })
 }
 
-fn host_name() -> String {
+/// What the pod is called, where nothing says otherwise: Kubernetes gives its name to the host.
+pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 

@@ -6,7 +6,7 @@
 //!
 //! | label | bounded by |
 //! |---|---|
-//! | `server` | the configuration |
+//! | `server` | the configuration; empty before any has come |
 //! | `tool` | names that a policy or the catalogue knows, at most [`server::TOOLS`] of a server; any other is `other` |
 //! | `policy`, `rule` | the policies; past [`server::CALL_SERIES`] combinations in all, `other` |
 //! | `decision`, `reason`, `mode`, `cause` | enums of this program |
@@ -24,6 +24,7 @@ use prometheus::{
     Encoder, Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
     TextEncoder,
 };
+use reeve_policy::reason::Reason;
 
 use crate::audit;
 use crate::clock::Clock;
@@ -149,6 +150,14 @@ impl Metrics {
     /// A request was refused for what it is, before any policy.
     pub fn rejected(&self, cause: rejection::Cause) {
         self.rejected_requests.with_label_values(&[cause.as_str()]).inc();
+    }
+
+    /// A call was refused because no configuration has come: which server it is for, nobody knows. `method`: of one that is
+    /// not of a tool.
+    pub fn unconfigured(&self, method: Option<&'static str>) {
+        let reason = Reason::NoConfiguration;
+        let (decision, reason) = (reason.outcome().as_str(), reason.as_str());
+        self.calls.with_label_values(&["", method.unwrap_or(server::OTHER), decision, reason, "", "", "Enforce"]).inc();
     }
 
     /// A decision was made.

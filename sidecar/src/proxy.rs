@@ -24,6 +24,7 @@
 //! | `opening` | what keeps a session's stream ahead of later requests |
 //! | `login` | what lets an agent log in to a server through the sidecar |
 //! | `tasks` | whose tasks are whose |
+//! | `unconfigured` | what is answered before any configuration has come |
 //! | `record` | what audit log and metrics are told |
 //! | `reply` | answers that the sidecar gives itself |
 
@@ -46,6 +47,7 @@ mod request;
 mod stream;
 mod take;
 mod tasks;
+mod unconfigured;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -233,6 +235,8 @@ impl Shared {
                 None => Err(no_such_path(live.routes(), path)),
             };
         };
+        let route = Arc::clone(route);
+        drop(live);
         match parts.method {
             Method::POST => self.post(route, parts.headers, body, place).await,
             Method::GET => self.stream(route, parts.headers, place).await,

@@ -9,8 +9,8 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::config::Audit;
 use crate::config::source::{Inputs, Loaded, load};
-use crate::config::{Audit, Files};
 use crate::live::Enforcer;
 use crate::live::reload::{Fixed, Reloader};
 use crate::serve::ServeError;
@@ -87,7 +87,7 @@ impl Opened {
                      ServiceAccounts, namespaces or servers it selects, and configMaxAge has no effect; give only those that \
                      should govern"
                 );
-                Follower::Files(Box::new(reloader), loaded.files)
+                Follower::Files(Box::new(reloader), loaded)
             }
             Source::Operator(way) => {
                 let client = sync::Client::begin(*way, fixed, environment, enforcer, cache.clone(), clock.clone());
@@ -101,7 +101,7 @@ impl Opened {
 #[derive(Debug)]
 pub enum Follower {
     /// From files.
-    Files(Box<Reloader>, Files),
+    Files(Box<Reloader>, Box<Loaded>),
     /// From the operator.
     Operator(Box<sync::Client>),
 }
@@ -110,7 +110,7 @@ impl Follower {
     /// Follows the source for ever.
     pub async fn follow(self) {
         match self {
-            Self::Files(reloader, files) => reloader.follow(files).await,
+            Self::Files(reloader, loaded) => reloader.follow(*loaded).await,
             Self::Operator(client) => client.follow().await,
         }
     }

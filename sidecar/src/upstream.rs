@@ -15,6 +15,7 @@ mod deadlines;
 mod environment;
 mod error;
 mod exchange;
+mod http2;
 mod places;
 mod pool;
 mod proxy;
@@ -42,7 +43,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::{Server, UpstreamLimits};
 
-use body::InFlight;
 use connect::Connector;
 use credential::Credential;
 use deadlines::Deadlines;
@@ -229,10 +229,10 @@ impl Upstream {
                 None => None,
             };
             let request = || outgoing.request(path_and_query, secret.as_ref());
-            let Answer { response, line } = self.exchange(pool, &request, progress).await?;
+            let Answer { response, mut line } = self.exchange(pool, &request, progress).await?;
+            line.hold(place);
             check_status(&response)?;
-            let call = InFlight { _place: place, _line: line };
-            Ok(response.map(|incoming| Body::new(incoming, call, self.deadlines.stream_idle, &self.name)))
+            Ok(response.map(|incoming| Body::new(incoming, line, self.deadlines.stream_idle, &self.name)))
         };
         answer.await.map_err(|failure: Failure| failure.at(&self.name))
     }
@@ -240,16 +240,17 @@ impl Upstream {
     async fn exchange(
         &self,
         pool: &Arc<Pool>,
-        request: &(dyn Fn() -> Request<Bytes> + Sync),
+        request: &(dyn Fn() -> Result<Request<Bytes>, Failure> + Sync),
         progress: &Progress,
     ) -> Result<Answer, Failure> {
+        let first = request()?;
         let lease = pool.lease(Wanted::Any).await?;
-        match self.attempt(pool, lease, request(), progress).await {
+        match self.attempt(pool, lease, first, progress).await {
             Ok(answer) => Ok(answer),
             Err(Attempt { failure, again: Some(wanted) }) => {
                 tracing::debug!(server = %self.name, error = failure.detail, "a call was not taken and is tried again");
                 let lease = pool.lease(wanted).await?;
-                self.attempt(pool, lease, request(), progress).await.map_err(|attempt| attempt.failure)
+                self.attempt(pool, lease, request()?, progress).await.map_err(|attempt| attempt.failure)
             }
             Err(Attempt { failure, again: None }) => Err(failure),
         }
@@ -330,12 +331,19 @@ pub struct Outgoing<'a> {
 const ADDED: usize = 3;
 
 impl Outgoing<'_> {
-    fn request(self, path_and_query: &PathAndQuery, secret: Option<&(HeaderName, HeaderValue)>) -> Request<Bytes> {
+    /// The request as it is sent, unless it has more headers than one can have.
+    fn request(
+        self,
+        path_and_query: &PathAndQuery,
+        secret: Option<&(HeaderName, HeaderValue)>,
+    ) -> Result<Request<Bytes>, Failure> {
         let mut request = Request::new(self.body.clone());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = path_and_query.clone().into();
         let headers = request.headers_mut();
-        headers.reserve(self.headers.len() + ADDED);
+        // Beyond what a map can hold, adding to it would panic.
+        let room = headers.try_reserve(self.headers.keys_len() + ADDED);
+        room.map_err(|_| Failure::unsent(Cause::Headers, format!("{} headers are too many", self.headers.len())))?;
         // The body is here and whole: its length is what it is, and nothing need be expected before it is sent.
         let is_sent = |name: &str| !matches!(name, "host" | "content-length" | "transfer-encoding" | "expect");
         for (name, value) in self.headers.iter().filter(|(name, _)| is_sent(name.as_str())) {
@@ -344,7 +352,7 @@ impl Outgoing<'_> {
         if let Some((name, value)) = secret {
             headers.insert(name, value.clone());
         }
-        request
+        Ok(request)
     }
 }
 

@@ -43,6 +43,7 @@ use super::{PolicyStatus, validation};
     ),
     x_kube(
         validation = validation::AUDIT_ENFORCES_NO_RULE,
+        validation = validation::ACCOUNTS_WITH_NAMESPACES,
         validation = validation::BOUNDARY_CANNOT_GRANT,
         validation = validation::BASELINE_DECIDES,
         validation = validation::AGE_IS_A_BOUND

@@ -39,14 +39,14 @@ use super::{PolicyStatus, validation};
             priority = 1
         )
     ),
-    x_kube(validation = validation::AUDIT_ENFORCES_NO_RULE)
+    x_kube(validation = validation::AUDIT_ENFORCES_NO_RULE, validation = validation::ACCOUNTS_OF_THE_NAMESPACE)
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct McpPolicySpec {
     /// The pods that this policy governs, by their labels. Empty or unset: every pod of the namespace.
     #[serde(default, skip_serializing_if = "LabelSelector::is_empty")]
     pub pod_selector: LabelSelector,
-    /// Narrows the policy to pods that run as one of these ServiceAccounts. Unset: any.
+    /// Narrows the policy to pods that run as one of these ServiceAccounts, each by its name alone. Unset: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 253)))]
     pub service_accounts: Option<Vec<String>>,
@@ -76,7 +76,9 @@ pub struct McpPolicySpec {
 }
 
 /// Names one McpServer, or with `*` all of the namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(feature = "kube"), derive(JsonSchema))]
+#[cfg_attr(feature = "kube", derive(kube::KubeSchema), x_kube(validation = validation::SERVER_CAN_BE))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ServerRef {
     /// The McpServer's name, or `*`.

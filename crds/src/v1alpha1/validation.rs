@@ -113,6 +113,27 @@ pub(super) const EXISTENCE_TAKES_NO_VALUES: Check = Check {
     message: "Exists and DoesNotExist take no values",
 };
 
+/// An entry that no pod can have would select nobody, and the policy would bind nobody.
+pub(super) const ACCOUNTS_OF_THE_NAMESPACE: Check = Check {
+    field: ".serviceAccounts",
+    expression: "!has(self.serviceAccounts) || \
+                 self.serviceAccounts.all(account, account.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$'))",
+    message: "a ServiceAccount of this namespace is named without the namespace, in lower-case letters, digits, `-` and `.`",
+};
+
+pub(super) const ACCOUNTS_WITH_NAMESPACES: Check = Check {
+    field: ".serviceAccounts",
+    expression: "!has(self.serviceAccounts) || self.serviceAccounts.all(account, \
+                 account.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$'))",
+    message: "a ServiceAccount is written namespace/name, in lower-case letters, digits, `-` and `.`",
+};
+
+pub(super) const SERVER_CAN_BE: Check = Check {
+    field: ".name",
+    expression: "self.name == '*' || self.name.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')",
+    message: "an McpServer's name has lower-case letters, digits, `-` and `.`; `*` alone is every server of the namespace",
+};
+
 pub(super) const BOUNDARY_CANNOT_GRANT: Check = Check {
     field: ".default",
     expression: "self.tier != 'Boundary' || !has(self.default) || self.default != 'Allow'",

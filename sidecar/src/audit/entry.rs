@@ -45,11 +45,11 @@ impl Event {
 pub struct Entry<'a> {
     /// What was decided.
     pub event: Event,
-    /// Whom it is charged to.
+    /// Whom it is charged to; empty before any configuration has come.
     pub grant: &'a str,
     /// The pod it comes from.
     pub pod: &'a str,
-    /// The server it is for.
+    /// The server it is for; empty before any configuration has come.
     pub server: &'a str,
     /// The session, where there is one.
     pub session: Option<SessionTag>,
@@ -102,9 +102,14 @@ pub(super) fn render(entry: &Entry<'_>, sequence: u64, run: &str, time: WallTime
     let arguments = entry.arguments.map_or(&[][..], Arguments::fragment);
     let mut out = Vec::with_capacity(640 + arguments.len());
     push_head(&mut out, entry.event.as_str(), sequence, run, time);
-    push_member(&mut out, "grant", entry.grant, 2 * NAME_BYTES);
-    push_member(&mut out, "pod", entry.pod, NAME_BYTES);
-    push_member(&mut out, "server", entry.server, NAME_BYTES);
+    // Nobody knows them before any configuration has come.
+    for (member, text, limit) in
+        [("grant", entry.grant, 2 * NAME_BYTES), ("pod", entry.pod, NAME_BYTES), ("server", entry.server, NAME_BYTES)]
+    {
+        if !text.is_empty() {
+            push_member(&mut out, member, text, limit);
+        }
+    }
     if let Some(session) = entry.session {
         out.extend_from_slice(b",\"session\":\"");
         push_hex(&mut out, session.bytes());

@@ -20,6 +20,7 @@ pub struct Line {
     /// `configured`, `stopped`, which are no decisions.
     pub event: String,
     /// Whom the call is charged to: `namespace/name` of the ServiceAccount, or of the grant in the configuration.
+    /// Left out, as is `server`, before any configuration has come.
     pub grant: Option<String>,
     /// The pod that the call comes from.
     pub pod: Option<String>,

@@ -8,12 +8,14 @@
 
 mod reader;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use reeve_crds::v1alpha1::Policy;
-use reeve_policy::compile::Source;
-use reeve_policy::load::Diagnostic;
+use reeve_policy::catalogue::Catalogue;
+use reeve_policy::compile::{Drafts, Problem, Source};
+use reeve_policy::load::{Diagnostic, Positions};
 
 use super::{Files, OnFull, Server, SidecarConfig, check};
 use crate::upstream::{Environment, Upstream};
@@ -62,6 +64,22 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
     /// The files that were read, for [`super::watch::Watcher`].
     pub files: Files,
+    /// Where each policy stands.
+    places: Vec<Place>,
+}
+
+/// Where a policy stands.
+#[derive(Clone, Debug)]
+struct Place {
+    positions: Positions,
+    /// Where the object stands in what `positions` knows.
+    base: String,
+}
+
+impl Place {
+    fn diagnose(&self, Problem { pointer, message, severity }: Problem) -> Diagnostic {
+        self.positions.diagnose(&format!("{}{pointer}", self.base), message, severity)
+    }
 }
 
 /// A configuration with mistakes.
@@ -76,6 +94,36 @@ pub struct Rejected {
 impl Loaded {
     /// The policies that govern a server of this configuration, as the compiler takes them.
     pub fn sources(&self, server: &Server) -> Vec<Source> {
+        self.governing(server).into_iter().map(|policy| Source::Readable(Arc::clone(policy))).collect()
+    }
+
+    /// What is likely not meant in the policies, as their servers' tools tell: what all servers that a policy governs agree in.
+    /// `tools` gives those that a server was seen to have; of one that was not seen nothing is told. Compiles the policies: not
+    /// for the serving thread.
+    pub fn hints(&self, tools: impl Fn(&Server) -> Option<Arc<Catalogue>>) -> Vec<Diagnostic> {
+        let servers = self.config.servers.iter().map(|server| (self.governing(server), tools(server)));
+        let servers: Vec<_> = servers.collect();
+        let mut drafts = Drafts::default();
+        let mut hints = Vec::new();
+        for (policy, place) in self.policies.iter().zip(&self.places) {
+            let governs = |policies: &[&Arc<Policy>]| policies.iter().any(|other| Arc::ptr_eq(policy, other));
+            let seen = servers.iter().filter(|(policies, _)| governs(policies)).map(|(_, tools)| tools.as_deref());
+            let Some(seen) = seen.collect::<Option<Vec<_>>>().filter(|seen| !seen.is_empty()) else { continue };
+            let known: HashSet<_> = drafts.check(policy, None).into_iter().collect();
+            let mut agreed = drafts.check(policy, Some(seen[0]));
+            agreed.retain(|problem| !known.contains(problem));
+            for other in &seen[1..] {
+                // In what was meant instead, servers need not agree.
+                let others: HashSet<_> =
+                    drafts.check(policy, Some(other)).into_iter().map(|problem| problem.pointer).collect();
+                agreed.retain(|problem| others.contains(&problem.pointer));
+            }
+            hints.extend(agreed.into_iter().map(|problem| place.diagnose(problem)));
+        }
+        hints
+    }
+
+    fn governing(&self, server: &Server) -> Vec<&Arc<Policy>> {
         let mut governing: Vec<_> = match &server.policies {
             None => self.policies.iter().collect(),
             Some(names) => names.iter().flat_map(|name| check::called(&self.policies, name)).collect(),
@@ -83,7 +131,7 @@ impl Loaded {
         // One may be named twice, with and without its namespace.
         governing.sort_by_key(|policy| Arc::as_ptr(policy));
         governing.dedup_by_key(|policy| Arc::as_ptr(policy));
-        governing.into_iter().map(|policy| Source::Readable(Arc::clone(policy))).collect()
+        governing
     }
 }
 

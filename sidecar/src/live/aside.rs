@@ -27,11 +27,12 @@ pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
     outcome.await.ok()
 }
 
-/// How often it is looked whether calls still run under a configuration that is no longer in force.
+/// How often it is looked whether calls are still being decided under a configuration that is no longer in force.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Waits until no call runs under a configuration any more, and gives it up aside: ten thousand rules take milliseconds, for
-/// which whoever served the last of those calls would have to wait.
+/// Waits until no call is being decided under a configuration any more, and gives it up aside: ten thousand rules take
+/// milliseconds, for which whoever served the last of those calls would have to wait. What a stream needs of it stays with the
+/// stream.
 pub async fn give_up(replaced: Option<Arc<Live>>) {
     let Some(live) = replaced else { return };
     while !live.is_alone() {

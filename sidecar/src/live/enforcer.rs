@@ -28,11 +28,11 @@ impl Enforcer {
     pub fn enforce(&self, prepared: &Prepared) -> Option<Arc<Live>> {
         let live = self.builder.build(prepared, self.current.load().as_deref());
         let (generation, servers) = (live.number, live.routes().len());
-        self.metrics.configured(generation);
         // Before the first call that is decided under it.
         self.audit.note(&Note::Configured { generation });
-        tracing::info!(generation, servers, policies = prepared.policies, "a configuration is in force");
         let replaced = self.current.swap(live);
+        self.metrics.configured(generation);
+        tracing::info!(generation, servers, policies = prepared.policies, "a configuration is in force");
         self.readiness.configured();
         replaced
     }

@@ -12,7 +12,7 @@ use super::aside::{aside, give_up};
 use super::{Enforcer, Live, Prepared};
 use crate::config::source::{Inputs, Loaded, Rejected, load};
 use crate::config::watch::Watcher;
-use crate::config::{Audit, Files, Listener, SidecarConfig};
+use crate::config::{Audit, Files, Listener, Server, SidecarConfig};
 use crate::upstream::Environment;
 
 /// The watcher still sees the change that could not be read: this keeps it from being tried again at once, for ever.
@@ -75,10 +75,20 @@ impl Reloader {
         self.enforcer.enforce(&Prepared::from(loaded))
     }
 
-    /// Follows the files for ever. Reading and compiling happen aside, so that calls are served meanwhile.
-    pub async fn follow(self, files: Files) {
-        let mut watcher = Watcher::new(files);
+    /// Tells what the tools that were seen say of the policies. It takes as long as compiling these: they are in force before.
+    fn hint(&self, loaded: &Loaded) {
+        let Some(live) = self.enforcer.current.load() else { return };
+        let tools = |server: &Server| live.of(&server.name).map(|route| route.tools.load_full());
+        report(&loaded.hints(|server| tools(server).filter(|tools| tools.tools().next().is_some())));
+    }
+
+    /// Follows the files for ever. Reading and compiling happen aside, so that calls are served meanwhile. `loaded`: what is in
+    /// force.
+    pub async fn follow(self, loaded: Loaded) {
+        let mut watcher = Watcher::new(loaded.files.clone());
         let this = Arc::new(self);
+        let work = Arc::clone(&this);
+        aside(move || work.hint(&loaded)).await;
         loop {
             watcher.changed().await;
             let work = Arc::clone(&this);
@@ -103,6 +113,7 @@ impl Reloader {
                     tracing::warn!("{setting} has changed, and is read at start only: restart the sidecar to have it");
                 }
                 let replaced = self.enforce(&loaded);
+                self.hint(&loaded);
                 (loaded.files, replaced)
             }
             Err(Rejected { diagnostics, files }) => {

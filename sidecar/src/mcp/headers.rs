@@ -30,12 +30,19 @@ pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const SINGLE: [HeaderName; 5] =
     [CONTENT_TYPE, CONTENT_ENCODING, http::header::CONTENT_LENGTH, http::header::AUTHORIZATION, LAST_EVENT_ID];
 
+/// The most headers of a request, however large they may be together: well below what a map of headers can hold, beyond which
+/// adding one more panics.
+const MOST: usize = 4_096;
+
 /// Whether a request's headers are such that they mean one thing. Of every request, whatever its method.
 ///
 /// # Errors
-/// [`Cause::DuplicateHeader`]; [`Cause::InvalidHeader`] if `Connection` would have a header of the protocol removed on the
+/// [`Cause::HeadersTooLarge`] if they are too many; [`Cause::DuplicateHeader`]; [`Cause::InvalidHeader`] if `Connection` would have a header of the protocol removed on the
 /// way, or if a header of the protocol is not visible ASCII.
 pub fn check(headers: &HeaderMap) -> Result<(), Rejection> {
+    if headers.len() > MOST {
+        return Err(Rejection::new(Cause::HeadersTooLarge, format!("The request has more than {MOST} headers.")));
+    }
     let some_repeat = headers.len() > headers.keys_len();
     for name in headers.keys() {
         let protocol = name.as_str().starts_with("mcp-");

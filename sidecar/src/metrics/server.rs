@@ -22,7 +22,7 @@ pub const TOOLS: usize = 256;
 pub const CALL_SERIES: usize = 8_192;
 
 /// What stands for names that are not labels.
-const OTHER: &str = "other";
+pub(super) const OTHER: &str = "other";
 
 /// The metrics of one server.
 pub struct ServerMetrics {

@@ -146,6 +146,17 @@ impl Received {
     pub(super) fn nothing() -> Self {
         Self { bytes: Bytes::new(), memory: None }
     }
+
+    /// The same for who sends it: what is large is counted for as long as anybody has a part of it, and a server that answers
+    /// without reading it leaves it with the connection.
+    pub(super) fn on_its_way(mut self) -> Self {
+        if self.bytes.len() > SLICE
+            && let Some(share) = self.memory.take()
+        {
+            self.bytes = counted(self.bytes, share);
+        }
+        self
+    }
 }
 
 impl Bodies {

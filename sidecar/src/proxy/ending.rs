@@ -19,7 +19,7 @@ pub(super) struct Unanswered {
     pub(super) tasks: OfTasks,
     /// What its call holds. It is in flight until then, or until it is too late for an answer.
     pub(super) held: Vec<Held>,
-    /// Its id, which stays open until then, or until it is too late for an answer.
+    /// Its id, which stays open until then: whenever it comes, it must not be taken for the answer to a later request.
     pub(super) id: Option<OpenId>,
 }
 
@@ -54,7 +54,7 @@ impl Events {
         if !held.is_empty() {
             // As long as the rules of the call say, if a stream that broke off has made it less.
             held.iter_mut().for_each(|held| held.in_flight_no_later_than(Instant(u64::MAX)));
-            self.shared.running().begin(&self.sending.route.name, task, held);
+            self.shared.running().begin(&self.sending.backend.name, task, held);
         }
     }
 
@@ -69,7 +69,7 @@ impl Events {
 impl Shared {
     /// Nothing leads to the answer of a request any more. In the legacy era that does not end it, and its answer may come on another
     /// stream of the session: notes what must be known of it then. Nobody knows whether the server is still there. It is given as
-    /// long as for the beginning of an answer; then the request counts as over.
+    /// long as for the beginning of an answer; then the request counts as in flight no more.
     pub(super) fn leave(&self, sending: &Sending, awaited: &Awaited, flight: &mut Flight) {
         if sending.era == Era::Modern {
             return;
@@ -80,14 +80,11 @@ impl Shared {
         if !unanswered.matters() {
             return;
         }
-        let too_late = self.clock.now().after(sending.route.upstream.response_timeout());
+        let too_late = self.clock.now().after(sending.backend.upstream.response_timeout());
         unanswered.held.iter_mut().for_each(|held| held.in_flight_no_later_than(too_late));
-        if let Some(id) = &unanswered.id {
-            id.close_at(too_late);
-        }
         request::with_id(id.as_deref(), |id| {
             let session = sending.session.as_deref().unwrap_or_default();
-            self.unanswered().insert(&sending.route.name, session, id, unanswered);
+            self.unanswered().insert(&sending.backend.name, session, id, unanswered);
         });
     }
 }

@@ -53,11 +53,11 @@ impl Events {
     }
 
     pub(super) fn max_event_bytes(&self) -> usize {
-        self.sending.route.server.limits.max_event_bytes
+        self.sending.backend.server.limits.max_event_bytes
     }
 
     pub(super) fn too_large(&self, error: &SseError) -> UpstreamError {
-        self.sending.route.upstream.error(Cause::TooLarge, error.to_string())
+        self.sending.backend.upstream.error(Cause::TooLarge, error.to_string())
     }
 
     pub(super) fn era(&self) -> Era {
@@ -90,7 +90,7 @@ impl Events {
     /// The event that ends a stream which the server ended without an answer. In the legacy era there is none, because the
     /// agent may resume the stream and find the answer there.
     pub(super) fn end(&mut self) -> Option<Bytes> {
-        let error = self.sending.route.upstream.error(Cause::Reset, "the stream ended without its answer");
+        let error = self.sending.backend.upstream.error(Cause::Reset, "the stream ended without its answer");
         self.fail(&error.message())
     }
 
@@ -143,7 +143,7 @@ impl Events {
             return data;
         }
         let message =
-            format!("The MCP server {:?} failed, and gave no reason that can be relayed.", self.sending.route.name);
+            format!("The MCP server {:?} failed, and gave no reason that can be relayed.", self.sending.backend.name);
         answer::failed(self.awaited.id.as_deref(), Failure::Unreachable, &message)
     }
 
@@ -174,7 +174,7 @@ impl Events {
         self.answered |= own;
         let earlier = id
             .filter(|_| !own)
-            .and_then(|id| self.shared.unanswered().take(&self.sending.route.name, self.session(), id));
+            .and_then(|id| self.shared.unanswered().take(&self.sending.backend.name, self.session(), id));
         let listing = self.listing_of(envelope, own, earlier.as_ref());
         // Only an error can be without an id, and neither a list nor a request for input stands in one.
         let (Some(result), Some(id)) = (envelope.result(), id) else { return Fate::Pass };
@@ -204,7 +204,7 @@ impl Events {
     }
 
     pub(super) fn withheld(&self, id: &Id<'_>, cause: &str) -> Bytes {
-        self.sending.route.metrics.upstream_failed(Cause::Protocol);
+        self.sending.backend.metrics.upstream_failed(Cause::Protocol);
         self.failure(id.raw(), cause)
     }
 
@@ -220,15 +220,15 @@ impl Events {
 
     pub(super) fn dropped(&self, method: &str) -> Fate {
         let method: String = method.chars().filter(|c| !c.is_control()).take(64).collect();
-        tracing::debug!(server = %self.sending.route.name, method, "left out a message that the sidecar does not relay");
+        tracing::debug!(server = %self.sending.backend.name, method, "left out a message that the sidecar does not relay");
         Fate::Dropped
     }
 
     /// What the agent is told instead of an event that cannot be read, if it waits for an answer: this may have been it.
     fn not_understood(&mut self) -> Option<Bytes> {
-        let server = &self.sending.route.name;
+        let server = &self.sending.backend.name;
         tracing::warn!(%server, "an event of the stream is not one strict JSON-RPC message, and was not relayed");
-        self.sending.route.metrics.upstream_failed(Cause::Protocol);
+        self.sending.backend.metrics.upstream_failed(Cause::Protocol);
         let waits = !self.answered && !self.told && self.awaited.expected != Expected::Stream;
         let id = self.awaited.id.as_deref().filter(|_| waits)?;
         self.told = true;
@@ -236,7 +236,7 @@ impl Events {
     }
 
     pub(super) fn failure(&self, id: &[u8], cause: &str) -> Bytes {
-        let message = format!("The MCP server {:?} {cause}.", self.sending.route.name);
+        let message = format!("The MCP server {:?} {cause}.", self.sending.backend.name);
         answer::failed(Some(id), Failure::Unreachable, &message)
     }
 }

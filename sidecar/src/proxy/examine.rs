@@ -102,6 +102,17 @@ pub(super) enum Kind {
     Prompt,
 }
 
+impl Kind {
+    /// A thing of this kind.
+    pub(super) fn target(self, name: &str) -> Target<'_> {
+        match self {
+            Self::Tool => Target::Tool(name),
+            Self::Resource => Target::Resource(name),
+            Self::Prompt => Target::Prompt(name),
+        }
+    }
+}
+
 /// Whether decisions are recorded, so that arguments must be hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Auditing {
@@ -210,11 +221,7 @@ impl Reader<'_, '_> {
     fn decide(&self, kind: Kind, name: &str, arguments: Option<Value<'_>>) -> Decided {
         let tools = self.route.tools.load();
         let call = Call {
-            target: match kind {
-                Kind::Tool => Target::Tool(name),
-                Kind::Resource => Target::Resource(name),
-                Kind::Prompt => Target::Prompt(name),
-            },
+            target: kind.target(name),
             arguments,
             session: session(self.headers, self.era),
             tool: tools.tool(name).filter(|_| kind == Kind::Tool),

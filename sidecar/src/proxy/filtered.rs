@@ -35,12 +35,12 @@ impl Events {
         listing: Listing,
     ) -> Result<Option<Bytes>, String> {
         let live = self.shared.live.load();
-        let route = live.as_deref().and_then(|live| live.of(&self.sending.route.name));
+        let route = live.as_deref().and_then(|live| live.of(&self.sending.backend.name));
         let Some(route) = route else { return Err("is no longer part of the configuration".into()) };
         let tools = match (listing.list, envelope.result()) {
             // What the list says of a tool, such as its risk, must count for whether it is shown. A stream that began before a
             // reload may be of another server than the one that has its name now.
-            (List::Tools, Some(result)) if route.server.url == self.sending.route.server.url => {
+            (List::Tools, Some(result)) if route.server.url == self.sending.backend.server.url => {
                 self.shared.learn(route, result, envelope, listing)
             }
             _ => route.tools.load_full(),

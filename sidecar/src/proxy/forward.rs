@@ -17,7 +17,7 @@ use super::record::{self, Flight};
 use super::relay::{Attended, Endless, Relay};
 use super::take::Taken;
 use super::{Listing, Place, Shared, WORKER_BYTES, reply};
-use crate::live::Route;
+use crate::live::Backend;
 use crate::mcp::binding::{Thing, is_session_id};
 use crate::mcp::headers;
 use crate::mcp::pieces::Pieces;
@@ -87,7 +87,7 @@ impl Awaited {
 /// A request on its way: where to, and how its headers look there.
 #[derive(Clone, Debug)]
 pub(super) struct Sending {
-    pub(super) route: Arc<Route>,
+    pub(super) backend: Arc<Backend>,
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
     pub(super) era: Era,
@@ -97,12 +97,12 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    pub(super) fn new(route: &Arc<Route>, method: Method, mut headers: HeaderMap, version: Version) -> Self {
+    pub(super) fn new(backend: &Arc<Backend>, method: Method, mut headers: HeaderMap, version: Version) -> Self {
         let era = version.era();
         let session = session(&headers, era).map(Into::into);
         let host = headers.get(HOST).cloned();
         headers::for_upstream(&mut headers, era);
-        Self { route: Arc::clone(route), method, headers, era, session, host }
+        Self { backend: Arc::clone(backend), method, headers, era, session, host }
     }
 
     fn outgoing<'a>(&'a self, body: &'a Bytes) -> Outgoing<'a> {
@@ -111,8 +111,8 @@ impl Sending {
 }
 
 /// There is no memory for what the server sends.
-pub(super) fn no_room(route: &Route) -> UpstreamError {
-    route.upstream.error(Cause::Memory, "answers hold listener.maxTotalAnswerBytes")
+pub(super) fn no_room(backend: &Backend) -> UpstreamError {
+    backend.upstream.error(Cause::Memory, "answers hold listener.maxTotalAnswerBytes")
 }
 
 impl Shared {
@@ -143,12 +143,12 @@ impl Shared {
         taken: Taken,
         place: &mut Place,
     ) -> Response<Body> {
-        let (route, id) = (Arc::clone(&sending.route), awaited.id.clone());
-        let mut flight = Flight::begin(self, &route, taken);
-        let Received { bytes, memory } = body;
+        let (backend, id) = (Arc::clone(&sending.backend), awaited.id.clone());
+        let mut flight = Flight::begin(self, &backend, taken);
+        let Received { bytes, memory } = body.on_its_way();
         let outgoing = sending.outgoing(&bytes);
-        let answered = route.upstream.send(outgoing, awaited.traffic(), flight.progress()).await;
-        // The body, and the memory that it is counted for, are held until the server has begun to answer.
+        let answered = backend.upstream.send(outgoing, awaited.traffic(), flight.progress()).await;
+        // The body is held until the server has begun to answer, and if it is large, counted until it is gone.
         drop((bytes, memory));
         let answered = match answered {
             Ok(response) => self.begin_answer(sending, awaited, response, flight, place).await,
@@ -160,7 +160,7 @@ impl Shared {
             }
         };
         answered.unwrap_or_else(|error| {
-            record::upstream_failed(&route.metrics, &error);
+            record::upstream_failed(&backend.metrics, &error);
             reply::failed(id.as_deref(), &error)
         })
     }
@@ -180,7 +180,7 @@ impl Shared {
         self.check_login(&sending, &mut head)?;
         headers::for_agent(&mut head.headers, sending.era);
         let body = match (content, expected) {
-            (Content::Unreadable(why), _) => return Err(sending.route.upstream.error(Cause::Protocol, why)),
+            (Content::Unreadable(why), _) => return Err(sending.backend.upstream.error(Cause::Protocol, why)),
             (Content::Events, _) => {
                 let events = Events::new(self, sending, awaited);
                 let endless = match expected {
@@ -195,11 +195,11 @@ impl Shared {
             }
             // Some clients read whatever answers a GET as events.
             (_, Expected::Stream) if head.status.is_success() && !answers => {
-                return Err(sending.route.upstream.error(Cause::Protocol, "the answer is not an event stream"));
+                return Err(sending.backend.upstream.error(Cause::Protocol, "the answer is not an event stream"));
             }
             (Content::Json | Content::Other, _) => {
-                let route = Arc::clone(&sending.route);
-                let whole = self.collect(&route, body).await;
+                let backend = Arc::clone(&sending.backend);
+                let whole = self.collect(&backend, body).await;
                 if whole.as_ref().is_err_and(UpstreamError::may_go_on) {
                     self.leave(&sending, &awaited, &mut flight);
                 }
@@ -214,7 +214,7 @@ impl Shared {
                 if let Some(mut events) = events {
                     events.settle(&mut flight);
                 }
-                let governed = governed.map_err(|detail| route.upstream.error(Cause::Protocol, detail))?;
+                let governed = governed.map_err(|detail| backend.upstream.error(Cause::Protocol, detail))?;
                 Body::counted(governed, memory)
             }
         };
@@ -223,35 +223,35 @@ impl Shared {
 
     /// Binds the session that the answer to `initialize` brings; forgets one that the server no longer knows.
     fn note_session(&self, sending: &Sending, head: &http::response::Parts, expected: Expected) {
-        let Sending { route, session, .. } = sending;
+        let Sending { backend, session, .. } = sending;
         let minted = head.headers.get(headers::SESSION_ID).and_then(|value| value.to_str().ok());
         match (expected, session, minted) {
             (Expected::Session { answers_servers }, _, Some(minted))
                 if head.status.is_success() && is_session_id(minted) =>
             {
-                for change in self.bindings().bind(Thing::Session, &route.name, minted, &route.grant) {
+                for change in self.bindings().bind(Thing::Session, &backend.name, minted, &backend.grant) {
                     self.keeper.binding(change.write());
                 }
                 if answers_servers {
-                    self.openings.begun(&route.name, minted);
+                    self.openings.begun(&backend.name, minted);
                 }
             }
             (Expected::Ready, Some(session), _) if head.status.is_success() => {
-                self.openings.ready(&route.name, session);
+                self.openings.ready(&backend.name, session);
             }
             _ => {}
         }
         if let (StatusCode::NOT_FOUND, Some(session)) = (head.status, session) {
-            self.forget_session(route, session);
+            self.forget_session(backend, session);
         }
     }
 
-    async fn collect(&self, route: &Route, body: upstream::Body) -> Result<(Bytes, Share), UpstreamError> {
+    async fn collect(&self, backend: &Backend, body: upstream::Body) -> Result<(Bytes, Share), UpstreamError> {
         let mut memory = self.answers.share();
-        let limit = route.server.limits.max_response_bytes;
-        let whole = collect(route, body, limit, &mut memory).await?;
+        let limit = backend.server.limits.max_response_bytes;
+        let whole = collect(backend, body, limit, &mut memory).await?;
         let detail = || format!("the answer is larger than {limit} bytes (limits.maxResponseBytes)");
-        Ok((whole.ok_or_else(|| route.upstream.error(Cause::TooLarge, detail()))?, memory))
+        Ok((whole.ok_or_else(|| backend.upstream.error(Cause::TooLarge, detail()))?, memory))
     }
 }
 
@@ -261,7 +261,7 @@ const PATIENT: usize = 1 << 20;
 
 /// The whole of a body, for which `memory` is taken as it comes; none if it is larger than `limit` bytes.
 pub(super) async fn collect(
-    route: &Route,
+    backend: &Backend,
     mut body: upstream::Body,
     limit: usize,
     memory: &mut Share,
@@ -274,7 +274,7 @@ pub(super) async fn collect(
             return Ok(None);
         }
         let covered = if length > PATIENT { memory.cover_large(length).await } else { memory.cover(length).await };
-        covered.map_err(|Full| no_room(route))?;
+        covered.map_err(|Full| no_room(backend))?;
         whole.push(data);
     }
     Ok(Some(whole.join()))
@@ -354,7 +354,7 @@ impl Sending {
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.headers.remove(headers::LAST_EVENT_ID);
         let outgoing = self.outgoing(&message);
-        if let Err(error) = self.route.upstream.send(outgoing, Traffic::Message, &upstream::Progress::new()).await {
+        if let Err(error) = self.backend.upstream.send(outgoing, Traffic::Message, &upstream::Progress::new()).await {
             tracing::warn!(server = %error.server, cause = %error.cause, "the server was not told of a refusal");
         }
     }

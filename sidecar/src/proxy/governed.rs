@@ -29,7 +29,7 @@ impl Events {
     /// could permit one.
     fn permit(&self, kind: ServerRequest) -> Result<(), Verdict> {
         let live = self.shared.live.load();
-        let route = live.as_deref().and_then(|live| live.of(&self.sending.route.name));
+        let route = live.as_deref().and_then(|live| live.of(&self.sending.backend.name));
         let Some(route) = route else { return Err(Verdict::refusal(Reason::NoPolicy)) };
         let verdict = route.server_request(kind);
         self.shared.record_server_request(route, self.sending.session.as_deref(), kind.method(), verdict)
@@ -37,8 +37,8 @@ impl Events {
 
     /// Relays a request to the agent, whose answer is then awaited.
     pub(super) fn ask(&self, id: &Id<'_>) -> Fate {
-        let route = &self.sending.route;
-        route.asked().insert(&route.name, self.session(), id, ());
+        let backend = &self.sending.backend;
+        backend.asked().insert(&backend.name, self.session(), id, ());
         Fate::Pass
     }
 
@@ -68,7 +68,7 @@ impl Events {
         let (kind, verdict) = kinds.into_iter().find_map(refused)?;
         let text = format!(
             "The MCP server {:?} asks for {} before it answers, which the policy of this agent does not permit.",
-            self.sending.route.name,
+            self.sending.backend.name,
             kind.as_str()
         );
         let refusal = Refusal { verdict: &verdict, text: &text };

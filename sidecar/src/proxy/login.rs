@@ -27,7 +27,7 @@ use super::body::Body;
 use super::forward::{Sending, collect};
 use super::memory::Share;
 use super::{Shared, record, reply};
-use crate::live::Route;
+use crate::live::{Backend, Route};
 use crate::mcp::rejection::{self, Rejection};
 use crate::mcp::{challenge, metadata, token};
 use crate::upstream::{Cause, UpstreamError};
@@ -82,7 +82,7 @@ impl Shared {
             return Err(Rejection::new(rejection::Cause::NoMetadata, message));
         }
         let resource = url(headers.get(HOST), &route.path);
-        let mut search = Search { route, resource: &resource, memory: self.answers.share() };
+        let mut search = Search { backend: route, resource: &resource, memory: self.answers.share() };
         let found = tokio::time::timeout(PATIENCE, search.find()).await.unwrap_or_else(|_| {
             let detail = format!("no metadata came within {PATIENCE:?}");
             Err(route.upstream.error(Cause::ResponseTimeout, detail))
@@ -114,22 +114,22 @@ impl Shared {
     /// # Errors
     /// [`Cause::CredentialRefused`], [`Cause::TokenRefused`].
     pub(super) fn check_login(&self, sending: &Sending, head: &mut response::Parts) -> Result<(), UpstreamError> {
-        let route = &sending.route;
+        let backend = &sending.backend;
         let (status, challenged) = (head.status, head.headers.contains_key(WWW_AUTHENTICATE));
         let unauthorized = status == StatusCode::UNAUTHORIZED;
         let refused = unauthorized || (challenged && status == StatusCode::FORBIDDEN);
-        if refused && is_refusal_of_sidecar(route, &head.headers) {
-            return Err(route.upstream.error(Cause::CredentialRefused, format!("status {}", status.as_u16())));
+        if refused && is_refusal_of_sidecar(backend, &head.headers) {
+            return Err(backend.upstream.error(Cause::CredentialRefused, format!("status {}", status.as_u16())));
         }
         let given = sending.headers.get(AUTHORIZATION).filter(|_| unauthorized);
         if let Some(given) = given
-            && token::was_just_issued_for(given, &url(sending.host.as_ref(), &route.path), self.clock.wall())
+            && token::was_just_issued_for(given, &url(sending.host.as_ref(), &backend.path), self.clock.wall())
         {
             let detail = "status 401 for a token that was just issued for the sidecar's URL";
-            return Err(route.upstream.error(Cause::TokenRefused, detail));
+            return Err(backend.upstream.error(Cause::TokenRefused, detail));
         }
         if challenged {
-            challenge::lead_to(&mut head.headers, &url(sending.host.as_ref(), &metadata::path_of(&route.path)));
+            challenge::lead_to(&mut head.headers, &url(sending.host.as_ref(), &metadata::path_of(&backend.path)));
         }
         Ok(())
     }
@@ -137,19 +137,19 @@ impl Shared {
 
 /// Whether it is the sidecar's credential that a server refuses. Beside one in another header than the agent's, it may ask the agent
 /// itself to log in.
-fn is_refusal_of_sidecar(route: &Route, answer: &HeaderMap) -> bool {
-    holds_login(route) || (route.server.credentials.is_some() && challenge::metadata_url(answer).is_none())
+fn is_refusal_of_sidecar(backend: &Backend, answer: &HeaderMap) -> bool {
+    holds_login(backend) || (backend.server.credentials.is_some() && challenge::metadata_url(answer).is_none())
 }
 
 /// Whether what an agent would log in for is the sidecar's to give: the agent's own header is then dropped.
-fn holds_login(route: &Route) -> bool {
-    let header = route.server.credentials.as_ref().map(|credentials| &credentials.header);
+fn holds_login(backend: &Backend) -> bool {
+    let header = backend.server.credentials.as_ref().map(|credentials| &credentials.header);
     header.is_some_and(|header| header.eq_ignore_ascii_case(AUTHORIZATION.as_str()))
 }
 
 /// A search for the metadata of a server.
 struct Search<'r> {
-    route: &'r Route,
+    backend: &'r Backend,
     /// What stands in them for the server's own URL.
     resource: &'r str,
     memory: Share,
@@ -160,7 +160,7 @@ impl Search<'_> {
     /// What stands at one place does not matter if metadata stand at another.
     async fn find(&mut self) -> Result<Option<Bytes>, UpstreamError> {
         let mut unusable = None;
-        let mut places = metadata::candidates(self.route.upstream.path_and_query().as_str());
+        let mut places = metadata::candidates(self.backend.upstream.path_and_query().as_str());
         let known = places.len();
         let mut tried = 0;
         while let Some(place) = places.get(tried) {
@@ -180,7 +180,7 @@ impl Search<'_> {
 
     /// The metadata at one place; none if there is nothing.
     async fn ask_at(&mut self, place: &str) -> Result<Option<Bytes>, UpstreamError> {
-        let upstream = &self.route.upstream;
+        let upstream = &self.backend.upstream;
         let unusable =
             |detail: String| upstream.error(Cause::Metadata, format!("what the server has at {place} {detail}"));
         let Ok(path) = PathAndQuery::try_from(place) else { return Ok(None) };
@@ -190,7 +190,7 @@ impl Search<'_> {
             status if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => return Ok(None),
             status => return Err(unusable(format!("has the status {}", status.as_u16()))),
         }
-        let document = collect(self.route, answer.into_body(), metadata::MAX_BYTES, &mut self.memory).await?;
+        let document = collect(self.backend, answer.into_body(), metadata::MAX_BYTES, &mut self.memory).await?;
         let document = document.ok_or_else(|| unusable(format!("is larger than {} bytes", metadata::MAX_BYTES)))?;
         metadata::renamed(document, self.resource).map(Some).map_err(|error| unusable(error.to_string()))
     }
@@ -198,7 +198,7 @@ impl Search<'_> {
     /// Where the server's challenge leads, as a path of the server itself: whatever name it has for its own origin, nothing
     /// but the server is asked.
     async fn challenged_to(&self) -> Option<String> {
-        let upstream = &self.route.upstream;
+        let upstream = &self.backend.upstream;
         let answer =
             upstream.get(upstream.path_and_query().clone(), "application/json, text/event-stream").await.ok()?;
         let led = challenge::metadata_url(answer.headers()).filter(|_| answer.status() == StatusCode::UNAUTHORIZED)?;

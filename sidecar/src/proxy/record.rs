@@ -17,7 +17,7 @@ use super::examine::{Decided, Kind, session};
 use super::take::{Counted, Taken};
 use super::{Listing, Shared};
 use crate::audit::{Decision, Entry, Event, SessionTag};
-use crate::live::Route;
+use crate::live::{Backend, Route};
 use crate::mcp::envelope::Envelope;
 use crate::mcp::ids::OpenId;
 use crate::mcp::version::Era;
@@ -102,7 +102,7 @@ fn decision<'d>(route: &Route, verdict: &'d Verdict, shadow: &'d [Shadow]) -> De
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The trace of a W3C `traceparent`: `00-<32 hexadecimal digits>-…`.
-fn trace_id(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn trace_id(headers: &HeaderMap) -> Option<&str> {
     let id = headers.get(TRACEPARENT)?.to_str().ok()?.split('-').nth(1)?;
     (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
 }
@@ -196,11 +196,11 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    pub(super) fn begin(shared: &Arc<Shared>, route: &Route, taken: Taken) -> Self {
+    pub(super) fn begin(shared: &Arc<Shared>, backend: &Backend, taken: Taken) -> Self {
         let call = taken.call().cloned();
         Self {
-            _in_flight: call.is_some().then(|| route.metrics.in_flight()),
-            metrics: Arc::clone(&route.metrics),
+            _in_flight: call.is_some().then(|| backend.metrics.in_flight()),
+            metrics: Arc::clone(&backend.metrics),
             shared: Arc::clone(shared),
             call,
             taken,

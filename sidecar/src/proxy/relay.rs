@@ -58,7 +58,9 @@ impl Drop for Attended {
         let (Some(mut relay), place) = (self.relay.take(), self.place.take()) else { return };
         match (relay.outlives_the_agent(), tokio::runtime::Handle::try_current()) {
             (Some(at_most), Ok(runtime)) => drop(runtime.spawn(async move {
-                let _ = tokio::time::timeout(at_most, relay.read_on()).await;
+                if tokio::time::timeout(at_most, relay.read_on()).await.is_err() {
+                    relay.leave();
+                }
                 drop(place);
             })),
             _ => relay.leave(),
@@ -122,7 +124,7 @@ impl Relay {
         }
     }
 
-    async fn read_on(mut self: Box<Self>) {
+    async fn read_on(&mut self) {
         // The call is over with its answer, whatever the server does with the stream then.
         while self.flight.must_be_answered() {
             let Some(Ok(_)) = poll_fn(|cx| self.poll_data(cx)).await else { return };
@@ -224,7 +226,7 @@ fn scan(
     // What a stream holds usually is a few KiB, for which nothing is counted.
     let held = scanner.held() + data.len();
     if held > UNCOUNTED {
-        memory.try_cover(held).map_err(|Full| no_room(&events.sending.route))?;
+        memory.try_cover(held).map_err(|Full| no_room(&events.sending.backend))?;
     }
     scanner.push(data);
     loop {

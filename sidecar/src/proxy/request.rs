@@ -4,28 +4,24 @@ use std::slice;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::request::Parts;
 use http::{HeaderMap, Method, Response};
 use hyper::body::Incoming;
 use reeve_policy::decide::Verdict;
 use reeve_policy::json::{Document, Limits};
-use reeve_policy::reason::Reason;
 
 use super::body::{Body, Received};
-use super::examine::{Ask, Auditing, Decided, Examined, Kind, examine, session};
+use super::examine::{Ask, Auditing, Decided, Examined, examine, session};
 use super::forward::{Awaited, Expected, OfTasks, Sending};
 use super::question::Question;
 use super::record::{Facts, Moments};
 use super::take::{Refused, Taken};
 use super::{Place, Shared, WORKER_BYTES, reply};
 use crate::live::Route;
-use crate::mcp::answer::Refusal;
 use crate::mcp::binding::Thing;
-use crate::mcp::envelope::{Envelope, Message, Sender};
+use crate::mcp::headers;
 use crate::mcp::ids::OpenId;
 use crate::mcp::rejection::{Cause, Rejection};
 use crate::mcp::version::Era;
-use crate::mcp::{era, headers};
 
 /// Why a message goes no further.
 enum Stop {
@@ -44,7 +40,7 @@ impl From<Rejection> for Stop {
 impl Shared {
     pub(super) async fn post(
         self: &Arc<Self>,
-        route: &Arc<Route>,
+        route: Arc<Route>,
         headers: HeaderMap,
         body: Incoming,
         place: &mut Place,
@@ -58,22 +54,24 @@ impl Shared {
             self.openings.settled(&route.name, session).await;
             moments.begun = self.clock.now();
         }
-        let (examined, headers, body) = self.examine(route, headers, body).await?;
+        let (examined, headers, body) = self.examine(&route, headers, body).await?;
         let era = examined.era();
         if let Some(session) = session(&headers, era) {
-            self.check_session(route, session).map_err(|rejection| rejection.of(examined.id.as_deref()))?;
+            self.check_session(&route, session).map_err(|rejection| rejection.of(examined.id.as_deref()))?;
         }
-        let id = self.open_id(route, session(&headers, era), &examined)?;
+        let id = self.open_id(&route, session(&headers, era), &examined)?;
         let facts = Facts::new(&headers, era, examined.method, moments);
         let mut awaited = Awaited::answer(examined.id, Expected::Anything);
-        let taken = match self.prepare(route, examined.ask, session(&headers, era), &facts, &mut awaited) {
+        let taken = match self.prepare(&route, examined.ask, session(&headers, era), &facts, &mut awaited) {
             Ok(taken) => taken.with_id(id),
             Err(Stop::Rejected(rejection)) => return Err(rejection.of(awaited.id.as_deref())),
             Err(Stop::Refused(call, verdict)) => {
-                return Ok(reply::refused(route, awaited.id.as_deref(), era, &call, &verdict));
+                return Ok(reply::refused(&route, awaited.id.as_deref(), era, &call, &verdict));
             }
         };
-        let sending = Sending::new(route, Method::POST, headers, examined.version);
+        let sending = Sending::new(&route.backend, Method::POST, headers, examined.version);
+        // The answer may take long: no more of the configuration is held for it than it needs.
+        drop(route);
         Ok(self.forward(sending, body, awaited, taken, place).await)
     }
 
@@ -91,7 +89,7 @@ impl Shared {
             Ask::Initialize { answers_servers } => awaited.expected = Expected::Session { answers_servers },
             Ask::Initialized => awaited.expected = Expected::Ready,
             Ask::Answer => {
-                let question = Question::take(route, session, awaited.id.as_deref())?;
+                let question = Question::take(&route.backend, session, awaited.id.as_deref())?;
                 // Nothing answers an answer: the id is that of a request of the server.
                 awaited.id = None;
                 return Ok(Taken::question(self, question));
@@ -109,7 +107,7 @@ impl Shared {
             Ask::Listen { mut calls, tasks } => {
                 self.check_listened(route, &tasks)?;
                 awaited.expected = Expected::Stream;
-                return self.take(route, &calls, facts).map_err(|Refused { number, verdict }| {
+                return self.take(route, &calls, facts).map(Taken::endless).map_err(|Refused { number, verdict }| {
                     Stop::Refused(Box::new(calls.swap_remove(number)), verdict)
                 });
             }
@@ -136,12 +134,11 @@ impl Shared {
     /// Opens the id of a request in its session.
     fn open_id(&self, route: &Route, session: Option<&str>, examined: &Examined) -> Result<Option<OpenId>, Rejection> {
         let (Some(session), false) = (session, matches!(examined.ask, Ask::Answer)) else { return Ok(None) };
-        let now = self.clock.now();
-        let opened = with_id(examined.id.as_deref(), |id| self.ids.open(&route.name, session, id, now));
+        let opened = with_id(examined.id.as_deref(), |id| self.ids.open(&route.name, session, id));
         match opened {
             Some(None) => {
-                let message =
-                    "A request of this session with the same id waits for its answer: give each request its own.";
+                let message = "A request of this session with the same id waits for its answer, even if its connection broke \
+                               off: give each request its own.";
                 Err(Rejection::new(Cause::DuplicateId, message).of(examined.id.as_deref()))
             }
             Some(opened) => Ok(opened),
@@ -155,26 +152,6 @@ impl Shared {
             return Ok(());
         }
         Err(Rejection::new(Cause::UnknownSession, "Unknown session: begin another with initialize."))
-    }
-
-    /// Answers while no configuration has come: every call is refused, on every path.
-    pub(super) async fn unconfigured(&self, parts: &Parts, body: Incoming) -> Result<Response<Body>, Rejection> {
-        if parts.method != Method::POST {
-            return Err(Rejection::new(Cause::NotConfigured, Reason::NoConfiguration.meaning()));
-        }
-        headers::check_body(&parts.headers)?;
-        let body = self.bodies.read(body).await?;
-        let document = Document::parse(body.bytes.clone(), Limits::default())?;
-        let envelope = Envelope::read(&document, Sender::Agent)?;
-        let era = era::agree(&parts.headers, &envelope)?.era();
-        let verdict = Verdict::refusal(Reason::NoConfiguration);
-        let (kind, id) = match &envelope.message {
-            Message::Request { id, method } if method == "tools/call" => (Kind::Tool, id.raw()),
-            Message::Request { id, .. } => (Kind::Resource, id.raw()),
-            _ => return Err(envelope.reject(Cause::NotConfigured, Reason::NoConfiguration.meaning())),
-        };
-        let refusal = Refusal { verdict: &verdict, text: Reason::NoConfiguration.meaning() };
-        Ok(reply::refusal(id, era, kind, &refusal))
     }
 }
 

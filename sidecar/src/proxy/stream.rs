@@ -10,7 +10,7 @@ use super::examine::session;
 use super::forward::{Awaited, Expected, Sending};
 use super::take::Taken;
 use super::{Place, Shared};
-use crate::live::Route;
+use crate::live::{Backend, Route};
 use crate::mcp::binding::Thing;
 use crate::mcp::era;
 use crate::mcp::rejection::{Cause, Rejection};
@@ -20,7 +20,7 @@ impl Shared {
     /// Opens the stream on which a server sends what belongs to no request, or resumes one (`Last-Event-ID`).
     pub(super) async fn stream(
         self: &Arc<Self>,
-        route: &Arc<Route>,
+        route: Arc<Route>,
         headers: HeaderMap,
         place: &mut Place,
     ) -> Result<Response<Body>, Rejection> {
@@ -32,12 +32,13 @@ impl Shared {
         }
         let opening = match session(&headers, Era::Legacy) {
             Some(session) => {
-                self.check_session(route, session)?;
+                self.check_session(&route, session)?;
                 Some(self.openings.begin(&route.name, session))
             }
             None => None,
         };
-        let sending = Sending::new(route, Method::GET, headers, version);
+        let sending = Sending::new(&route.backend, Method::GET, headers, version);
+        drop(route);
         let response = self.forward_bodiless(sending, Expected::Stream, place).await;
         drop(opening);
         Ok(response)
@@ -47,7 +48,7 @@ impl Shared {
     /// for it, as the specification asks of it, or when room is needed.
     pub(super) async fn end_session(
         self: &Arc<Self>,
-        route: &Arc<Route>,
+        route: Arc<Route>,
         headers: HeaderMap,
         place: &mut Place,
     ) -> Result<Response<Body>, Rejection> {
@@ -55,8 +56,9 @@ impl Shared {
         let Some(session) = session(&headers, Era::Legacy) else {
             return Err(Rejection::new(Cause::MissingHeader, "DELETE ends the session that Mcp-Session-Id names."));
         };
-        self.check_session(route, session)?;
-        let sending = Sending::new(route, Method::DELETE, headers, version);
+        self.check_session(&route, session)?;
+        let sending = Sending::new(&route.backend, Method::DELETE, headers, version);
+        drop(route);
         Ok(self.forward_bodiless(sending, Expected::Anything, place).await)
     }
 
@@ -69,12 +71,12 @@ impl Shared {
         self.forward(sending, Received::nothing(), Awaited::answer(None, expected), Taken::nothing(self), place).await
     }
 
-    pub(super) fn forget_session(&self, route: &Route, session: &str) {
-        let change = self.bindings().forget(Thing::Session, &route.name, session);
+    pub(super) fn forget_session(&self, backend: &Backend, session: &str) {
+        let change = self.bindings().forget(Thing::Session, &backend.name, session);
         if let Some(change) = change {
             self.keeper.binding(change.write());
             // What its requests hold is held for nothing: they are answered no more.
-            self.unanswered().forget(&route.name, session);
+            self.unanswered().forget(&backend.name, session);
         }
     }
 }

@@ -10,7 +10,7 @@ use reeve_policy::time::Instant;
 use smallvec::SmallVec;
 
 use super::Shared;
-use super::examine::{Decided, Kind};
+use super::examine::Decided;
 use super::question::Question;
 use super::record::Facts;
 use crate::audit::{Full, Slot};
@@ -27,7 +27,7 @@ use crate::upstream::{Progress, Sent};
 pub(super) struct Taken {
     shared: Arc<Shared>,
     held: SmallVec<[Held; 1]>,
-    /// The call; none of a message that is no call.
+    /// The call that is timed; none of a message that is no call, or a stream without end.
     call: Option<Counted>,
     /// What the message answers.
     question: Option<Question>,
@@ -82,6 +82,13 @@ impl Taken {
     /// The same of a request whose id is open in its session.
     pub(super) fn with_id(mut self, id: Option<OpenId>) -> Self {
         self.id = id;
+        self
+    }
+
+    /// The same of a stream that no answer ends. The calls that it was decided as are counted; for how long it is open is the
+    /// duration of none of them.
+    pub(super) fn endless(mut self) -> Self {
+        self.call = None;
         self
     }
 
@@ -207,10 +214,6 @@ impl Shared {
 impl Decided {
     /// What is called.
     pub(super) fn target(&self) -> Target<'_> {
-        match self.kind {
-            Kind::Tool => Target::Tool(&self.name),
-            Kind::Resource => Target::Resource(&self.name),
-            Kind::Prompt => Target::Prompt(&self.name),
-        }
+        self.kind.target(&self.name)
     }
 }

@@ -5,7 +5,7 @@ use reeve_policy::json::Value;
 use super::Shared;
 use super::events::Events;
 use super::forward::OfTasks;
-use crate::live::Route;
+use crate::live::{Backend, Route};
 use crate::mcp::binding::Thing;
 use crate::mcp::envelope::Envelope;
 use crate::mcp::rejection::{Cause, Rejection};
@@ -13,8 +13,8 @@ use crate::mcp::tasks::{described, made};
 use crate::mcp::version::Era;
 
 impl Shared {
-    /// Whether a server's task belongs to the grant of this route.
-    pub(super) fn owns_task(&self, route: &Route, task: &str) -> bool {
+    /// Whether a server's task belongs to the grant that calls this server.
+    pub(super) fn owns_task(&self, route: &Backend, task: &str) -> bool {
         self.bindings().check(Thing::Task, &route.name, task, &route.grant)
     }
 
@@ -43,7 +43,7 @@ fn unknown() -> Rejection {
 impl Events {
     /// Takes note of what an answer says of tasks. Gives the task that the call has become, if it still runs.
     pub(super) fn note_task(&self, result: Value<'_>, tasks: &OfTasks) -> Option<Box<str>> {
-        let (shared, route) = (&self.shared, &self.sending.route);
+        let (shared, route) = (&self.shared, &self.sending.backend);
         match tasks {
             OfTasks::Nothing => None,
             OfTasks::MayMake => {
@@ -65,7 +65,7 @@ impl Events {
 
     /// Whether a notification about a task may pass: it is one of the agent's own.
     pub(super) fn may_hear_of_task(&self, envelope: &Envelope<'_>) -> bool {
-        let (shared, route) = (&self.shared, &self.sending.route);
+        let (shared, route) = (&self.shared, &self.sending.backend);
         let Some(task) = envelope.params.value().and_then(described) else { return false };
         if !shared.owns_task(route, &task.id) {
             return false;

@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
 use super::error::{Cause, Failure, Sent, UpstreamError};
@@ -21,16 +20,8 @@ pub struct Body {
     incoming: Option<Incoming>,
     silence: Option<Silence>,
     server: Arc<str>,
-    call: Option<InFlight>,
-}
-
-/// What a call holds until its answer has ended.
-#[derive(Debug)]
-pub(super) struct InFlight {
-    /// Its place among the calls to the server.
-    pub(super) _place: OwnedSemaphorePermit,
-    /// Its connection.
-    pub(super) _line: Line,
+    /// Its connection, and its place among the calls to the server.
+    line: Option<Line>,
 }
 
 /// Runs out if nothing arrives for too long.
@@ -42,14 +33,14 @@ struct Silence {
 }
 
 impl Body {
-    pub(super) fn new(incoming: Incoming, call: InFlight, idle_timeout: Option<Duration>, server: &Arc<str>) -> Self {
+    pub(super) fn new(incoming: Incoming, line: Line, idle_timeout: Option<Duration>, server: &Arc<str>) -> Self {
         let silence = idle_timeout.map(|bound| Silence { bound, over: None });
-        Self { incoming: Some(incoming), silence, server: Arc::clone(server), call: Some(call) }
+        Self { incoming: Some(incoming), silence, server: Arc::clone(server), line: Some(line) }
     }
 
     fn end(&mut self, failure: Failure) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         self.incoming = None;
-        self.call = None;
+        self.line = None;
         // The head of the answer has come: whatever follows, the server got the call.
         Poll::Ready(Some(Err(Failure { sent: Sent::Maybe, ..failure }.at(&self.server))))
     }
@@ -73,7 +64,7 @@ impl http_body::Body for Body {
             Poll::Ready(Some(Err(error))) => self.end(Failure::of_http(&error)),
             Poll::Ready(None) => {
                 self.incoming = None;
-                self.call = None;
+                self.line = None;
                 Poll::Ready(None)
             }
             Poll::Pending => {

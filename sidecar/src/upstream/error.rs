@@ -69,6 +69,8 @@ causes! {
     /// What the server says of logging in to it cannot be passed on.
     Metadata = "metadata", "publishes protected-resource metadata that cannot be passed on, so that agents cannot log in \
         to it through the sidecar";
+    /// The agent's request has more headers than one can have together with those that the sidecar adds.
+    Headers = "headers", "was not called: the request has too many headers";
     /// As many calls to the server are in flight as may be (`maxConcurrentCalls`), and none ended in time.
     Busy = "busy", "was not called: as many calls to it are in flight as may be";
     /// As many streams of the server are open as may be (`maxStreams`), and none ended in time.

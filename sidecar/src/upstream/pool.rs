@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use super::connect::Connector;
 use super::error::{Cause, Failure};
-use super::exchange::{Http1, Http2, Lease};
+use super::exchange::{Http1, Lease};
+use super::http2::Http2;
 
 /// Bounds of a pool.
 #[derive(Clone, Copy, Debug)]

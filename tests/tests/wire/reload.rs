@@ -82,3 +82,24 @@ fn what_is_read_at_start_only_is_named_when_it_changes_and_stays() {
     let agent = Agent::modern(&format!("{}/mcp", sidecar.agents));
     assert!(agent.passes("echo", &upstream), "a body of more than ten bytes");
 }
+
+#[test]
+fn what_a_servers_tools_say_of_a_policy_is_in_the_log_at_a_reload_and_at_the_next_start() {
+    let upstream = Upstream::start();
+    let setup = Setup::policy(ALLOW_ALL, &upstream.url);
+    let cache = setup.file("cache").display().to_string();
+    std::fs::create_dir(&cache).unwrap();
+    let setup = setup.flags(&["--cache-dir", &cache]);
+    let mut sidecar = setup.start();
+    let list = Agent::modern(&sidecar.url).begin("tools/list", json!({}));
+    upstream.next().result(super::two_tools());
+    assert_eq!(list.rest().status, 200);
+    setup.write("policy.yaml", &ECHO_ONLY.replace("tools: [echo]", "tools: [ehco]"));
+    let hint = "policy.yaml:8:26: /spec/rules/0/tools/0: the server has no tool `ehco`: did you mean `echo`?";
+    let tells = |sidecar: &Sidecar| sidecar.process.log().contains(hint).then_some(());
+    eventually("the reload tells of it", || tells(&sidecar));
+    sidecar.process.signal("TERM");
+    assert_eq!(sidecar.process.ended(), 0);
+    let sidecar = setup.start();
+    eventually("the next start tells of it", || tells(&sidecar));
+}

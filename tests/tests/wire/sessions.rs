@@ -348,3 +348,66 @@ fn two_requests_of_a_session_that_wait_for_their_answers_have_two_ids() {
     passes(&upstream, &other);
     passes(&upstream, &Agent::legacy(&sidecar.url));
 }
+
+/// A policy that permits one call of `echo` at a time, each of which counts for a second at most.
+const ONE_FOR_A_SECOND: &str = "
+apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: one, namespace: clinic}
+spec:
+  serverRefs: [{name: '*'}]
+  rules:
+  - {name: one, tools: [echo], action: Allow, concurrency: {max: 1, heldAtMost: 1s}}
+  - {name: rest, tools: [other], action: Allow}
+";
+
+#[test]
+fn the_id_of_a_request_whose_stream_broke_off_is_taken_until_its_answer_comes_however_late() {
+    let upstream = Upstream::start();
+    let config = "limits: {responseTimeout: 1s}";
+    let setup = Setup::config(&format!(
+        "servers: [{{name: s, path: /mcp, url: '{}', {config}}}]\npolicyFiles: [policy.yaml]\n",
+        upstream.url
+    ));
+    setup.write("policy.yaml", ONE_AT_A_TIME);
+    let sidecar = setup.start();
+    let agent = begin(&upstream, &format!("{}/mcp", sidecar.agents), "one");
+    let mut stream = agent.stream();
+    let mut own = upstream.next();
+    own.begin_events();
+    own.write(": open\n\n");
+    stream.until(": open");
+    let call = agent.begin_call("echo");
+    let mut broken = upstream.next();
+    broken.begin_events();
+    broken.end();
+    call.rest();
+    // The call is in flight no more, so that another may be made; but not under its id.
+    let other = agent.clone().numbered(2);
+    eventually("the call is too late to count", || other.passes("echo", &upstream).then_some(()));
+    let refused = agent.call("echo", json!({}));
+    assert_eq!((refused.status, told(&refused).0.as_str()), (400, "-32600"), "{refused:?}");
+    upstream.saw_nothing();
+    let late = json!({"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": "late"}]}});
+    own.write(format!("data: {late}\n\n"));
+    stream.until("late");
+    passes(&upstream, &agent);
+}
+
+#[test]
+fn the_id_of_a_call_that_is_read_for_nobody_no_longer_is_taken_until_its_answer_comes() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ONE_FOR_A_SECOND, &upstream.url);
+    let agent = begin(&upstream, &sidecar.url, "one");
+    let mut call = agent.begin_call("echo");
+    let mut request = upstream.next();
+    request.begin_events();
+    request.write(": begun\n\n");
+    call.until(": begun");
+    call.hang_up();
+    request.closed();
+    let other = agent.clone().numbered(2);
+    eventually("the call counts no more", || other.passes("echo", &upstream).then_some(()));
+    assert_eq!(agent.call("other", json!({})).status, 400);
+    upstream.saw_nothing();
+}

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use reeve_crds::v1alpha1::Policy;
+use reeve_crds::v1alpha1::{LabelSelector, Mode, Object, Policy, ServerRef};
 use url::Url;
 
+use super::scope::{self, is_account, is_name, is_server_ref};
 use crate::decide::Subject;
 use crate::glob::{Dialect, Pattern};
 
@@ -32,8 +33,13 @@ pub struct Pod<'a> {
     pub labels: &'a BTreeMap<String, String>,
 }
 
-/// Whether a policy governs: it selects the pod and names the server. One that cannot match because it is wrong governs rather
-/// than not: it does not compile, and so nothing is permitted by accident.
+/// Whether a policy governs: it selects the pod and names the server.
+///
+/// Where a part of what it selects by can match nobody because it is wrong, nobody can tell whom it means. Such a policy does not
+/// compile: one that is enforced governs all that the rest of it selects, so that nothing is permitted by accident; one in Audit
+/// nobody, as being observed would be being permitted.
+///
+/// A policy of a file that names no namespace is given one by whoever asks: an McpPolicy without one is as wrong as the rest.
 pub fn governs(policy: &Policy, place: &Place<'_>) -> bool {
     let Place { subject, namespace_labels, server_url } = *place;
     let pod = Pod {
@@ -48,18 +54,27 @@ pub fn governs(policy: &Policy, place: &Place<'_>) -> bool {
 /// Whether a policy selects a pod, whatever server it calls.
 pub fn selects(policy: &Policy, pod: &Pod<'_>) -> bool {
     match policy {
-        Policy::McpPolicy(object) => {
-            let namespace = object.metadata.namespace.as_deref().unwrap_or("default");
-            let accounts = object.spec.service_accounts.as_ref();
-            namespace == pod.namespace
-                && object.spec.pod_selector.matches(pod.labels)
-                && accounts.is_none_or(|accounts| accounts.iter().any(|account| account == pod.service_account))
+        Policy::McpPolicy(Object { metadata, spec, .. }) => {
+            let accounts = spec.service_accounts.as_deref();
+            let parts = [
+                namespace(metadata.namespace.as_deref(), pod.namespace),
+                selector(&spec.pod_selector, pod.labels),
+                any(accounts, |account| is_name(account), |account| account == pod.service_account),
+            ];
+            all(spec.mode, parts)
         }
-        Policy::ClusterMcpPolicy(object) => {
-            let accounts = object.spec.service_accounts.as_ref();
-            object.spec.namespace_selector.matches(pod.namespace_labels)
-                && object.spec.pod_selector.matches(pod.labels)
-                && accounts.is_none_or(|accounts| accounts.iter().any(|account| is_account(account, pod)))
+        Policy::ClusterMcpPolicy(Object { spec, .. }) => {
+            let accounts = spec.service_accounts.as_deref();
+            let parts = [
+                selector(&spec.namespace_selector, pod.namespace_labels),
+                selector(&spec.pod_selector, pod.labels),
+                any(
+                    accounts,
+                    |account| is_account(account),
+                    |account| account.split_once('/') == Some((pod.namespace, pod.service_account)),
+                ),
+            ];
+            all(spec.mode, parts)
         }
     }
 }
@@ -67,29 +82,54 @@ pub fn selects(policy: &Policy, pod: &Pod<'_>) -> bool {
 /// Whether a policy names a server, by its name in the pod's namespace or its real URL, whatever pod calls it.
 pub fn names(policy: &Policy, server: &str, url: &str) -> bool {
     match policy {
-        Policy::McpPolicy(object) => {
-            object.spec.server_refs.iter().any(|reference| reference.name == "*" || reference.name == server)
+        Policy::McpPolicy(Object { spec, .. }) => {
+            let is_named = |reference: &ServerRef| reference.name == "*" || reference.name == server;
+            all(spec.mode, [any(Some(&spec.server_refs), is_server_ref, is_named)])
         }
-        Policy::ClusterMcpPolicy(object) => {
-            object.spec.server_urls.as_ref().is_none_or(|urls| urls.iter().any(|glob| is_server(glob, url)))
+        Policy::ClusterMcpPolicy(Object { spec, .. }) => {
+            let globs = spec.server_urls.as_deref();
+            all(spec.mode, [any(globs, |glob| is_url_glob(glob), |glob| is_server(glob, url))])
         }
     }
 }
 
-fn is_account(account: &str, pod: &Pod<'_>) -> bool {
-    account.split_once('/') == Some((pod.namespace, pod.service_account))
+/// Whether all parts select, those of which nobody can tell as the mode says.
+fn all<const N: usize>(mode: Mode, parts: [Option<bool>; N]) -> bool {
+    parts.into_iter().all(|part| part.unwrap_or(mode == Mode::Enforce))
+}
+
+fn namespace(wanted: Option<&str>, namespace: &str) -> Option<bool> {
+    wanted.filter(|wanted| is_name(wanted)).map(|wanted| wanted == namespace)
+}
+
+/// Whether any of a list selects; all do if there is none. Nobody can tell of one that is empty or of which an entry is wrong.
+fn any<T>(list: Option<&[T]>, is_sound: impl Fn(&T) -> bool, selects: impl Fn(&T) -> bool) -> Option<bool> {
+    let Some(list) = list else { return Some(true) };
+    let sound = !list.is_empty() && list.iter().all(is_sound);
+    sound.then(|| list.iter().any(selects))
+}
+
+fn selector(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> Option<bool> {
+    scope::selector_faults(selector).is_empty().then(|| selector.matches(labels))
 }
 
 /// Whether a glob matches a URL, as it is written or in its normal form: another spelling of a URL is no way out.
 fn is_server(glob: &str, url: &str) -> bool {
-    let Ok(pattern) = Pattern::parse(glob, Dialect::Uri) else { return true };
+    let Ok(pattern) = Pattern::parse(glob, Dialect::Uri) else { return false };
     let normal = Url::parse(url).map(String::from);
     pattern.matches(url) || normal.is_ok_and(|normal| pattern.matches(&normal))
 }
 
+fn is_url_glob(glob: &str) -> bool {
+    Pattern::parse(glob, Dialect::Uri).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
+    use reeve_crds::v1alpha1::{LabelSelectorOperator, LabelSelectorRequirement};
+
     use super::*;
+    use crate::compile::check;
     use crate::load;
 
     fn policy(kind: &str, spec: &str) -> Policy {
@@ -158,5 +198,118 @@ mod tests {
     #[test]
     fn another_spelling_of_the_url_is_no_way_out() {
         assert!(governs_here("ClusterMcpPolicy", "serverURLs: ['https://imaging.internal/*'], tier: Boundary"));
+    }
+
+    /// A policy of either kind that governs, changed; whether it then governs, enforced and in Audit, and where it is wrong.
+    fn changed(kind: &str, change: impl FnOnce(&mut Policy)) -> (bool, bool, Vec<String>) {
+        let spec = if kind == "McpPolicy" { "serverRefs: [{name: aws}]" } else { "tier: Baseline" };
+        let mut policy = policy(kind, spec);
+        change(&mut policy);
+        let wrong = check(&policy, None).into_iter().map(|problem| problem.pointer).collect();
+        let enforced = governs_with(&policy, |_| {});
+        match &mut policy {
+            Policy::McpPolicy(object) => object.spec.mode = Mode::Audit,
+            Policy::ClusterMcpPolicy(object) => object.spec.mode = Mode::Audit,
+        }
+        (enforced, governs_with(&policy, |_| {}), wrong)
+    }
+
+    fn with_accounts(kind: &str, accounts: &[&str]) -> (bool, bool, Vec<String>) {
+        let accounts = Some(accounts.iter().map(|account| (*account).to_owned()).collect());
+        changed(kind, |policy| match policy {
+            Policy::McpPolicy(object) => object.spec.service_accounts = accounts,
+            Policy::ClusterMcpPolicy(object) => object.spec.service_accounts = accounts,
+        })
+    }
+
+    #[test]
+    fn an_account_that_no_pod_can_have_is_told_and_governs_everybody_if_enforced_and_nobody_if_tried() {
+        let wrong = |number: usize| (true, false, vec![format!("/spec/serviceAccounts/{number}")]);
+        for account in ["clinic/agent", "Agent", "agent ", "", "agent*"] {
+            assert_eq!(with_accounts("McpPolicy", &["other", account]), wrong(1), "{account:?}");
+        }
+        for account in ["agent", "/agent", "clinic/", "clinic/agent/x", "Clinic/agent", "clinic/*", "a.b/agent"] {
+            assert_eq!(with_accounts("ClusterMcpPolicy", &[account, "other/agent"]), wrong(0), "{account:?}");
+        }
+        assert_eq!(with_accounts("McpPolicy", &["other"]), (false, false, vec![]));
+        assert_eq!(with_accounts("ClusterMcpPolicy", &["other/agent.x"]), (false, false, vec![]));
+    }
+
+    #[test]
+    fn a_selector_that_no_label_can_fit_is_told_and_governs_everybody_if_enforced_and_nobody_if_tried() {
+        use LabelSelectorOperator::{Exists, In, NotIn};
+        let condition = |key: &str, operator, values: &[&str]| LabelSelectorRequirement {
+            key: key.into(),
+            operator,
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+        };
+        for (wrong, at) in [
+            (condition("app", In, &[]), "values"),
+            (condition("app", NotIn, &[]), "values"),
+            (condition("gone", Exists, &["x"]), "values"),
+            (condition("an app", Exists, &[]), "key"),
+            (condition("Example.dev/app", Exists, &[]), "key"),
+            (condition("gone", In, &["x", "not a label"]), "values/1"),
+        ] {
+            for kind in ["McpPolicy", "ClusterMcpPolicy"] {
+                let told = changed(kind, |policy| match policy {
+                    Policy::McpPolicy(object) => object.spec.pod_selector.match_expressions = vec![wrong.clone()],
+                    Policy::ClusterMcpPolicy(object) => {
+                        object.spec.namespace_selector.match_expressions = vec![wrong.clone()];
+                    }
+                });
+                let field = if kind == "McpPolicy" { "podSelector" } else { "namespaceSelector" };
+                let at = format!("/spec/{field}/matchExpressions/0/{at}");
+                assert_eq!(told, (true, false, vec![at]), "{wrong:?}");
+            }
+        }
+        let told = changed("McpPolicy", |policy| {
+            let Policy::McpPolicy(object) = policy else { return };
+            object.spec.pod_selector.match_labels = [("example.dev/app".into(), "a b".into())].into();
+        });
+        assert_eq!(told, (true, false, vec!["/spec/podSelector/matchLabels/example.dev~1app".into()]));
+    }
+
+    #[test]
+    fn a_server_that_cannot_be_is_told_and_is_every_server_if_enforced_and_none_if_tried() {
+        for name in ["aw*", "clinic/aws", "AWS", ""] {
+            let told = changed("McpPolicy", |policy| {
+                let Policy::McpPolicy(object) = policy else { return };
+                object.spec.server_refs = vec![ServerRef { name: "other".into() }, ServerRef { name: name.into() }];
+            });
+            assert_eq!(told, (true, false, vec!["/spec/serverRefs/1/name".into()]), "{name:?}");
+        }
+        let told = changed("ClusterMcpPolicy", |policy| {
+            let Policy::ClusterMcpPolicy(object) = policy else { return };
+            object.spec.server_urls = Some(vec!["https://other.internal/**".into(), "https://x/***".into()]);
+        });
+        assert_eq!(told, (true, false, vec!["/spec/serverURLs/1".into()]));
+    }
+
+    #[test]
+    fn a_list_that_names_nobody_governs_everybody_if_enforced_and_nobody_if_tried() {
+        assert_eq!(with_accounts("McpPolicy", &[]), (true, false, vec!["/spec/serviceAccounts".into()]));
+        assert_eq!(with_accounts("ClusterMcpPolicy", &[]), (true, false, vec!["/spec/serviceAccounts".into()]));
+        let told = changed("McpPolicy", |policy| {
+            let Policy::McpPolicy(object) = policy else { return };
+            object.spec.server_refs.clear();
+        });
+        assert_eq!(told, (true, false, vec!["/spec/serverRefs".into()]));
+        let told = changed("ClusterMcpPolicy", |policy| {
+            let Policy::ClusterMcpPolicy(object) = policy else { return };
+            object.spec.server_urls = Some(Vec::new());
+        });
+        assert_eq!(told, (true, false, vec!["/spec/serverURLs".into()]));
+    }
+
+    #[test]
+    fn an_mcp_policy_without_a_namespace_governs_everybody_if_enforced_and_nobody_if_tried() {
+        for namespace in [None, Some("Clinic".to_owned())] {
+            let (enforced, tried, _) = changed("McpPolicy", |policy| {
+                let Policy::McpPolicy(object) = policy else { return };
+                object.metadata.namespace = namespace.clone();
+            });
+            assert!(enforced && !tried, "{namespace:?}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The problems found in one policy, gathered so that all are told at once.
 
 /// Something wrong, or likely wrong, in a policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Problem {
     /// JSON pointer into the policy object, such as `/spec/rules/2/require/0/expression`.
     pub pointer: String,
@@ -12,7 +12,7 @@ pub struct Problem {
 }
 
 /// Whether a problem refuses the policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Severity {
     /// The policy is refused.
     Error,

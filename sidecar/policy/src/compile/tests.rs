@@ -208,7 +208,7 @@ fn tiers_have_their_own_defaults() {
 #[test]
 fn what_a_policy_governs_must_be_able_to_match() {
     refused(&cluster("tier: Boundary, serviceAccounts: [agent]"), "/spec/serviceAccounts/0", "namespace/name");
-    refused(&mcp("serviceAccounts: [clinic/agent]"), "/spec/serviceAccounts/0", "leave the namespace out");
+    refused(&mcp("serviceAccounts: [clinic/agent]"), "/spec/serviceAccounts/0", "without the namespace");
     refused(
         &cluster("tier: Boundary, podSelector: {matchExpressions: [{key: a, operator: In}]}"),
         "/spec/podSelector/matchExpressions/0/values",

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use reeve_crds::v1alpha1::Policy;
 use serde_json::{Value, json};
 
-use super::node::{Data, Node, Step, pointer};
+use super::node::{Node, Step, pointer};
 use super::salvage::{self, Wrong};
 use super::structure::Schema;
 use super::suggest::nearest;
@@ -157,9 +157,7 @@ pub(super) fn mended(object: &Node, wrong: &Wrong) -> Option<Policy> {
 
 /// The API server writes `status`; a file does not say what it is.
 pub(super) fn leave_status_out(object: &mut Node) {
-    if let Data::Object(members) = &mut object.data {
-        members.retain(|member| member.key != "status");
-    }
+    object.leave_out(&["status"]);
 }
 
 /// Everything in a manifest that its schema does not permit.

@@ -122,6 +122,18 @@ impl Node {
         self.members().iter().find(|member| member.key == key).map(|member| &member.value)
     }
 
+    /// Takes out what stands at a path of keys, if anything does.
+    pub(super) fn leave_out(&mut self, path: &[&str]) {
+        let Data::Object(members) = &mut self.data else { return };
+        match path {
+            [] => {}
+            [key] => members.retain(|member| member.key != *key),
+            [key, rest @ ..] => {
+                members.iter_mut().filter(|member| member.key == *key).for_each(|member| member.value.leave_out(rest));
+            }
+        }
+    }
+
     /// How many values this is, itself included.
     pub(super) fn size(&self) -> usize {
         let inner: usize = match &self.data {

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::node::{Mark, Node};
 use super::salvage::{self, Wrong};
-use super::{Finding, Positions, manifest};
+use super::{Finding, MAX_MISTAKES, Positions, manifest};
 use crate::compile::Source;
 
 /// How many mistakes of one object are told.
@@ -46,19 +46,41 @@ fn source(object: &Value, metadata: Metadata) -> Source {
     };
     manifest::leave_status_out(&mut node);
     let findings = match manifest::read(&node) {
-        Ok(policy) => return Source::Readable(Arc::new(policy)),
+        Ok(policy) if has_its_namespace(&policy) => return Source::Readable(Arc::new(policy)),
+        Ok(policy) => {
+            let message = "the McpPolicy has no namespace, so that nobody can tell whom it governs: the API server gives \
+                           every McpPolicy one";
+            let finding = Finding::new(Mark::START, "/metadata/namespace".into(), message.into());
+            return unreadable(without_rules(policy), &[finding]);
+        }
         Err(findings) => findings,
     };
+    unreadable(scope(object, node, metadata), &findings)
+}
+
+/// Whom a policy governs, its mode and tier, as far as they can be read. What is wrong in rules says nothing of them, and may be
+/// so much that nothing else would be told.
+fn scope(object: &Value, mut node: Node, metadata: Metadata) -> Policy {
+    node.leave_out(&["spec", "rules"]);
+    let findings = manifest::check(&node);
     let wrong = Wrong::of(&findings);
-    let scope = match manifest::mended(&node, &wrong) {
-        Some(mut policy) => {
-            salvage::settle(&mut policy, &wrong, &Positions::default());
-            widen(&mut policy, &wrong);
-            with_metadata(policy, metadata)
-        }
-        None => widest(object, metadata),
-    };
-    unreadable(scope, &findings)
+    let mended = (findings.len() <= MAX_MISTAKES).then(|| manifest::mended(&node, &wrong)).flatten();
+    let Some(mut policy) = mended else { return widest(object, metadata) };
+    salvage::settle(&mut policy, &wrong, &Positions::default());
+    widen(&mut policy, &wrong);
+    with_metadata(policy, metadata)
+}
+
+fn has_its_namespace(policy: &Policy) -> bool {
+    matches!(policy, Policy::ClusterMcpPolicy(_)) || policy.metadata().namespace.is_some()
+}
+
+fn without_rules(mut policy: Policy) -> Policy {
+    match &mut policy {
+        Policy::McpPolicy(object) => object.spec.rules.clear(),
+        Policy::ClusterMcpPolicy(object) => object.spec.rules.clear(),
+    }
+    policy
 }
 
 fn unreadable(scope: Policy, findings: &[Finding]) -> Source {
@@ -93,7 +115,7 @@ fn with_metadata(mut policy: Policy, metadata: Metadata) -> Policy {
     policy
 }
 
-/// Lets every selector of which anything is wrong select everything, and keeps no rule. A policy in Audit mode with such a
+/// Lets every selector of which anything is wrong select everything. A policy in Audit mode with such a
 /// selector selects nobody instead: where no other policy governs, being observed is being permitted.
 fn widen(policy: &mut Policy, wrong: &Wrong) {
     let selector = |selector: &mut LabelSelector, at: &str| {
@@ -114,7 +136,6 @@ fn widen(policy: &mut Policy, wrong: &Wrong) {
             if widened && spec.mode == Mode::Audit {
                 spec.service_accounts = Some(Vec::new());
             }
-            spec.rules.clear();
         }
         Policy::ClusterMcpPolicy(Object { spec, .. }) => {
             selector(&mut spec.namespace_selector, "/spec/namespaceSelector");
@@ -126,7 +147,6 @@ fn widen(policy: &mut Policy, wrong: &Wrong) {
             if any_is_wrong(&selectors) && spec.mode == Mode::Audit {
                 spec.service_accounts = Some(Vec::new());
             }
-            spec.rules.clear();
         }
     }
 }

@@ -37,6 +37,10 @@ pub(super) fn read(text: &str) -> Yaml {
             builder.yaml.findings.push(fatal);
             break;
         }
+        if builder.yaml.findings.len() > MAX_MISTAKES {
+            // Nobody will read more.
+            break;
+        }
     }
     builder.yaml
 }

@@ -8,7 +8,7 @@ use reeve_crds::v1alpha1::Policy;
 use reeve_policy::compile::{self, Problem, Severity};
 use reeve_policy::load::{self, Diagnostic, Loaded as Located, Positions};
 
-use super::{FLAG_SERVER, Inputs, Loaded, Origin, Rejected};
+use super::{FLAG_SERVER, Inputs, Loaded, Origin, Place, Rejected};
 use crate::config::check::{self, Problems};
 use crate::config::{Files, Server, SidecarConfig, unreadable};
 use crate::upstream::{Environment, Target, Upstream};
@@ -29,10 +29,8 @@ pub(super) struct Reader {
 
 struct ReadPolicy {
     policy: Arc<Policy>,
-    positions: Positions,
+    place: Place,
     file: String,
-    /// Where the object stands in what `positions` knows.
-    base: String,
 }
 
 impl Reader {
@@ -58,7 +56,8 @@ impl Reader {
         if self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
             return Err(self.rejected());
         }
-        Ok(Loaded { config, policies, upstreams, warnings: self.in_order(), files: self.files })
+        let places = self.policies.iter().map(|read| read.place.clone()).collect();
+        Ok(Loaded { config, policies, upstreams, warnings: self.in_order(), files: self.files, places })
     }
 
     fn flags(&mut self, policies: &[PathBuf], upstream: &str) -> SidecarConfig {
@@ -86,8 +85,8 @@ impl Reader {
             self.keep(load::document::<SidecarConfig>(&file, &bytes))?;
         self.diagnostics.extend(warnings);
         for (index, policy) in config.policies.iter().enumerate() {
-            let (policy, base) = (Arc::new(policy.clone()), format!("/policies/{index}"));
-            self.policies.push(ReadPolicy { policy, positions: positions.clone(), file: file.clone(), base });
+            let place = Place { positions: positions.clone(), base: format!("/policies/{index}") };
+            self.policies.push(ReadPolicy { policy: Arc::new(policy.clone()), place, file: file.clone() });
         }
         self.positions = Some(positions);
         self.report(|problems| {
@@ -114,8 +113,8 @@ impl Reader {
         };
         for Located { value, positions, warnings } in policies {
             self.diagnostics.extend(warnings);
-            let (policy, file, base) = (Arc::new(value), file.clone(), String::new());
-            self.policies.push(ReadPolicy { policy, positions, file, base });
+            let (policy, place) = (Arc::new(value), Place { positions, base: String::new() });
+            self.policies.push(ReadPolicy { policy, place, file: file.clone() });
         }
         Ok(())
     }
@@ -195,10 +194,7 @@ impl Reader {
                     severity: Severity::Error,
                 }),
             }
-            for Problem { pointer, message, severity } in problems {
-                let pointer = format!("{}{pointer}", read.base);
-                self.diagnostics.push(read.positions.diagnose(&pointer, message, severity));
-            }
+            self.diagnostics.extend(problems.into_iter().map(|problem| read.place.diagnose(problem)));
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use reeve_policy::compile::Source;
+use reeve_policy::catalogue::Extent;
+use reeve_policy::compile::{Severity, Source};
+use reeve_policy::json::{Document, Limits};
 
 use super::*;
 use crate::upstream::Cause;
@@ -269,4 +271,29 @@ fn the_schema_describes_every_field() {
         }
     }
     assert!(bare.is_empty(), "{bare:?}");
+}
+
+/// A server's tools.
+fn tools(names: &[&str]) -> Arc<Catalogue> {
+    let tools: Vec<_> = names.iter().map(|name| serde_json::json!({"name": name})).collect();
+    let list = serde_json::json!({"tools": tools}).to_string();
+    let document = Document::parse(list.into(), Limits::default()).unwrap();
+    Arc::new(Catalogue::default().with_listed(document.root(), Extent::Whole))
+}
+
+#[test]
+fn what_all_servers_of_a_policy_agree_to_be_a_mistake_is_told_with_its_place_and_nothing_before_all_were_seen() {
+    let config = "servers: [{name: one, url: 'http://127.0.0.1:1/mcp'}, {name: two, url: 'http://127.0.0.1:2/mcp'}]\n\
+                  policyFiles: [policy.yaml]\n";
+    let rules = "  rules: [{name: r, tools: [get_datastor, read_file, get_datastore], action: Allow}]\n";
+    let place = Place::with(&[("sidecar.yaml", config), ("policy.yaml", &(policy("p") + rules))]);
+    let loaded = place.document("sidecar.yaml").unwrap();
+    let told = |one: Option<&[&str]>, two: Option<&[&str]>| {
+        let hints = loaded.hints(|server| if server.name == "one" { one } else { two }.map(tools));
+        hints.into_iter().map(|hint| (hint.line, hint.pointer, hint.severity)).collect::<Vec<_>>()
+    };
+    let (one, two): (&[&str], &[&str]) = (&["get_datastore"], &["read_file"]);
+    assert_eq!(told(Some(one), Some(two)), [(6, "/spec/rules/0/tools/0".to_owned(), Severity::Warning)]);
+    assert_eq!(told(Some(one), None), []);
+    assert_eq!(told(None, None), []);
 }

@@ -64,6 +64,17 @@ fn an_encoded_body_is_refused() {
 }
 
 #[test]
+fn more_headers_than_can_be_sent_on_are_refused() {
+    let of = |count: usize| headers(&vec![("x-one", "1"); count]);
+    assert_eq!(cause(check(&of(MOST))), None);
+    let rejection = check(&of(MOST + 1)).unwrap_err();
+    assert_eq!(
+        (rejection.cause, rejection.status),
+        (Cause::HeadersTooLarge, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+    );
+}
+
+#[test]
 fn a_header_that_must_be_unique_is_refused_twice() {
     for name in [
         "mcp-protocol-version",

@@ -46,3 +46,17 @@ async fn a_request_keeps_its_place_until_its_answer_has_been_taken_to_the_last_s
     assert_eq!(next(&mut placed).await.unwrap().len(), SLICE);
     assert!(placed.is_end_stream(), "after which the connection drops it");
 }
+
+#[test]
+fn a_large_request_is_counted_until_nobody_has_a_part_of_it() {
+    let memory = Memory::new(LARGE);
+    let mut share = memory.share();
+    share.try_cover(LARGE).unwrap();
+    let received = Received { bytes: Bytes::from(vec![0; LARGE]), memory: Some(share) };
+    let Received { bytes, memory: rest } = received.on_its_way();
+    let with_the_connection = bytes.slice(LARGE - 1..);
+    drop((bytes, rest));
+    assert_eq!(memory.share().try_cover(1 << 20), Err(Full));
+    drop(with_the_connection);
+    memory.share().try_cover(1 << 20).unwrap();
+}

@@ -2,30 +2,14 @@
 
 use std::sync::Arc;
 
-use reeve_policy::limit::{Capacity, Limiter};
 use reeve_policy::reason::Reason;
 
+use super::super::tests::live;
 use super::*;
-use crate::clock::Clock;
-use crate::config::source::{Inputs, Origin, load};
-use crate::live::{Builder, Catalogues, Prepared};
-use crate::metrics::Metrics;
-use crate::upstream::Environment;
 
 /// A server that an McpPolicy with these rules governs.
 fn route(rules: &str) -> Arc<Route> {
-    let folder = tempfile::tempdir().unwrap();
-    let policy = folder.path().join("policy.yaml");
-    let head =
-        "apiVersion: reeve.dev/v1alpha1\nkind: McpPolicy\nmetadata: {name: agents}\nspec:\n  serverRefs: [{name: '*'}]";
-    std::fs::write(&policy, format!("{head}\n  rules: [{rules}]\n")).unwrap();
-    let origin = Origin::Flags { policies: vec![policy], upstream: "http://127.0.0.1:9/mcp".into() };
-    let inputs = Inputs { origin, grant: None, audit: None, audit_on_full: None };
-    let loaded = load(&inputs, &Environment::default()).unwrap_or_else(|wrong| panic!("{:?}", wrong.diagnostics));
-    let limiter = Arc::new(Limiter::new(Capacity::default()));
-    let metrics = Metrics::new(Clock::system()).unwrap();
-    let live = Builder::new(limiter, Arc::new(Catalogues::default()), metrics).build(&Prepared::from(&loaded), None);
-    Arc::clone(&live.routes()[0])
+    Arc::clone(&live("http://127.0.0.1:9/mcp", rules).routes()[0])
 }
 
 /// What becomes of a request of the legacy era with this method and these `params`.

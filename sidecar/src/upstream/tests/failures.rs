@@ -1,5 +1,6 @@
 //! Each way in which a call can fail: its cause, and whether the server can have got the call.
 
+use http::HeaderName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -36,6 +37,26 @@ async fn a_refused_connection_is_certainly_not_sent_and_the_agent_reads_why() {
         "The MCP server \"imaging\" could not be reached: the connection was refused or failed."
     );
     assert!(error.to_string().contains("refused"), "{error}");
+}
+
+#[tokio::test]
+async fn more_headers_than_a_request_can_have_are_certainly_not_sent() {
+    let scripted = Scripted::start(|_, _| async {}).await;
+    let mut request = post("call");
+    // As many as a map of headers can hold.
+    let mut count = 0;
+    while request.headers_mut().try_insert(spare(count), 0.into()).is_ok() {
+        count += 1;
+    }
+    let (upstream, progress) = (upstream(&scripted.url()), Progress::new());
+    let error = within(upstream.send(outgoing(&request), Traffic::Call, &progress)).await.unwrap_err();
+    assert_eq!((error.cause, error.sent, progress.sent()), (Cause::Headers, Sent::No, Sent::No));
+    assert_eq!(error.message(), "The MCP server \"imaging\" was not called: the request has too many headers.");
+    assert_eq!(scripted.connections(), 0);
+}
+
+fn spare(number: usize) -> HeaderName {
+    HeaderName::from_bytes(format!("x-spare-{number}").as_bytes()).unwrap()
 }
 
 #[tokio::test]

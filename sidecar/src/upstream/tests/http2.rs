@@ -1,6 +1,7 @@
 //! HTTP/2: one connection for many calls, and what it tells of calls that a server turns away.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -8,7 +9,7 @@ use tokio::net::TcpStream;
 use crate::config::Server;
 
 use super::super::{Cause, Sent};
-use super::support::{Scripted, build, call, server, text};
+use super::support::{Large, Scripted, build, call, eventually, server, text};
 
 /// Frames of RFC 9113, 6, as a server writes them by hand.
 const SETTINGS: u8 = 4;
@@ -51,6 +52,11 @@ impl Peer {
                 return Some(u32::from_be_bytes([head[5], head[6], head[7], head[8]]));
             }
         }
+    }
+
+    /// Waits for the end of the connection.
+    async fn end(mut self) {
+        while self.request().await.is_some() {}
     }
 
     /// `:status: 200`, and nothing else (RFC 7541, appendix A).
@@ -196,4 +202,64 @@ async fn a_server_that_does_not_speak_http2_fails_the_call_and_does_not_hold_it(
     .await;
     let upstream = build(&prior_knowledge(&scripted)).unwrap();
     assert!(call(&upstream, "call").await.is_err());
+}
+
+#[tokio::test]
+async fn a_request_that_an_answering_server_never_reads_counts_for_a_while_and_then_its_connection_ends() {
+    let ended = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&ended);
+    let scripted = Scripted::start(move |stream, number| {
+        let count = Arc::clone(&count);
+        async move {
+            let mut peer = Peer::greet(stream).await;
+            // Of the first connection no more is read than fits the window of 64 KiB.
+            while let Some(stream) = peer.request().await {
+                peer.answer(stream).await;
+                if number == 0 {
+                    peer.end().await;
+                    break;
+                }
+            }
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    })
+    .await;
+    let mut server = prior_knowledge(&scripted);
+    server.limits.max_concurrent_calls = 1;
+    server.limits.connect_timeout = "1s".into();
+    let upstream = build(&server).unwrap();
+    let large = Large::new();
+    text(large.post(&upstream).await.unwrap()).await;
+    assert!(large.is_held());
+    let error = call(&upstream, "call").await.unwrap_err();
+    assert_eq!((error.cause, error.sent), (Cause::Busy, Sent::No), "the first call still counts");
+    eventually("the request is given up", async || !large.is_held()).await;
+    eventually("the connection has ended", async || ended.load(Ordering::SeqCst) == 1).await;
+    text(call(&upstream, "call").await.unwrap()).await;
+    assert_eq!(scripted.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_connection_whose_server_leaves_a_request_unread_ends_with_the_last_of_its_other_calls() {
+    let scripted = Scripted::start(move |stream, number| async move {
+        let mut peer = Peer::greet(stream).await;
+        while let Some(stream) = peer.request().await {
+            // The first call is answered without its end.
+            let flags = if (number, stream) == (0, 1) { END_HEADERS } else { END_STREAM_AND_HEADERS };
+            peer.write(HEADERS, flags, stream, &[0x88]).await;
+        }
+    })
+    .await;
+    let upstream = build(&prior_knowledge(&scripted)).unwrap();
+    let open = call(&upstream, "call").await.unwrap();
+    let large = Large::new();
+    text(large.post(&upstream).await.unwrap()).await;
+    eventually("the connection gets no more calls", async || {
+        text(call(&upstream, "call").await.unwrap()).await;
+        scripted.connections() == 2
+    })
+    .await;
+    assert!(large.is_held(), "the other call goes on");
+    drop(open);
+    eventually("the request is given up", async || !large.is_held()).await;
 }

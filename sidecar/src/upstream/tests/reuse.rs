@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use super::super::{Cause, Progress, Sent, Traffic};
 use super::support::{
-    Scripted, answer, build, call, echo, eventually, outgoing, post, read_request, server, text, upstream, within,
+    Large, Scripted, answer, build, call, echo, eventually, outgoing, post, read_request, server, text, upstream,
+    within,
 };
 
 #[tokio::test]
@@ -93,6 +94,32 @@ async fn a_kept_connection_on_which_the_server_speaks_unasked_is_not_used() {
     for _ in 0..20 {
         assert_eq!(text(call(&upstream, "call").await.unwrap()).await, "ok");
     }
+}
+
+#[tokio::test]
+async fn a_large_request_that_an_answering_server_never_reads_counts_for_a_while_and_then_its_connection_ends() {
+    let scripted = Scripted::start(|mut stream, number| async move {
+        if number > 0 {
+            return echo(stream).await;
+        }
+        let mut head = [0; 1024];
+        tokio::io::AsyncReadExt::read(&mut stream, &mut head).await.unwrap();
+        answer(&mut stream, "ok").await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let mut server = server(&scripted.url());
+    server.limits.max_concurrent_calls = 1;
+    server.limits.connect_timeout = "1s".into();
+    let upstream = build(&server).unwrap();
+    let large = Large::new();
+    assert_eq!(text(large.post(&upstream).await.unwrap()).await, "ok");
+    assert!(large.is_held());
+    let error = call(&upstream, "call").await.unwrap_err();
+    assert_eq!((error.cause, error.sent), (Cause::Busy, Sent::No), "the first call still counts");
+    eventually("the request is given up", async || !large.is_held()).await;
+    text(call(&upstream, "call").await.unwrap()).await;
+    assert_eq!(scripted.connections(), 2);
 }
 
 #[tokio::test]

@@ -43,6 +43,33 @@ pub(super) async fn call(upstream: &Upstream, body: &str) -> Result<Response<Bod
     within(upstream.send(outgoing(&post(body)), Traffic::Call, &Progress::new())).await
 }
 
+/// A request larger than what may be on its way unread, that tells whether anybody still has it.
+pub(super) struct Large(Arc<()>);
+
+struct Held(Vec<u8>, #[allow(dead_code, reason = "held")] Arc<()>);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Large {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(()))
+    }
+
+    pub(super) async fn post(&self, upstream: &Upstream) -> Result<Response<Body>, UpstreamError> {
+        let bytes = Bytes::from_owner(Held(vec![b'x'; 32 << 20], Arc::clone(&self.0)));
+        let request = post("").map(|_| bytes);
+        within(upstream.send(outgoing(&request), Traffic::Call, &Progress::new())).await
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+}
+
 /// The whole answer.
 pub(super) async fn text(response: Response<Body>) -> String {
     let bytes = within(response.into_body().collect()).await.unwrap().to_bytes();

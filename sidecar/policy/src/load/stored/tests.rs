@@ -2,6 +2,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::compile::govern::{Place, governs};
+use crate::decide::Subject;
 use crate::load::{self, convert};
 
 fn policy(spec: &Value) -> Value {
@@ -155,6 +157,43 @@ fn of_many_mistakes_the_first_are_told() {
         (0..50).map(|number| json!({"name": format!("r{number}"), "tools": ["x"], "action": 1})).collect();
     let (_, error) = lost(&policy(&json!({"serverRefs": [{"name": "aws"}], "rules": rules})));
     assert!(error.starts_with("/spec/rules/0/action: ") && error.ends_with("; and 47 more"), "{error}");
+}
+
+#[test]
+fn however_many_mistakes_stand_in_rules_those_of_whom_the_policy_governs_count() {
+    let rules: Vec<_> = (0..2 * MAX_MISTAKES).map(|_| json!({"name": "r", "tols": ["x"], "action": "Allow"})).collect();
+    let spec = json!({"rules": rules, "serverRefs": [{"name": "aws"}], "serviceAccounts": [], "mode": "Adit"});
+    let scope = namespaced(lost(&policy(&spec)).0);
+    assert_eq!((scope.service_accounts, scope.mode), (None, Mode::Enforce));
+    assert_eq!(scope.server_refs, [ServerRef { name: "aws".into() }]);
+    let spec = json!({"rules": rules, "serverURLs": [], "tier": "Baseline", "mode": "Audit"});
+    let scope = cluster(lost(&boundary(&spec)).0);
+    assert_eq!((scope.service_accounts, scope.tier), (Some(Vec::new()), Tier::Baseline));
+    let labels: serde_json::Map<_, _> =
+        (0..2 * MAX_MISTAKES).map(|number| (number.to_string(), Value::from(number))).collect();
+    let spec = json!({"podSelector": {"matchLabels": labels}, "serverRefs": [], "serviceAccounts": []});
+    let scope = namespaced(lost(&policy(&spec)).0);
+    assert_eq!((scope.service_accounts, scope.server_refs), (None, vec![ServerRef { name: "*".into() }]));
+}
+
+#[test]
+fn an_mcp_policy_without_its_namespace_cannot_be_read_and_governs_every_one() {
+    let mut object = policy(&json!({"serverRefs": [{"name": "aws"}]}));
+    object["metadata"].as_object_mut().unwrap().remove("namespace");
+    for mode in ["Enforce", "Audit"] {
+        object["spec"]["mode"] = json!(mode);
+        let (scope, error) = lost(&object);
+        assert!(error.starts_with("/metadata/namespace: the McpPolicy has no namespace"), "{error}");
+        let subject = Subject {
+            server: "aws".into(),
+            namespace: "clinic".into(),
+            service_account: "agent".into(),
+            pod: "agent-0".into(),
+            labels: [].into(),
+        };
+        let place = Place { subject: &subject, namespace_labels: &[].into(), server_url: "https://aws.internal/mcp" };
+        assert_eq!(governs(&scope, &place), mode == "Enforce", "being observed would be being permitted");
+    }
 }
 
 /// A file of one object, which reads alike as YAML and from the API server.
