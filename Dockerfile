@@ -3,6 +3,8 @@
 #   docker build --target sidecar  --tag reeve-sidecar:0.1.0 .
 #   docker build --target operator --tag reeve-operator:0.1.0 .
 #
+# The programs are built one by one: together, the sidecar would be built with what only the operator needs of Kubernetes.
+#
 # BUILDER may be `prebuilt`: then the programs are taken from the folder target/image, as tests do.
 ARG BASE=gcr.io/distroless/cc-debian12:nonroot
 ARG RUST=docker.io/library/rust:1.95-bookworm
@@ -12,7 +14,8 @@ FROM ${RUST} AS compiled
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
-    cargo build --release --locked --package reeve-sidecar --package reeve-operator \
+    cargo build --release --locked --package reeve-sidecar \
+    && cargo build --release --locked --package reeve-operator \
     && mkdir -p /programs && cp target/release/reeve-sidecar target/release/reeve-operator /programs/
 
 FROM ${BASE} AS prebuilt
