@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`kinds`] | the kinds that are watched, and how each is read |
 //! | [`watch`] | list, then watch, of one kind; feeds what `control` takes in |
-//! | [`write`] | statuses, written by the leader alone |
+//! | [`mod@write`] | statuses, written by the leader alone |
 //! | [`events`] | Events, written by the leader alone |
 //! | [`leader`] | the Lease that says who leads |
 //! | [`owner`] | the operator's own Deployment |

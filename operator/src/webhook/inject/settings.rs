@@ -13,7 +13,7 @@ pub struct Settings {
     pub operator: String,
     /// What a sidecar may use, where the pod does not say.
     pub resources: Resources,
-    /// How much a sidecar logs, where the pod does not say: a word of [`LOG_LEVELS`].
+    /// How much a sidecar logs, where the pod does not say: `error`, `warn`, `info`, `debug` or `trace`.
     pub log_level: String,
     /// What assigns the sidecar's user.
     pub platform: Platform,
