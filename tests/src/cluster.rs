@@ -10,7 +10,9 @@
 //! make a part of it fail are [`alone::Alone`] in it meanwhile. If a test fails, what its namespace held is told.
 
 pub mod alone;
+pub mod clinic;
 pub mod container;
+pub mod installed;
 pub mod kubectl;
 pub mod namespace;
 pub mod pod;

@@ -1,0 +1,95 @@
+//! What tests of Reeve in the cluster govern: an MCP server that only says what it would have done, and agents that call it.
+
+use serde_json::{Value, json};
+
+use super::Namespace;
+use super::pod::Pod;
+
+/// The one image that both the server and the agents need: the sidecar's, which can also serve and call.
+const IMAGE: &str = "ghcr.io/reeve-dev/reeve-sidecar:0.1.0";
+/// The program in it.
+const PROGRAM: &str = "/usr/local/bin/reeve-sidecar";
+/// The arguments that the server's tools want; each takes what it knows.
+const ARGUMENTS: &str = r#"{"datastore_id": "ds-1", "output_s3_uri": "s3://clinic/"}"#;
+
+/// Starts the server `imaging`, which has no sidecar, and declares it.
+pub fn server(namespace: &Namespace) {
+    let mut pod = pod("imaging", &["demo", "--serve", "0.0.0.0:8080"]);
+    pod["metadata"]["labels"]["reeve.dev/inject"] = json!("false");
+    pod["spec"]["containers"][0]["readinessProbe"] = json!({"tcpSocket": {"port": 8080}, "periodSeconds": 1});
+    namespace.apply(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "imaging"}, "spec": {
+        "selector": {"app": "imaging"}, "ports": [{"port": 80, "targetPort": 8080}]}}));
+    namespace.apply(json!({"apiVersion": "reeve.dev/v1alpha1", "kind": "McpServer", "metadata": {"name": "imaging"},
+        "spec": {"url": url(namespace)}}));
+    namespace.pod(pod);
+}
+
+/// The server's own URL.
+pub fn url(namespace: &Namespace) -> String {
+    format!("http://imaging.{}.svc/mcp", namespace.name)
+}
+
+/// The manifest of an agent: it has an image of its own and the server's URL in a variable, calls once, and stays.
+pub fn agent(namespace: &Namespace, name: &str) -> Value {
+    let mut pod = pod(name, &["call", "$(IMAGING_URL)", "list_datastores", "--every", "3600"]);
+    pod["spec"]["containers"][0]["env"] = json!([{"name": "IMAGING_URL", "value": url(namespace)}]);
+    pod
+}
+
+/// A pod that any namespace admits.
+fn pod(name: &str, arguments: &[&str]) -> Value {
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}}, "spec": {
+        "automountServiceAccountToken": false, "terminationGracePeriodSeconds": 1,
+        "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [{"name": "main", "image": IMAGE, "args": arguments, "securityContext": {"runAsUser": 65532,
+            "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}}}]}})
+}
+
+/// The manifest of an McpPolicy for all pods of its label `app`, with these rules.
+pub fn policy(name: &str, app: &str, rules: &Value) -> Value {
+    json!({"apiVersion": "reeve.dev/v1alpha1", "kind": "McpPolicy", "metadata": {"name": name}, "spec": {
+        "podSelector": {"matchLabels": {"app": app}}, "serverRefs": [{"name": "imaging"}], "rules": rules}})
+}
+
+/// What came of calls that a pod made, one after the other, where its variable points: of each a line that begins with the
+/// decision, as in `allow: Job 1 submitted`.
+///
+/// # Panics
+/// If one had no answer.
+pub fn calls(agent: &Pod<'_>, tool: &str, times: usize) -> Vec<String> {
+    let url = variable(&agent.now(), "IMAGING_URL").expect("an agent has its variable");
+    let times = times.to_string();
+    let command = [PROGRAM, "call", &url, tool, "--args", ARGUMENTS, "--times", &times];
+    let output = agent.exec("main", &command).unwrap_or_else(|error| panic!("{tool} at {url}: {error}"));
+    output.lines().map(str::to_owned).collect()
+}
+
+/// What came of one call.
+pub fn call(agent: &Pod<'_>, tool: &str) -> String {
+    calls(agent, tool, 1).join("\n")
+}
+
+/// The value of a variable of a pod's container `main`.
+pub fn variable(pod: &Value, name: &str) -> Option<String> {
+    let main = pod["spec"]["containers"].as_array()?.iter().find(|container| container["name"] == "main")?;
+    let variable = main["env"].as_array()?.iter().find(|variable| variable["name"] == name)?;
+    variable["value"].as_str().map(str::to_owned)
+}
+
+/// Waits until the condition `Programmed` of the object, as it is written now, has this status and reason; gives the status.
+pub fn programmed(namespace: &Namespace, object: &str, status: &str, reason: &str) -> Value {
+    namespace.wait(&format!("{object} says Programmed {status}, {reason}"), object, |object| {
+        let conditions = object["status"]["conditions"].as_array()?;
+        let programmed = conditions.iter().find(|condition| condition["type"] == "Programmed")?;
+        let is_current = programmed["observedGeneration"] == object["metadata"]["generation"];
+        let is_so = programmed["status"] == status && programmed["reason"] == reason;
+        (is_current && is_so).then(|| object["status"].clone())
+    })
+}
+
+/// The message of a status' condition.
+pub fn message<'s>(status: &'s Value, condition: &str) -> &'s str {
+    let conditions = status["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let found = conditions.iter().find(|one| one["type"] == condition);
+    found.and_then(|one| one["message"].as_str()).unwrap_or_default()
+}

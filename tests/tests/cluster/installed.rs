@@ -1,0 +1,27 @@
+//! Reeve, installed from its chart, governs agents. These tests need a cluster in which `kinds` has not run: it gives the API
+//! server the same definitions without the rest.
+
+mod failure;
+mod injection;
+mod policy;
+mod status;
+
+use reeve_tests::cluster::{Namespace, clinic, installed};
+
+const ENABLED: (&str, &str) = ("reeve.dev/inject", "enabled");
+const REQUIRED: (&str, &str) = ("reeve.dev/inject", "required");
+const RESTRICTED: (&str, &str) = ("pod-security.kubernetes.io/enforce", "restricted");
+
+/// A namespace with these labels in a cluster that has Reeve.
+fn watched(labels: &[(&str, &str)]) -> Namespace {
+    let namespace = Namespace::new(labels);
+    installed::reeve();
+    namespace
+}
+
+/// The same with the server.
+fn clinic(labels: &[(&str, &str)]) -> Namespace {
+    let namespace = watched(labels);
+    clinic::server(&namespace);
+    namespace
+}
