@@ -25,6 +25,7 @@ use tokio::sync::{Notify, mpsc};
 use super::backoff::{Backoff, jittered};
 use super::{KubernetesError, within};
 use crate::control::Input;
+use crate::lifecycle::Awaited;
 use crate::metrics::Metrics;
 use crate::world::Change;
 
@@ -70,6 +71,8 @@ pub struct Watch<View> {
     inputs: mpsc::Sender<Input>,
     reread: Arc<Notify>,
     metrics: Arc<Metrics>,
+    /// Until the first list was told.
+    listed: Option<Awaited>,
 }
 
 /// Nobody takes what is told any more: the process ends.
@@ -123,15 +126,16 @@ struct NamedMeta {
 }
 
 impl<View: Send> Watch<View> {
-    /// One that has not begun. A permit of `reread` makes it list again.
+    /// One that has not begun. A permit of `reread` makes it list again; `listed` is reached with the first list.
     pub fn new(
         kind: Kind<View>,
         client: Client,
         inputs: mpsc::Sender<Input>,
         reread: Arc<Notify>,
         metrics: Arc<Metrics>,
+        listed: Awaited,
     ) -> Self {
-        Self { kind, client, inputs, reread, metrics }
+        Self { kind, client, inputs, reread, metrics, listed: Some(listed) }
     }
 
     /// Watches until nobody takes what is told.
@@ -153,7 +157,9 @@ impl<View: Send> Watch<View> {
                 Err(error) => {
                     let wait = backoff.wait();
                     self.metrics.failed(self.kind.name, error.reason());
-                    tracing::warn!(kind = self.kind.name, %error, ?wait, "the list cannot be read; what was known stays in force");
+                    let hint = if error.is_missing() { ": is its definition installed?" } else { "" };
+                    let kind = self.kind.name;
+                    tracing::warn!(kind, %error, ?wait, "the list cannot be read, what was known stays in force{hint}");
                     tokio::time::sleep(wait).await;
                 }
             }
@@ -191,6 +197,9 @@ impl<View: Send> Watch<View> {
             .collect();
         tracing::info!(kind = self.kind.name, objects = count, version, "listed");
         self.tell(Change::All { objects, version: number(&version) }).await?;
+        if let Some(listed) = self.listed.take() {
+            listed.reached();
+        }
         Ok(version)
     }
 

@@ -8,6 +8,7 @@
 //! authority ─ Trust ─► caBundle, webhook, delivery
 //! ```
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use kube::{Api, Client, Config};
 use reeve_wire::world::Kind;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::RunError;
@@ -49,10 +50,15 @@ const WRITES: usize = 1_024;
 /// How long the API server may take to open a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// Tells nothing, and is closed when the election has ended.
+type Released = oneshot::Receiver<Infallible>;
+
 /// The running process.
 pub(super) struct Parts {
     tasks: JoinSet<&'static str>,
     servers: JoinSet<()>,
+    /// Closed when the Lease was given back.
+    released: Option<Released>,
     route: Route,
 }
 
@@ -84,7 +90,7 @@ impl Parts {
         let (resolver, trust) = shared.authority();
         let world = SharedWorld::default();
         let (inputs, taken) = mpsc::channel(INPUTS);
-        let leadership = shared.election(address.port(), &inputs);
+        let (leadership, released) = shared.election(address.port(), &inputs);
         let rereads = shared.watches(&inputs);
         let route = shared.route(&world, &trust, &leadership, inputs, rereads)?;
         shared.control(&world, taken, Arc::clone(&route.registry), &leadership);
@@ -102,7 +108,7 @@ impl Parts {
             .map_err(|error| RunError::Internal(error.to_string()))?;
         let answering = route.clone();
         servers.spawn(server.run(move |request| answering.clone().respond(request)));
-        Ok((trigger, Self { tasks, servers, route }))
+        Ok((trigger, Self { tasks, servers, released: Some(released), route }))
     }
 
     /// Waits for one of the tasks to end, which none should. Cancel safe.
@@ -114,10 +120,13 @@ impl Parts {
         }
     }
 
-    /// Asks sidecars to leave, over a time, and waits until the last connection has ended.
+    /// Asks sidecars to leave, over a time, and waits until the last connection has ended and the Lease was given back.
     pub(super) async fn drained(&mut self, spread: Duration) {
         self.route.drain(spread).await;
         while self.servers.join_next().await.is_some() {}
+        if let Some(released) = self.released.take() {
+            let _ = released.await;
+        }
     }
 }
 
@@ -170,19 +179,21 @@ impl Shared {
     }
 
     /// Takes part in the election, and tells `control` of its outcome.
-    fn election(&mut self, port: u16, inputs: &mpsc::Sender<Input>) -> watch::Receiver<Leadership> {
+    fn election(&mut self, port: u16, inputs: &mpsc::Sender<Input>) -> (watch::Receiver<Leadership>, Released) {
         let Settings { replica, .. } = self.settings.clone();
         let me = Replica { name: replica.pod_name.clone(), address: self.settings.address(port) };
         let (sender, leadership) = watch::channel(Leadership::default());
         let (client, drain) = (self.client.clone(), self.drain.clone());
+        let (held, released) = oneshot::channel();
         self.task("the election", async move {
+            let _held = held;
             let owner = owner::deployment(client.clone(), &replica.namespace, &replica.deployment).await;
             let leases = Api::namespaced(client, &replica.namespace);
             Candidate::new(leases, replica.lease, me, owner, sender).run(drain).await;
         });
         let told = bridges::leading(leadership.clone(), inputs.clone(), Arc::clone(&self.metrics));
         self.task("the telling of who leads", told);
-        leadership
+        (leadership, released)
     }
 
     fn watches(&mut self, inputs: &mpsc::Sender<Input>) -> Rereads {
@@ -203,7 +214,8 @@ impl Shared {
         kind: Kind,
     ) {
         let (client, metrics) = (self.client.clone(), Arc::clone(&self.metrics));
-        let watch = Watch::new(watched, client, inputs.clone(), rereads.of(kind), metrics);
+        let listed = self.readiness.awaits(format!("the list of {}", watched.name));
+        let watch = Watch::new(watched, client, inputs.clone(), rereads.of(kind), metrics, listed);
         self.task("a watch", watch.run());
     }
 
