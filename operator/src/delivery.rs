@@ -43,7 +43,6 @@ mod upkeep;
 mod verdicts;
 
 use std::fmt::Display;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -60,7 +59,7 @@ use tokio::time::Instant;
 use self::admit::Admitted;
 use self::authenticate::{Authenticator, Caller};
 use self::heard::{Heard, Reader};
-use self::replica::Replica;
+use self::replica::{Replica, Replicas};
 use self::reread::Reread;
 use self::sidecar::Sidecar;
 use self::stream::{End, Limits, Stream, written_body};
@@ -156,8 +155,8 @@ struct Office {
     /// Over how long those who are asked to leave are spread, once this replica ends.
     draining: watch::Sender<Option<Duration>>,
     streams: Arc<Semaphore>,
-    /// How many replicas' streams there were.
-    replicas: AtomicU64,
+    /// The other replicas that report to this one.
+    replicas: Replicas,
     /// When a refusal was last written into the log.
     complained: Mutex<Option<Instant>>,
 }
@@ -178,7 +177,7 @@ impl Delivery {
             heard: Heard::default(),
             draining: watch::Sender::new(None),
             streams: Arc::new(Semaphore::new(parts.timing.most_streams as usize)),
-            replicas: AtomicU64::new(0),
+            replicas: Replicas::default(),
             complained: Mutex::new(None),
         }))
     }
@@ -237,8 +236,7 @@ impl Delivery {
                     Sidecar { pod: caller.uid.clone(), subscription, stream, upkeep }.run(&office).await
                 }
                 Admitted::Replica => {
-                    let number = office.replicas.fetch_add(1, Ordering::Relaxed);
-                    let name = format!("{}#{number}", caller.pod).into();
+                    let name = caller.pod.as_str().into();
                     Replica { name, stream, upkeep }.run(&office).await
                 }
             };

@@ -1,11 +1,12 @@
 //! Another replica's stream, at the leader's end: what sidecars said to it, for `control`.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use reeve_wire::message::{FromSidecar, PodReport};
+use tokio::sync::oneshot;
 
 use super::dialogue::{Fault, checked_report, protocol};
 use super::sidecar::hello;
@@ -16,9 +17,36 @@ use super::{Input, Office};
 /// How many reports may wait for `control`: then the other replica waits, too.
 const MOST_WAITING: usize = 1_024;
 
+/// The replicas that report here, each by one stream at a time.
+#[derive(Debug, Default)]
+pub(super) struct Replicas(Mutex<HashMap<Arc<str>, Seat>>);
+
+#[derive(Debug)]
+struct Seat {
+    /// Held by the stream that speaks: what an older one says, to its end, is said before a newer one speaks.
+    turn: Turn,
+    /// Dropped when a newer stream wants to speak.
+    _until_replaced: oneshot::Sender<()>,
+}
+
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
+impl Replicas {
+    /// A new stream of a replica wants to speak. It may when it has the turn, until the other ends.
+    fn enter(&self, name: &Arc<str>) -> (Turn, oneshot::Receiver<()>) {
+        let (until_replaced, replaced) = oneshot::channel();
+        let mut seats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Replicas come and go with other names.
+        seats.retain(|of, seat| of == name || Arc::strong_count(&seat.turn) > 1);
+        let turn = seats.get(name).map(|seat| Arc::clone(&seat.turn)).unwrap_or_default();
+        seats.insert(Arc::clone(name), Seat { turn: Arc::clone(&turn), _until_replaced: until_replaced });
+        (turn, replaced)
+    }
+}
+
 /// A replica's stream.
 pub(super) struct Replica<B> {
-    /// The replica, and the number of its stream: what an older stream of it said ends with that stream alone.
+    /// The name of the replica's pod.
     pub(super) name: Arc<str>,
     pub(super) stream: Stream<B>,
     pub(super) upkeep: Upkeep,
@@ -31,10 +59,18 @@ where
 {
     /// Follows the stream to its end, and says why it ended.
     pub(super) async fn run(mut self, office: &Office) -> End {
+        let (turn, mut replaced) = office.replicas.enter(&self.name);
+        let _turn = tokio::select! {
+            turn = turn.lock() => turn,
+            _ = &mut replaced => return End::Replaced,
+        };
         let _counted = office.metrics.replica();
-        let end = match self.follow(office).await {
-            Ok(never) => match never {},
-            Err(end) => end,
+        let end = tokio::select! {
+            ended = self.follow(office) => match ended {
+                Ok(never) => match never {},
+                Err(end) => end,
+            },
+            _ = &mut replaced => End::Replaced,
         };
         // Nobody takes it any more: the operator ends.
         let _ = office.reports.send(Input::ReplicaGone(Arc::clone(&self.name))).await;

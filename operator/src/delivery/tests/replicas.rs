@@ -117,7 +117,34 @@ async fn a_leader_hears_that_a_follower_is_gone_and_everything_anew_when_it_is_b
     follower.trust.send_replace(second.authority.as_str().into());
     follower.leader.send_replace(Some(Leader { address: second.address.clone(), server_name: NAME.into() }));
     let after = leader.hears_of("p1", |report| report.running.is_some()).await;
-    assert_ne!(before, after);
+    assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn what_an_older_stream_of_a_replica_says_is_said_before_a_newer_one_speaks() {
+    let mut office = Office::open().await;
+    let authorization = format!("Bearer {}", office.replica_token("reeve-1"));
+    let report = |pod: &str| PodReport { pod: pod.into(), connected: true, running: None, servers: Vec::new() };
+    let mut streams = Vec::new();
+    for stream in 0..3 {
+        let mut replica = ask(office.address, Some(&authorization)).await.unwrap();
+        replica.say(&hello(None)).await;
+        assert!(matches!(replica.hears().await, Some(ToSidecar::Welcome(_))));
+        replica.say(&FromSidecar::Reports(vec![report("p1"), report("p2")])).await;
+        if stream > 0 {
+            assert!(matches!(office.hears().await, Input::ReplicaGone(gone) if &*gone == "reeve-1-name"));
+        }
+        for pod in ["p1", "p2"] {
+            let Input::Report { replica, report: heard } = office.hears().await else { panic!("gone") };
+            assert_eq!((&*replica, heard), ("reeve-1-name", report(pod)));
+        }
+        streams.push(replica);
+    }
+    for mut ended in streams.drain(..2) {
+        ended.ends().await;
+    }
+    office.counts(r#"reeve_operator_sync_streams_ended_total{reason="Replaced"}"#, 2.0).await;
+    office.counts("reeve_operator_replicas_connected", 1.0).await;
 }
 
 #[tokio::test]
