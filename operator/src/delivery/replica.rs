@@ -110,3 +110,33 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_newer_stream_waits_until_the_older_has_said_everything_and_other_replicas_do_not() {
+        let replicas = Replicas::default();
+        let (first, mut replaced) = replicas.enter(&"reeve-1".into());
+        let turn = first.lock().await;
+        let (other, _) = replicas.enter(&"reeve-2".into());
+        assert!(other.try_lock().is_ok() && (&mut replaced).now_or_never().is_none());
+
+        let (second, _second_replaced) = replicas.enter(&"reeve-1".into());
+        assert!(replaced.now_or_never().is_some() && second.try_lock().is_err());
+        drop(turn);
+        assert!(second.try_lock().is_ok());
+    }
+
+    #[test]
+    fn replicas_that_are_gone_are_forgotten() {
+        let replicas = Replicas::default();
+        for number in 0..100 {
+            replicas.enter(&format!("reeve-{number}").into());
+        }
+        assert_eq!(replicas.0.lock().unwrap().len(), 1);
+    }
+}
