@@ -10,19 +10,19 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::watch::{Fate, Kind};
 use crate::control::Input;
-use crate::world::{Change, NamespaceView, PodObject, PodView, PolicyView, ServerView};
+use crate::world::{Change, NamespaceView, PodObject, PodView, PolicyView, ServerView, SharedWorld};
 
 /// What an object without name, UID or version is; no API server sends one.
 const NAMELESS: &str = "it lacks a name, a uid or a resourceVersion that is a number";
 
-/// McpPolicies.
-pub fn policies() -> Kind<PolicyView> {
-    policy_kind("mcppolicies", Input::Policies)
+/// McpPolicies, of which those that are in the world are compiled only when they change.
+pub fn policies(world: &SharedWorld) -> Kind<PolicyView> {
+    policy_kind("mcppolicies", Input::Policies, world)
 }
 
-/// ClusterMcpPolicies.
-pub fn cluster_policies() -> Kind<PolicyView> {
-    policy_kind("clustermcppolicies", Input::ClusterPolicies)
+/// ClusterMcpPolicies, as [`policies`].
+pub fn cluster_policies(world: &SharedWorld) -> Kind<PolicyView> {
+    policy_kind("clustermcppolicies", Input::ClusterPolicies, world)
 }
 
 /// McpServers.
@@ -69,13 +69,15 @@ pub fn pods() -> Kind<PodView> {
     }
 }
 
-fn policy_kind(name: &'static str, input: fn(Change<PolicyView>) -> Input) -> Kind<PolicyView> {
-    let mut drafts = Drafts::default();
+fn policy_kind(name: &'static str, input: fn(Change<PolicyView>) -> Input, world: &SharedWorld) -> Kind<PolicyView> {
+    let (mut drafts, world) = (Drafts::default(), SharedWorld::clone(world));
     Kind {
         name,
         path: own_path(name),
         fields: "",
-        change: Box::new(move |object, fate| change(PolicyView::of(&read::<Value>(object)?, &mut drafts), fate)),
+        change: Box::new(move |object, fate| {
+            change(PolicyView::read(&read::<Value>(object)?, &world, &mut drafts), fate)
+        }),
         input,
     }
 }

@@ -91,7 +91,7 @@ impl Parts {
         let world = SharedWorld::default();
         let (inputs, taken) = mpsc::channel(INPUTS);
         let (leadership, released) = shared.election(address.port(), &inputs);
-        let rereads = shared.watches(&inputs);
+        let rereads = shared.watches(&world, &inputs);
         let route = shared.route(&world, &trust, &leadership, inputs, rereads)?;
         shared.control(&world, taken, Arc::clone(&route.registry), &leadership);
         shared.observe_policies(world, leadership);
@@ -196,10 +196,10 @@ impl Shared {
         (leadership, released)
     }
 
-    fn watches(&mut self, inputs: &mpsc::Sender<Input>) -> Rereads {
+    fn watches(&mut self, world: &SharedWorld, inputs: &mpsc::Sender<Input>) -> Rereads {
         let rereads = Rereads::default();
-        self.watch(kinds::policies(), inputs, &rereads, Kind::Policies);
-        self.watch(kinds::cluster_policies(), inputs, &rereads, Kind::ClusterPolicies);
+        self.watch(kinds::policies(world), inputs, &rereads, Kind::Policies);
+        self.watch(kinds::cluster_policies(world), inputs, &rereads, Kind::ClusterPolicies);
         self.watch(kinds::servers(), inputs, &rereads, Kind::Servers);
         self.watch(kinds::namespaces(), inputs, &rereads, Kind::Namespace);
         self.watch(kinds::pods(), inputs, &rereads, Kind::Pod);

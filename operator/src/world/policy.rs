@@ -1,6 +1,6 @@
 //! A policy of either kind, as far as it is compiled and told of.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use reeve_crds::v1alpha1::{API_VERSION, Policy, PolicyStatus};
 use reeve_policy::compile::{Drafts, Problem, Source};
@@ -9,6 +9,7 @@ use reeve_wire::Uid;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
+use super::SharedWorld;
 use super::object::{self, Identity};
 
 /// What is kept of a policy.
@@ -56,6 +57,23 @@ impl PolicyView {
             object: to_raw_value(&trimmed).ok()?.into(),
             status: object::status(object),
         })
+    }
+
+    /// As [`Self::of`], and what is in the world in the same generation is not compiled again: each status that is written
+    /// brings the object back.
+    pub fn read(object: &Value, world: &SharedWorld, drafts: &mut Drafts) -> Option<Self> {
+        let identity = Identity::of_value(object)?;
+        let present = {
+            let world = world.read().unwrap_or_else(PoisonError::into_inner);
+            world.policy(identity.namespace.as_deref(), &identity.name).cloned()
+        };
+        let known = present.filter(|present| present.uid.as_str() == identity.uid);
+        let text = trimmed(object, &identity).to_string();
+        let known = known.filter(|known| known.object.get() == text);
+        match known {
+            Some(known) => Some(Self { version: identity.version, status: object::status(object), ..known }),
+            None => Self::of(object, drafts),
+        }
     }
 
     /// The name of the object.
@@ -120,6 +138,27 @@ mod tests {
         let second = PolicyView::of(&changed, &mut Drafts::default()).unwrap();
         assert_eq!(first.object.get(), second.object.get());
         assert!(!first.object.get().contains("status") && first.object.get().contains("\"generation\":4"));
+    }
+
+    #[test]
+    fn what_is_known_in_this_generation_is_not_compiled_again() {
+        let world = SharedWorld::default();
+        let first = PolicyView::read(&policy(), &world, &mut Drafts::default()).unwrap();
+        world.write().unwrap().policies.insert(Arc::clone(&first.key), first.clone());
+        let mut object = policy();
+        object["metadata"]["resourceVersion"] = "18".into();
+        object["status"] = json!({"matchedPods": 9});
+        let again = PolicyView::read(&object, &world, &mut Drafts::default()).unwrap();
+        assert!(Arc::ptr_eq(&first.object, &again.object) && Arc::ptr_eq(first.policy(), again.policy()));
+        assert_eq!((again.version, again.status.matched_pods), (18, 9));
+        object["metadata"]["generation"] = 5.into();
+        object["spec"]["rules"] = json!([]);
+        let changed = PolicyView::read(&object, &world, &mut Drafts::default()).unwrap();
+        assert!(changed.problems.is_empty() && changed.generation == 5);
+        // Another object of the same name, though it say the same.
+        object = policy();
+        object["metadata"]["uid"] = "u2".into();
+        assert_eq!(PolicyView::read(&object, &world, &mut Drafts::default()).unwrap().uid.as_str(), "u2");
     }
 
     #[test]

@@ -38,6 +38,14 @@ impl World {
         self.servers.range(from..).take_while(move |((of, _), _)| **of == *namespace).map(|(_, server)| server)
     }
 
+    /// The policy of this name, in a namespace or cluster-wide.
+    pub fn policy(&self, namespace: Option<&str>, name: &str) -> Option<&PolicyView> {
+        match namespace {
+            Some(namespace) => self.policies.get(format!("{namespace}/{name}").as_str()),
+            None => self.cluster_policies.get(name),
+        }
+    }
+
     /// The McpPolicies of a namespace, by name.
     pub fn policies_of<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a PolicyView> {
         let from: Arc<str> = format!("{namespace}/").into();
