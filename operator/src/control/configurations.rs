@@ -113,7 +113,7 @@ impl Configurations {
         let namespace = seen.world.namespace(&profile.traits.namespace);
         let plan = namespace.and_then(|namespace| {
             let basis = self.bases.entry(Arc::clone(&namespace.name));
-            let basis = basis.or_insert_with(|| Basis::of(seen.world, namespace));
+            let basis = basis.or_insert_with(|| Basis::of(seen.world, &namespace.name));
             let plan = self.plans.plan(basis, &profile.traits.pod(&namespace.labels));
             plan.inspect_err(
                 |error| tracing::error!(%error, namespace = %namespace.name, "a document cannot be written"),

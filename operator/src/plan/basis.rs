@@ -10,7 +10,7 @@ use reeve_wire::Uid;
 use reeve_wire::document::{Header, Mounts, Server};
 use serde_json::value::RawValue;
 
-use crate::world::{NamespaceView, PolicyView, ServerView, World};
+use crate::world::{PolicyView, ServerView, World};
 
 /// The header of a credential whose server names none.
 const DEFAULT_HEADER: &str = "Authorization";
@@ -42,7 +42,6 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 pub(crate) struct Basis {
     servers: Arc<Vec<Arc<Given>>>,
-    namespace_labels: BTreeMap<String, String>,
     /// Those of the namespace, by key.
     own: BTreeMap<Arc<str>, Arc<Entry>>,
     /// Those of the cluster, by key.
@@ -51,15 +50,10 @@ pub(crate) struct Basis {
 
 impl Basis {
     /// Of a namespace.
-    pub(crate) fn of(world: &World, namespace: &NamespaceView) -> Self {
-        let servers = world.servers_of(&namespace.name).filter_map(Given::of).map(Arc::new).collect();
-        let mut basis = Self {
-            servers: Arc::new(servers),
-            namespace_labels: namespace.labels.clone(),
-            own: BTreeMap::new(),
-            cluster: BTreeMap::new(),
-        };
-        for policy in world.policies_of(&namespace.name).chain(world.cluster_policies()) {
+    pub(crate) fn of(world: &World, namespace: &str) -> Self {
+        let servers = world.servers_of(namespace).filter_map(Given::of).map(Arc::new).collect();
+        let mut basis = Self { servers: Arc::new(servers), own: BTreeMap::new(), cluster: BTreeMap::new() };
+        for policy in world.policies_of(namespace).chain(world.cluster_policies()) {
             basis.set(&policy.key, Some(policy));
         }
         basis
@@ -70,7 +64,7 @@ impl Basis {
         // Only the key of a policy of a namespace has a `/`.
         let of_kind = if key.contains('/') { &mut self.own } else { &mut self.cluster };
         of_kind.remove(key);
-        if let Some(entry) = policy.and_then(|policy| Entry::of(policy, &self.servers, &self.namespace_labels)) {
+        if let Some(entry) = policy.and_then(|policy| Entry::of(policy, &self.servers)) {
             of_kind.insert(Arc::clone(key), Arc::new(entry));
         }
     }
@@ -80,24 +74,22 @@ impl Basis {
         &self.servers
     }
 
-    /// The policies that name a server, the cluster's first.
+    /// The policies that name a server, the cluster's first. Whether one selects a pod is for [`govern::selects`] alone to say.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.cluster.values().chain(self.own.values())
     }
 }
 
 impl Entry {
-    fn of(view: &PolicyView, servers: &[Arc<Given>], namespace_labels: &BTreeMap<String, String>) -> Option<Self> {
+    fn of(view: &PolicyView, servers: &[Arc<Given>]) -> Option<Self> {
         let policy = view.policy();
-        let (decides, is_baseline, is_here) = match &**policy {
-            Policy::McpPolicy(object) => (object.spec.mode == Mode::Enforce, false, true),
-            Policy::ClusterMcpPolicy(object) => {
-                (false, object.spec.tier == Tier::Baseline, object.spec.namespace_selector.matches(namespace_labels))
-            }
+        let (decides, is_baseline) = match &**policy {
+            Policy::McpPolicy(object) => (object.spec.mode == Mode::Enforce, false),
+            Policy::ClusterMcpPolicy(object) => (false, object.spec.tier == Tier::Baseline),
         };
         let named = servers.iter().zip(0..).filter(|(given, _)| govern::names(policy, &given.name, &given.server.url));
         let servers: Vec<u32> = named.map(|(_, number)| number).collect();
-        (is_here && !servers.is_empty()).then(|| Self {
+        (!servers.is_empty()).then(|| Self {
             uid: view.uid.clone(),
             generation: view.generation,
             policy: Arc::clone(policy),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use reeve_crds::v1alpha1::{LabelSelector, Policy};
+use reeve_crds::v1alpha1::Policy;
 use reeve_policy::compile::govern;
 use reeve_wire::Uid;
 
@@ -131,12 +131,12 @@ impl Profiles {
         let candidates: Vec<ProfileId> = match policy {
             Policy::McpPolicy(object) => {
                 let namespace = object.metadata.namespace.as_deref().unwrap_or("default");
-                match self.rarest(&object.spec.pod_selector, Some(namespace)) {
+                match self.rarest(policy, Some(namespace)) {
                     Some(label) => label.get(namespace).into_iter().flatten().copied().collect(),
                     None => self.of_namespace(namespace).collect(),
                 }
             }
-            Policy::ClusterMcpPolicy(object) => match self.rarest(&object.spec.pod_selector, None) {
+            Policy::ClusterMcpPolicy(_) => match self.rarest(policy, None) {
                 Some(label) => label.values().flatten().copied().collect(),
                 None => self.ids().collect(),
             },
@@ -150,19 +150,15 @@ impl Profiles {
         candidates.into_iter().filter(is_selected).collect()
     }
 
-    /// The profiles with that label, of those a selector asks for, which the fewest have; none if it asks for no label.
-    fn rarest(
-        &self,
-        selector: &LabelSelector,
-        namespace: Option<&str>,
-    ) -> Option<&HashMap<Arc<str>, BTreeSet<ProfileId>>> {
+    /// The profiles with that label, of those a policy asks for, which the fewest have; none if it may select any.
+    fn rarest(&self, policy: &Policy, namespace: Option<&str>) -> Option<&HashMap<Arc<str>, BTreeSet<ProfileId>>> {
         static NOBODY: std::sync::LazyLock<HashMap<Arc<str>, BTreeSet<ProfileId>>> =
             std::sync::LazyLock::new(HashMap::new);
         let count = |found: &HashMap<Arc<str>, BTreeSet<ProfileId>>| match namespace {
             Some(namespace) => found.get(namespace).map_or(0, BTreeSet::len),
             None => found.values().map(BTreeSet::len).sum(),
         };
-        let pairs = selector.match_labels.iter();
+        let pairs = govern::wanted_labels(policy).iter();
         let found = pairs.map(|(label, value)| self.by_label.get(&(label.clone(), value.clone())).unwrap_or(&NOBODY));
         found.min_by_key(|found| count(found))
     }

@@ -363,3 +363,24 @@ fn a_limit_that_pods_count_apart_says_what_can_really_pass() {
     let reach: Vec<_> = limits.iter().map(|limit| (limit.pointer.as_str(), limit.pods, limit.can_pass)).collect();
     assert_eq!(reach, [("clinic/imaging#r/limits/grant", 2, 20), ("clinic/imaging#r/limits/policy", 3, 30)]);
 }
+
+#[test]
+fn a_policy_whose_selector_means_nobody_by_mistake_reaches_every_pod_at_once() {
+    let mut cluster = Cluster::new();
+    cluster.pod("agent-0", "imaging");
+    cluster.converge();
+    cluster.policy_for("own", "no label!");
+    let wrong = json!({"matchLabels": {"env": "no label!"}});
+    cluster.cluster_policy("pods", json!({"tier": "Boundary", "podSelector": wrong}));
+    cluster.cluster_policy("namespaces", json!({"tier": "Boundary", "namespaceSelector": wrong}));
+    cluster.settle();
+    assert_eq!(cluster.document("agent-0").policies.len(), 3);
+    assert_eq!(
+        (cluster.programmed("namespaces").1.as_str(), cluster.policies["clinic/own"].matched_pods),
+        ("PolicyInvalid", 1)
+    );
+    // Put right, they are taken away again.
+    cluster.policy_for("own", "other");
+    cluster.settle();
+    assert_eq!(cluster.document("agent-0").policies.len(), 2);
+}

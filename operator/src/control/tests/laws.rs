@@ -25,10 +25,11 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let (name, kind) = (0..3_u8, 0..6_u8);
+    let wrong = 0..8_u8;
     prop_oneof![
-        4 => (name.clone(), kind.clone()).prop_map(|(name, kind)| Step::Policy(name, kind)),
+        4 => (name.clone(), wrong.clone()).prop_map(|(name, kind)| Step::Policy(name, kind)),
         1 => name.clone().prop_map(Step::PolicyGone),
-        2 => (0..2_u8, kind.clone()).prop_map(|(name, kind)| Step::Boundary(name, kind)),
+        2 => (0..2_u8, wrong).prop_map(|(name, kind)| Step::Boundary(name, kind)),
         1 => (0..2_u8).prop_map(Step::BoundaryGone),
         2 => (0..2_u8, 0..4_u8).prop_map(|(name, kind)| Step::Server(name, kind)),
         1 => (0..2_u8).prop_map(Step::ServerGone),
@@ -50,6 +51,8 @@ fn policy_spec(kind: u8) -> Value {
         2 => json!({"serverRefs": [{"name": "s0"}], "podSelector": {"matchLabels": {"app": "b"}}, "rules": [rule]}),
         3 => json!({"serverRefs": [{"name": "*"}], "serviceAccounts": ["other"], "mode": "Audit"}),
         4 => json!({"serverRefs": [{"name": "*"}], "colour": "red"}),
+        6 => json!({"serverRefs": [{"name": "*"}], "podSelector": {"matchLabels": {"app": "no label!"}}}),
+        7 => json!({"serverRefs": [{"name": "s0"}], "podSelector": {"matchLabels": {"no key!": "a"}}, "mode": "Audit"}),
         _ => json!({"serverRefs": [{"name": "s1"}], "rules": [rule],
                     "podSelector": {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["a"]}]}}),
     }
@@ -61,6 +64,8 @@ fn boundary_spec(kind: u8) -> Value {
         1 => json!({"tier": "Baseline"}),
         2 => json!({"tier": "Boundary", "serverURLs": ["https://two.internal/**"]}),
         3 => json!({"tier": "Baseline", "namespaceSelector": {"matchLabels": {"env": "prod"}}}),
+        6 => json!({"tier": "Boundary", "podSelector": {"matchLabels": {"app": "no label!"}}}),
+        7 => json!({"tier": "Boundary", "namespaceSelector": {"matchLabels": {"env": "no label!"}}}),
         4 => json!({"tier": "Boundary", "podSelector": {"matchLabels": {"app": "a"}}}),
         _ => json!({"tier": "Boundary", "serviceAccounts": ["clinic/other"]}),
     }

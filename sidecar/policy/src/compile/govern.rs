@@ -79,6 +79,17 @@ pub fn selects(policy: &Policy, pod: &Pod<'_>) -> bool {
     }
 }
 
+/// Labels without which no pod is selected by a policy: what to look its pods up by. Empty if it may select pods whatever their
+/// labels are, as one does whose selector nobody can tell the meaning of.
+pub fn wanted_labels(policy: &Policy) -> &BTreeMap<String, String> {
+    static NONE: BTreeMap<String, String> = BTreeMap::new();
+    let selector = match policy {
+        Policy::McpPolicy(object) => &object.spec.pod_selector,
+        Policy::ClusterMcpPolicy(object) => &object.spec.pod_selector,
+    };
+    if scope::selector_faults(selector).is_empty() { &selector.match_labels } else { &NONE }
+}
+
 /// Whether a policy names a server, by its name in the pod's namespace or its real URL, whatever pod calls it.
 pub fn names(policy: &Policy, server: &str, url: &str) -> bool {
     match policy {
@@ -192,6 +203,17 @@ mod tests {
             ("serverURLs: ['https://other.internal/**'], tier: Boundary", false),
         ] {
             assert_eq!(governs_here("ClusterMcpPolicy", spec), governs, "{spec}");
+        }
+    }
+
+    #[test]
+    fn no_pod_without_the_wanted_labels_is_selected_and_a_wrong_selector_wants_none() {
+        for selector in ["{app: imaging}", "{app: imaging, tier: a}", "{app: 'no label!'}", "{'no key!': a}", "{}"] {
+            let policy =
+                policy("McpPolicy", &format!("serverRefs: [{{name: aws}}], podSelector: {{matchLabels: {selector}}}"));
+            let wanted = wanted_labels(&policy);
+            let is_selected_bare = governs_with(&policy, |subject| subject.labels.clear());
+            assert_eq!(is_selected_bare, wanted.is_empty(), "{selector}: {wanted:?}");
         }
     }
 

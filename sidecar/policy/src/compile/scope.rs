@@ -111,7 +111,10 @@ pub(super) fn selector_faults(selector: &LabelSelector) -> Vec<(String, String)>
             _ => {}
         }
         let values = condition.values.iter().enumerate();
-        faults.extend(values.filter_map(|(index, value)| Some((at(&format!("values/{index}")), value_fault(value)?))));
+        faults.extend(values.filter_map(|(index, value)| {
+            let fault = value_fault(value)?;
+            Some((at(&format!("values/{index}")), fault))
+        }));
     }
     faults
 }
