@@ -84,7 +84,7 @@ impl Plans {
     /// # Errors
     /// What serde says of the document; nothing in its types gives a reason.
     pub(crate) fn plan(&mut self, basis: &Basis, pod: &govern::Pod<'_>) -> Result<Arc<Plan>, serde_json::Error> {
-        let entries: Vec<_> = basis.entries().filter(|entry| govern::selects(&entry.policy, pod)).collect();
+        let entries: Vec<_> = basis.entries().filter(|entry| entry.selects(pod)).collect();
         let address = |entry: &&Arc<Entry>| Arc::as_ptr(entry) as usize;
         let parts: Parts =
             std::iter::once(Arc::as_ptr(basis.servers()) as usize).chain(entries.iter().map(address)).collect();

@@ -33,6 +33,8 @@ pub(crate) struct Entry {
     pub(crate) object: Arc<RawValue>,
     /// The servers that it names, by their place.
     pub(crate) servers: Vec<u32>,
+    /// The labels without which it selects no pod.
+    wanted: BTreeMap<String, String>,
     /// Whether Baselines yield to it.
     pub(crate) decides: bool,
     pub(crate) is_baseline: bool,
@@ -74,7 +76,7 @@ impl Basis {
         &self.servers
     }
 
-    /// The policies that name a server, the cluster's first. Whether one selects a pod is for [`govern::selects`] alone to say.
+    /// The policies that name a server, the cluster's first.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.cluster.values().chain(self.own.values())
     }
@@ -95,9 +97,16 @@ impl Entry {
             policy: Arc::clone(policy),
             object: Arc::clone(&view.object),
             servers,
+            wanted: govern::wanted_labels(policy).clone(),
             decides,
             is_baseline,
         })
+    }
+
+    /// Whether it selects a pod. Most do not, and are told by a label; the rest is for [`govern::selects`] to say.
+    pub(crate) fn selects(&self, pod: &govern::Pod<'_>) -> bool {
+        self.wanted.iter().all(|(label, value)| pod.labels.get(label) == Some(value))
+            && govern::selects(&self.policy, pod)
     }
 }
 
