@@ -12,8 +12,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 
 use crate::http::{Body, whole};
-use crate::lifecycle::Readiness;
 use crate::metrics::{self, Metrics};
+use crate::readiness::Readiness;
 
 const PATHS: &str = "/live\n/ready\n/metrics\n";
 
@@ -73,8 +73,8 @@ fn page(status: StatusCode, content_type: &'static str, content: impl Into<Bytes
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lifecycle::drain;
     use http_body_util::BodyExt as _;
+    use reeve_process::drain::drain;
 
     async fn get(pages: &Pages, path: &str) -> (u16, String) {
         let response = pages.clone().respond(Request::get(path).body(()).unwrap()).await;

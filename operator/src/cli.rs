@@ -5,28 +5,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser};
 
+use reeve_process::exit::Exit;
+use reeve_process::logging::{self, Output};
+
+use crate::run;
 use crate::settings::Settings;
-use crate::{logging, run};
-
-/// How the program ends: the codes of sysexits.h where one fits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// A signal ended it, and everything was finished.
-    Success = 0,
-    /// The command line is wrong.
-    Usage = 64,
-    /// Something went wrong that should not: to be started again.
-    Internal = 70,
-    /// The settings, the cluster's address or a port cannot be used.
-    Configuration = 78,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
 
 /// Compiles MCP policies for the agents of a Kubernetes cluster, gives them to their sidecars, and tells how far they are in force.
 #[derive(Debug, Parser)]
@@ -51,7 +34,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { Exit::Usage } else { Exit::Success }.into();
         }
     };
-    logging::start(settings.log_level, settings.log_format);
+    logging::start("reeve_operator", settings.log_level, settings.log_format, Output::Stdout);
     // The client of the API server and the server here must agree on one library before either begins.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let exit = match run::run(settings) {

@@ -13,34 +13,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use reeve_wire::Uid;
 use tokio::sync::mpsc;
 
-use crate::assignment::Assignment;
 use crate::control::{Control, Input, Output};
+use crate::delivery::Registry;
 use crate::events::Event;
 use crate::kubernetes::write::Write;
-use crate::lifecycle::Awaited;
 use crate::metrics::Metrics;
+use crate::readiness::Awaited;
 
 /// The least time between two settlings: what comes at once is settled at once, and no change waits longer than this.
 const SETTLE_EVERY: Duration = Duration::from_millis(10);
 /// Inputs that are taken before it is looked whether to settle, so that a flood of them does not keep others waiting.
 const AT_ONCE: usize = 4_096;
 
-/// What becomes of configurations.
-pub trait Publish: Send + 'static {
-    /// These pods are to be given this from now on; none: nothing.
-    fn publish(&self, changed: Vec<(Uid, Option<Arc<Assignment>>)>);
-
-    /// Everything that can be known has been published: sidecars may come.
-    fn open(&self);
-}
-
 /// Where what follows goes.
-pub struct Outlets<P> {
+pub struct Outlets {
     /// Configurations.
-    pub publish: P,
+    pub registry: Arc<Registry>,
     /// Statuses.
     pub writes: mpsc::Sender<Write>,
     /// Events; those that find no room are dropped.
@@ -52,8 +42,8 @@ pub struct Outlets<P> {
 }
 
 /// Runs until nobody has inputs any more.
-pub async fn run<P: Publish>(mut control: Control, mut inputs: mpsc::Receiver<Input>, outlets: Outlets<P>) {
-    let Outlets { publish, writes, events, metrics, synced } = outlets;
+pub async fn run(mut control: Control, mut inputs: mpsc::Receiver<Input>, outlets: Outlets) {
+    let Outlets { registry, writes, events, metrics, synced } = outlets;
     let mut synced = Some(synced);
     let mut next: Option<Instant> = None;
     let mut settled = Instant::now();
@@ -77,12 +67,12 @@ pub async fn run<P: Publish>(mut control: Control, mut inputs: mpsc::Receiver<In
         metrics.reconciled("settle", settled - begun);
         next = again.map(|at| settled + Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
         if !assignments.is_empty() {
-            publish.publish(assignments);
+            registry.publish(assignments);
         }
         if control.is_synced()
             && let Some(synced) = synced.take()
         {
-            publish.open();
+            registry.open();
             synced.reached();
         }
         let policies = policies.into_iter().map(Write::policy);

@@ -29,7 +29,6 @@ mod authenticate;
 mod claims;
 mod dialogue;
 mod heard;
-mod jitter;
 mod link;
 mod metrics;
 mod refusal;

@@ -8,9 +8,7 @@
 //! | [`events`] | Events, written by the leader alone |
 //! | [`leader`] | the Lease that says who leads |
 //! | [`owner`] | the operator's own Deployment |
-//! | [`backoff`] | how long to wait before another attempt |
 
-pub mod backoff;
 pub mod events;
 pub mod kinds;
 pub mod leader;
@@ -21,8 +19,15 @@ pub mod write;
 use std::future::Future;
 use std::time::Duration;
 
+use reeve_process::back_off::BackOff;
+
 /// How long one request may take: a frozen API server must not hold anything for ever.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The waits of what must go on soon after the API server is there again.
+fn back_off() -> BackOff {
+    BackOff::new(Duration::from_millis(100), Duration::from_secs(5))
+}
 
 /// Why a request to the API server came to nothing.
 #[derive(Debug, thiserror::Error)]

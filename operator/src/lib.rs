@@ -32,8 +32,8 @@
 //! | [`http`] | the one port with TLS: webhooks and sidecars; and the plain one |
 //! | [`tls`] | how the API server and the sidecars know the operator |
 //! | [`admin`], [`metrics`] | probes, and what is counted |
-//! | [`cli`], [`settings`], [`logging`] | flags and variables, and the log |
-//! | [`run`], [`lifecycle`] | puts the parts together, from the start to the end |
+//! | [`cli`], [`settings`] | flags and variables |
+//! | [`run`], [`readiness`] | puts the parts together, from the start to the end |
 //!
 //! Every replica watches, compiles, serves and admits; only what is written into the API server is the leader's alone.
 
@@ -46,10 +46,9 @@ pub mod delivery;
 pub mod events;
 pub mod http;
 pub mod kubernetes;
-pub mod lifecycle;
-pub mod logging;
 pub mod metrics;
 mod plan;
+pub mod readiness;
 mod reports;
 pub mod run;
 pub mod settings;

@@ -15,9 +15,10 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
+use reeve_process::drain::{DrainTrigger, Phase};
+use reeve_process::exit::Exit;
+
 use self::parts::Parts;
-use crate::cli::Exit;
-use crate::lifecycle::{DrainTrigger, Phase};
 use crate::settings::Settings;
 
 /// How long tasks that were told to end may take.

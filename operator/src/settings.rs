@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use reeve_policy::time::parse_duration;
+use reeve_process::logging;
 
-use crate::logging;
 use crate::tls::Lifetimes;
 use crate::webhook::inject;
 

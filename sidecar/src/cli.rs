@@ -21,34 +21,14 @@ mod serve;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use reeve_process::logging::{self, Format, Level, Output};
+
+pub use reeve_process::exit::Exit;
+
 use crate::demo;
-use crate::logging::{self, Format, Level};
-
-/// How the program ends: the codes of sysexits.h where one fits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// It did what was asked.
-    Success = 0,
-    /// `check` found mistakes, `call` was decided otherwise than expected, or a second signal cut calls in flight off.
-    Failure = 1,
-    /// The command line is wrong.
-    Usage = 64,
-    /// Something went wrong that should not.
-    Internal = 70,
-    /// The configuration, a policy or an address cannot be used.
-    Configuration = 78,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
 
 const EXAMPLES: &str = "\
 Examples:
@@ -148,15 +128,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let LogArgs { log_level, log_format } = cli.log;
     match cli.command {
         None => {
-            logging::start(log_level.unwrap_or_default(), log_format);
+            start_log(log_level.unwrap_or_default(), log_format);
             serve::run(cli.serve)
         }
         Some(Command::Demo { once, serve: None }) => {
-            logging::start(log_level.unwrap_or(Level::Warn), log_format);
+            start_log(log_level.unwrap_or(Level::Warn), log_format);
             run_demo(demo::run(if once { demo::Stay::Once } else { demo::Stay::Up }))
         }
         Some(Command::Demo { serve: Some(address), .. }) => {
-            logging::start(log_level.unwrap_or_default(), log_format);
+            start_log(log_level.unwrap_or_default(), log_format);
             run_demo(demo::serve(address))
         }
         Some(Command::Call(arguments)) => call::run(&arguments),
@@ -165,6 +145,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Schema(arguments)) => documents::schema(&arguments),
         Some(Command::Convert(arguments)) => documents::convert(&arguments),
     }
+}
+
+/// The log is on standard error, as the audit log may be on standard output.
+fn start_log(level: Level, format: Format) {
+    logging::start("reeve_sidecar", level, format, Output::Stderr);
 }
 
 fn run_demo(demo: impl Future<Output = Result<(), demo::DemoError>>) -> Exit {

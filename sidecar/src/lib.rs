@@ -29,7 +29,6 @@
 //! | [`inspect`] | the effective policy and the state of limits, over HTTP |
 //! | [`state`] | what survives a restart of the container |
 //! | [`lifecycle`] | start, readiness, signals, drain |
-//! | [`logging`] | the sidecar's own log |
 //! | [`clock`] | the clocks that decisions count on |
 //! | [`client`] | a small MCP client, for `call` and `demo` |
 //! | [`demo`] | a server, a policy and a client, to see it work |
@@ -45,7 +44,6 @@ pub mod inspect;
 pub mod lifecycle;
 pub mod listener;
 pub mod live;
-pub mod logging;
 pub mod mcp;
 pub mod metrics;
 pub mod proxy;

@@ -5,10 +5,9 @@
 //!   (errors: exit 78)                                            ─► calls in flight finish, or the grace period ends ─► exit 0
 //! ```
 
-mod drain;
 mod readiness;
 mod signals;
 
-pub use drain::{Drain, DrainTrigger, Phase, drain};
 pub use readiness::Readiness;
+pub use reeve_process::drain::{Drain, DrainTrigger, Phase, drain};
 pub use signals::{Signals, Stop};

@@ -17,14 +17,12 @@
 //! | `standing` | what is in force, what is kept of it, what is reported |
 //! | `assigned` | what the operator offers, judged; pure |
 //! | `prepare`, `servers` | what it assigns → what can serve in this pod |
-//! | `back_off` | how long to wait before the next attempt |
 //!
 //! An operator that is down, slow or cut off changes nothing: what was in force stays in force, over restarts too. Only a
 //! Boundary's `configMaxAge` ends that, and then nothing is permitted. An older configuration than the one that runs is never
 //! taken.
 
 mod assigned;
-mod back_off;
 mod link;
 mod prepare;
 mod servers;
@@ -37,12 +35,13 @@ mod trust;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use settings::{Mounted, Settings, SettingsError};
 pub use trust::TrustError;
 
-use back_off::BackOff;
+use reeve_process::back_off::BackOff;
+
 use link::{Broken, Link};
 use prepare::Ground;
 use settings::Operator;
@@ -58,6 +57,11 @@ use crate::live::vouched::Vouched;
 use crate::metrics::Metrics;
 use crate::state::Cache;
 use crate::upstream::Environment;
+
+/// The first wait before another attempt. A replica that ends is mostly one of several, and another is there.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// The longest. It bounds how long a sidecar stays behind once its operator is back.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// A way to the operator, of which all is known to be good that can be known beforehand.
 #[derive(Clone, Debug)]
@@ -107,7 +111,7 @@ impl Client {
         let trust = cache.trust().and_then(|bundle| Trust::parse(&bundle).ok());
         let way = Way { trust: trust.unwrap_or_else(|| way.trust.clone()), ..way };
         tracing::info!(operator = way.settings.operator, "policies and servers come from the operator");
-        Self { way, standing, metrics, cache, back_off: BackOff::new(), told: None }
+        Self { way, standing, metrics, cache, back_off: BackOff::new(SHORTEST_WAIT, LONGEST_WAIT), told: None }
     }
 
     /// Follows the operator for ever. Reading and compiling happen aside, so that calls are served meanwhile.
@@ -118,12 +122,12 @@ impl Client {
                 let begun = Instant::now();
                 let ended = self.stream().await;
                 self.metrics.configuration_connected(false);
-                if begun.elapsed() > back_off::LONGEST {
+                if begun.elapsed() > LONGEST_WAIT {
                     self.back_off.reset();
                 }
                 if let Err(broken) = ended {
                     self.tell(&broken);
-                    tokio::time::sleep(self.back_off.next()).await;
+                    tokio::time::sleep(self.back_off.wait()).await;
                 }
             }
         });

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use reeve_process::back_off::BackOff;
 use reeve_wire::message::{FromSidecar, Hello, PodReport};
 use reeve_wire::{LONGEST_TO_OPERATOR, PROTOCOL, ToSidecar, lines};
 use tokio::sync::watch;
@@ -13,15 +14,16 @@ use tokio::time::sleep;
 
 use super::Timing;
 use super::heard::Heard;
-use super::jitter;
 use super::stream::{End, Event, Limits, Stream};
 
 mod connect;
 
 use self::connect::{Connection, Error};
 
-/// How long to wait before another attempt, at first and at most.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+/// The first wait before another attempt.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// The longest.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// How many reports are taken from the table at once.
 const REPORTS: usize = 64;
 
@@ -56,7 +58,7 @@ enum Ended {
 impl Link {
     /// Keeps the stream, to whoever leads. Ends when nobody tells any more who that is.
     pub(super) async fn run(mut self, heard: &Heard, timing: &Timing) {
-        let mut pause = PAUSE.0;
+        let mut back_off = BackOff::new(SHORTEST_WAIT, LONGEST_WAIT);
         loop {
             let Some(leader) = self.leader.borrow_and_update().clone() else {
                 match self.leader.changed().await {
@@ -69,13 +71,15 @@ impl Link {
                 let wait = match to.follow(&leader, heard, timing).await {
                     Ended::Retired(wait) => wait,
                     Ended::Failed { error, had_begun } => {
-                        pause = if had_begun { PAUSE.0 } else { (pause * 2).min(PAUSE.1) };
+                        if had_begun {
+                            back_off.reset();
+                        }
                         let address = &leader.address;
                         tracing::warn!(
                             address,
                             "no stream to the leader, which does not hear of the sidecars of this replica: {error}"
                         );
-                        pause / 2 + jitter::within(pause / 2)
+                        back_off.wait()
                     }
                 };
                 sleep(wait).await;
@@ -83,7 +87,7 @@ impl Link {
             tokio::select! {
                 () = attempt => {}
                 changed = self.leader.changed() => if changed.is_ok() {
-                    pause = PAUSE.0;
+                    back_off.reset();
                 },
             }
         }
@@ -127,7 +131,7 @@ where
                 Event::Heard(ToSidecar::Welcome(_)) => *had_begun = true,
                 Event::Heard(ToSidecar::Ping(number)) => stream.say(&FromSidecar::Pong(number))?,
                 Event::Heard(ToSidecar::Retire(retire)) => {
-                    return Ok(Duration::from_millis(retire.reconnect_after_millis).min(PAUSE.1));
+                    return Ok(Duration::from_millis(retire.reconnect_after_millis).min(LONGEST_WAIT));
                 }
                 Event::Heard(_) | Event::Written => {}
             },

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use reeve_process::back_off;
 use reeve_wire::ToSidecar;
 use reeve_wire::message::{Retire, RetireReason};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::Timing;
-use super::jitter;
 use super::stream::End;
 
 /// How long a sidecar waits before it connects anew, at most, when its stream has lived long enough: such ends are spread by
@@ -30,9 +30,9 @@ impl Upkeep {
     /// Of a stream that begins now, and must not outlive its token.
     pub(super) fn new(timing: Timing, token_lives: Duration, draining: watch::Receiver<Option<Duration>>) -> Self {
         let now = Instant::now();
-        let lives = timing.life.mul_f64(0.75) + jitter::within(timing.life.mul_f64(0.5));
+        let lives = timing.life.mul_f64(0.75) + back_off::within(timing.life.mul_f64(0.5));
         // The first ping of many that connect at once is spread, too.
-        let next_ping = now + jitter::within(timing.ping_every);
+        let next_ping = now + back_off::within(timing.ping_every);
         Self { timing, next_ping, number: 0, lives_until: now + lives.min(token_lives), draining, ends: None }
     }
 
@@ -61,7 +61,7 @@ impl Upkeep {
     }
 
     fn retire(&mut self, reason: RetireReason, spread: Duration) -> ToSidecar {
-        let wait = jitter::within(spread);
+        let wait = back_off::within(spread);
         self.ends = Some(Instant::now() + wait + self.timing.retire_within);
         ToSidecar::Retire(Retire {
             reason,

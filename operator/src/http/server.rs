@@ -26,9 +26,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::Body;
-use crate::lifecycle::{Drain, Phase};
 use crate::metrics::Metrics;
 use crate::tls::Resolver;
+use reeve_process::drain::Drain;
 
 /// What [`Bounds::patience`] is, unless a test is in a hurry.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -107,7 +107,7 @@ impl Server {
             metrics,
             drain: drain.clone(),
         });
-        let mut draining = std::pin::pin!(drain.reached(Phase::Draining));
+        let mut draining = std::pin::pin!(drain.draining());
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -150,7 +150,7 @@ impl Connections {
             Some(tls) => {
                 let handshake = tokio::select! {
                     handshake = tokio::time::timeout(self.patience, tls.accept(stream)) => handshake,
-                    () = self.drain.reached(Phase::Draining) => Ok(Err(io::ErrorKind::ConnectionAborted.into())),
+                    () = self.drain.draining() => Ok(Err(io::ErrorKind::ConnectionAborted.into())),
                 };
                 match handshake {
                     Ok(Ok(stream)) => self.exchange(stream, respond).await,
@@ -182,8 +182,8 @@ impl Connections {
         });
         let connection = self.http.serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
-        let mut draining = std::pin::pin!(self.drain.reached(Phase::Draining));
-        let mut ending = std::pin::pin!(self.drain.reached(Phase::Ending));
+        let mut draining = std::pin::pin!(self.drain.draining());
+        let mut ending = std::pin::pin!(self.drain.ending());
         let mut silence = std::pin::pin!(tokio::time::sleep(self.patience));
         let (mut is_draining, mut is_new) = (false, true);
         loop {

@@ -11,11 +11,11 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, OwnerReference};
 use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
+use reeve_process::back_off::upper_half;
+use reeve_process::drain::Drain;
 use tokio::sync::watch;
 
-use super::backoff::jittered;
 use super::{KubernetesError, within};
-use crate::lifecycle::{Drain, Phase};
 
 /// How long a Lease that is not renewed keeps others waiting. A killed leader is replaced within this time and one attempt: statuses
 /// are true again within ten seconds. Losing it by a slow API server only pauses writes.
@@ -125,7 +125,7 @@ impl Candidate {
 
     /// Takes part until the process drains; then gives the Lease back, so that another leads at once.
     pub async fn run(mut self, drain: Drain) {
-        let mut draining = std::pin::pin!(drain.reached(Phase::Draining));
+        let mut draining = std::pin::pin!(drain.draining());
         loop {
             let attempt = tokio::time::timeout(ATTEMPT, self.attempt());
             let attempted = tokio::select! {
@@ -145,7 +145,7 @@ impl Candidate {
                 .until
                 .map_or(EVERY, |until| until.saturating_duration_since(Instant::now()).min(EVERY));
             tokio::select! {
-                () = tokio::time::sleep(jittered(wait.max(Duration::from_millis(100)))) => {}
+                () = tokio::time::sleep(upper_half(wait.max(Duration::from_millis(100)))) => {}
                 () = &mut draining => break,
             }
             self.lapse(Instant::now());

@@ -18,15 +18,15 @@ use futures_util::StreamExt as _;
 use kube::Client;
 use kube::api::{ListParams, WatchEvent, WatchParams};
 use kube::core::Request;
+use reeve_process::back_off::upper_half;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, mpsc};
 
-use super::backoff::{Backoff, jittered};
-use super::{KubernetesError, within};
+use super::{KubernetesError, back_off, within};
 use crate::control::Input;
-use crate::lifecycle::Awaited;
 use crate::metrics::Metrics;
+use crate::readiness::Awaited;
 use crate::world::Change;
 
 /// Objects of one page: a list of large objects stays a few megabytes at a time.
@@ -140,13 +140,13 @@ impl<View: Send> Watch<View> {
 
     /// Watches until nobody takes what is told.
     pub async fn run(mut self) {
-        let mut backoff = Backoff::quick();
+        let mut waits = back_off();
         loop {
             let begun = Instant::now();
             match self.list().await {
                 Ok(listed) => {
                     self.metrics.reconciled(self.kind.name, begun.elapsed());
-                    backoff.reset();
+                    waits.reset();
                     let Ok(version) = self.tell_all(listed).await else { return };
                     let Ok(why) = self.follow(version, begun + LIST_AT_MOST_EVERY).await else { return };
                     tracing::info!(kind = self.kind.name, ?why, "listing again");
@@ -155,7 +155,7 @@ impl<View: Send> Watch<View> {
                     }
                 }
                 Err(error) => {
-                    let wait = backoff.wait();
+                    let wait = waits.wait();
                     self.metrics.failed(self.kind.name, error.reason());
                     let hint = if error.is_missing() { ": is its definition installed?" } else { "" };
                     let kind = self.kind.name;
@@ -211,12 +211,12 @@ impl<View: Send> Watch<View> {
             tokio::time::sleep_until(earliest.into()).await;
         };
         let mut asked = std::pin::pin!(asked);
-        let mut backoff = Backoff::quick();
+        let mut waits = back_off();
         loop {
             let before = version.clone();
             match self.watch(&mut version, asked.as_mut()).await? {
                 Ok(Ended::Asked) => return Ok(Relist::Asked),
-                Ok(Ended::Resume) if version != before => backoff.reset(),
+                Ok(Ended::Resume) if version != before => waits.reset(),
                 Ok(Ended::Resume) => {}
                 Err(error) if error.code() == Some(410) => return Ok(Relist::Forgotten),
                 Err(error) => {
@@ -225,7 +225,7 @@ impl<View: Send> Watch<View> {
                 }
             }
             tokio::select! {
-                () = tokio::time::sleep(backoff.wait()) => {}
+                () = tokio::time::sleep(waits.wait()) => {}
                 () = asked.as_mut() => return Ok(Relist::Asked),
             }
         }
@@ -252,7 +252,7 @@ impl<View: Send> Watch<View> {
         let mut stream = std::pin::pin!(stream);
         loop {
             let event = tokio::select! {
-                event = tokio::time::timeout(jittered(SILENCE * 2), stream.next()) => event,
+                event = tokio::time::timeout(upper_half(SILENCE * 2), stream.next()) => event,
                 () = asked.as_mut() => return Ok(Ok(Ended::Asked)),
             };
             match event {

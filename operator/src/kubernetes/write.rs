@@ -19,12 +19,12 @@ use kube::Client;
 use kube::api::{Patch, PatchParams};
 use kube::core::Request;
 use reeve_crds::GROUP;
+use reeve_process::back_off::BackOff;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
-use super::backoff::Backoff;
 use super::leader::Leadership;
-use super::{KubernetesError, within};
+use super::{KubernetesError, back_off, within};
 use crate::control::{PolicyStatusWrite, ServerStatusWrite};
 use crate::metrics::Metrics;
 
@@ -107,9 +107,9 @@ impl Write {
 struct Outbox {
     waiting: BTreeMap<Target, Write>,
     /// Objects whose status is on its way. Each write waits for the one before it.
-    sent: BTreeMap<Target, Backoff>,
+    sent: BTreeMap<Target, BackOff>,
     /// When those that failed are tried again.
-    retries: BTreeMap<Target, (Instant, Backoff)>,
+    retries: BTreeMap<Target, (Instant, BackOff)>,
 }
 
 impl Outbox {
@@ -124,8 +124,8 @@ impl Outbox {
         }
         let is_due = |target: &Target| self.retries.get(target).is_none_or(|(at, _)| now >= *at);
         let target = self.waiting.keys().find(|target| !self.sent.contains_key(target) && is_due(target))?.clone();
-        let backoff = self.retries.remove(&target).map_or_else(Backoff::quick, |(_, backoff)| backoff);
-        self.sent.insert(target.clone(), backoff);
+        let back_off = self.retries.remove(&target).map_or_else(back_off, |(_, back_off)| back_off);
+        self.sent.insert(target.clone(), back_off);
         self.waiting.remove(&target)
     }
 
@@ -135,11 +135,11 @@ impl Outbox {
 
     /// Puts it back, unless a newer one came or asking again cannot help.
     fn failed(&mut self, write: Write, is_final: bool, now: Instant) {
-        let Some(mut backoff) = self.sent.remove(&write.target) else { return };
+        let Some(mut back_off) = self.sent.remove(&write.target) else { return };
         if is_final {
             return;
         }
-        self.retries.insert(write.target.clone(), (now + backoff.wait(), backoff));
+        self.retries.insert(write.target.clone(), (now + back_off.wait(), back_off));
         self.waiting.entry(write.target.clone()).or_insert(write);
     }
 

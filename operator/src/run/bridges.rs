@@ -4,29 +4,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use kube::Client;
-use reeve_wire::Uid;
 use tokio::sync::{mpsc, watch};
 
-use crate::assignment::Assignment;
 use crate::control::Input;
-use crate::control_loop::Publish;
-use crate::delivery::{Leader, Registry};
+use crate::delivery::Leader;
 use crate::events::Event;
 use crate::kubernetes::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::tls::TrustReceiver;
 use crate::webhook::Webhook;
 use crate::webhook::notice::Workloads;
-
-impl Publish for Arc<Registry> {
-    fn publish(&self, changed: Vec<(Uid, Option<Arc<Assignment>>)>) {
-        Registry::publish(self, changed);
-    }
-
-    fn open(&self) {
-        Registry::open(self);
-    }
-}
 
 /// Tells `control` and the metrics whether this replica leads.
 pub(super) async fn leading(

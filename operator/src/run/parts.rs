@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::{Api, Client, Config};
+use reeve_process::drain::{Drain, DrainTrigger, drain};
 use reeve_wire::world::Kind;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -34,8 +35,8 @@ use crate::kubernetes::events::Teller;
 use crate::kubernetes::leader::{Candidate, Leadership, Replica};
 use crate::kubernetes::watch::{Kind as Watched, Watch};
 use crate::kubernetes::{events, kinds, owner, write};
-use crate::lifecycle::{Drain, DrainTrigger, Phase, Readiness, drain};
 use crate::metrics::Metrics;
+use crate::readiness::Readiness;
 use crate::settings::Settings;
 use crate::tls::bundle::Configuration;
 use crate::tls::keeper::{Keeper, Place};
@@ -224,7 +225,7 @@ impl Shared {
         &mut self,
         world: &SharedWorld,
         inputs: mpsc::Receiver<Input>,
-        publish: Arc<Registry>,
+        registry: Arc<Registry>,
         leadership: &watch::Receiver<Leadership>,
     ) {
         let (writes, to_write) = mpsc::channel(WRITES);
@@ -235,14 +236,14 @@ impl Shared {
 
         let control = Control::new(Arc::clone(world), Arc::clone(&self.replica), self.settings.delivery.epoch);
         let synced = self.readiness.awaits("every watch to be read");
-        let outlets = Outlets { publish, writes, events: told, metrics: Arc::clone(&self.metrics), synced };
+        let outlets = Outlets { registry, writes, events: told, metrics: Arc::clone(&self.metrics), synced };
         let runtime = tokio::runtime::Handle::current();
         let drain = self.drain.clone();
         let thread = tokio::task::spawn_blocking(move || {
             runtime.block_on(async {
                 tokio::select! {
                     () = control_loop::run(control, inputs, outlets) => {}
-                    () = drain.reached(Phase::Ending) => {}
+                    () = drain.ending() => {}
                 }
             });
         });

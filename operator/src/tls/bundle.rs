@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use super::TrustReceiver;
 use super::certificate::Certificate;
 use crate::kubernetes::{KubernetesError, within};
-use crate::lifecycle::Awaited;
 use crate::metrics::Metrics;
+use crate::readiness::Awaited;
 
 /// How often the configurations are looked at: someone may have taken the bundle away.
 const EVERY: Duration = Duration::from_secs(5);

@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use super::certificate::Certificate;
 use super::leaf::certified;
 use super::{Resolver, TlsError, Trust, tell};
-use crate::lifecycle::Awaited;
 use crate::metrics::Metrics;
+use crate::readiness::Awaited;
 
 /// How often the folder is read.
 const EVERY: Duration = Duration::from_secs(5);

@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use super::authority::Entries;
 use super::{Authority, Leaf, Lifetimes, Resolver, TlsError, Trust, tell};
 use crate::kubernetes::{KubernetesError, within};
-use crate::lifecycle::Awaited;
 use crate::metrics::Metrics;
+use crate::readiness::Awaited;
 
 /// How often the Secret is looked at: what another replica wrote is known to all after this time.
 const EVERY: Duration = Duration::from_secs(5);

@@ -1,16 +1,16 @@
 //! An McpServer, as far as sidecars are given it.
 
+pub mod faults;
+
 use std::sync::Arc;
 
+use self::faults::Fault;
+use super::object::{self, Identity};
 use jiff::Timestamp;
 use reeve_crds::v1alpha1::{McpServerSpec, ServerStatus};
-use reeve_policy::time::parse_duration;
 use reeve_wire::Uid;
 use serde::Deserialize as _;
 use serde_json::Value;
-use url::Url;
-
-use super::object::{self, Identity};
 
 /// What is kept of an McpServer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,45 +50,13 @@ impl ServerView {
     }
 }
 
-/// What a server says, if a sidecar can use it. What is checked here is what an older definition of the kind may have let in.
+/// What a server says, if a sidecar can use it; else the first thing that is wrong with it.
 fn spec(value: &Value) -> Result<McpServerSpec, String> {
     let spec = McpServerSpec::deserialize(value).map_err(|error| format!("/spec cannot be read: {error}"))?;
-    check(&spec)?;
-    Ok(spec)
-}
-
-/// What the schema cannot say of a server, as the field's path and what is wrong with it.
-///
-/// # Errors
-/// The first thing that makes the server of no use to a sidecar.
-pub fn check(spec: &McpServerSpec) -> Result<(), String> {
-    let url = Url::parse(&spec.url).map_err(|error| format!("/spec/url: {:?} is no URL: {error}", spec.url))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-        return Err(format!("/spec/url: {:?} must begin with http:// or https:// and name a host", spec.url));
+    match faults::of(&spec).into_iter().next() {
+        None => Ok(spec),
+        Some(Fault { pointer, message }) => Err(format!("{pointer}: {message}")),
     }
-    let https = url.scheme() == "https";
-    if spec.credentials.is_some() && !https {
-        return Err(
-            "/spec/credentials: a credential is sent over TLS only, and the url is not https: change the url, or \
-                    remove the credentials"
-                .into(),
-        );
-    }
-    if spec.tls.is_some() && !https {
-        return Err("/spec/tls: tls has no effect on a url that is not https: change the url, or remove tls".into());
-    }
-    let header = spec.credentials.as_ref().and_then(|credentials| credentials.header.as_deref());
-    if let Some(header) = header.filter(|header| http::HeaderName::try_from(*header).is_err()) {
-        return Err(format!("/spec/credentials/header: {header:?} is no name of a header"));
-    }
-    let timeouts = spec.timeouts.as_ref();
-    let timeout = |field: &'static str, value: Option<&String>| match value.map(|value| parse_duration(value)) {
-        Some(Err(error)) => Err(format!("/spec/timeouts/{field}: {error}")),
-        _ => Ok(()),
-    };
-    timeout("connect", timeouts.and_then(|timeouts| timeouts.connect.as_ref()))?;
-    timeout("response", timeouts.and_then(|timeouts| timeouts.response.as_ref()))?;
-    timeout("streamIdle", timeouts.and_then(|timeouts| timeouts.stream_idle.as_ref()))
 }
 
 #[cfg(test)]
@@ -112,7 +80,7 @@ mod tests {
             (json!({}), "/spec cannot be read: missing field `url`"),
             (json!({"url": "https://x", "ur": 1}), "/spec cannot be read: unknown field `ur`"),
             (json!({"url": "https:// x"}), "/spec/url: "),
-            (json!({"url": "ftp://x/mcp"}), "must begin with http:// or https://"),
+            (json!({"url": "ftp://x/mcp"}), "write a URL that begins with http:// or https://"),
             (
                 json!({"url": "http://x", "credentials": credentials}),
                 "/spec/credentials: a credential is sent over TLS",

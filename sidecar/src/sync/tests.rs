@@ -10,12 +10,22 @@ use reeve_wire::World;
 use reeve_wire::message::{Outcome, Retire, RetireReason, ToSidecar, Trust};
 
 use offers::{ALLOW_ALL, Offer};
-use operator::{Authority, Operator};
+use operator::{Authority, Operator, Stream};
 use pod::{Pod, eventually};
 
 /// The first configuration: everything is permitted.
 fn first() -> Offer {
     Offer::new().policy("imaging", 1, ALLOW_ALL).seen(World { policies: 10, pod: 1, ..World::default() })
+}
+
+/// An operator, and a pod of it that runs the first configuration.
+async fn configured() -> (Operator, Pod, Stream) {
+    let mut operator = Operator::start().await;
+    let pod = Pod::start(&operator).await;
+    let mut stream = operator.stream().await;
+    stream.hello().await;
+    stream.offers(&first()).await;
+    (operator, pod, stream)
 }
 
 #[tokio::test]
@@ -109,11 +119,7 @@ async fn new_authorities_of_the_operator_hold_over_a_restart() {
 
 #[tokio::test]
 async fn a_sidecar_that_is_asked_to_makes_another_stream_and_says_what_it_runs() {
-    let mut operator = Operator::start().await;
-    let _pod = Pod::start(&operator).await;
-    let mut stream = operator.stream().await;
-    stream.hello().await;
-    stream.offers(&first()).await;
+    let (mut operator, _pod, stream) = configured().await;
     let retire = Retire { reason: RetireReason::Rebalance, reconnect_after_millis: 20 };
     stream.says(&ToSidecar::Retire(retire)).await;
     let hello = operator.stream().await.hello().await;
@@ -122,11 +128,7 @@ async fn a_sidecar_that_is_asked_to_makes_another_stream_and_says_what_it_runs()
 
 #[tokio::test]
 async fn a_document_that_the_sidecar_runs_need_not_be_sent_again() {
-    let mut operator = Operator::start().await;
-    let pod = Pod::start(&operator).await;
-    let mut stream = operator.stream().await;
-    stream.hello().await;
-    stream.offers(&first()).await;
+    let (_operator, pod, mut stream) = configured().await;
     let later = first().seen(World { policies: 30, pod: 1, ..World::default() });
     let bare = reeve_wire::message::Configuration { document: None, ..later.configuration() };
     let ack = stream.configures(bare).await;

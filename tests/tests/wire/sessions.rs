@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use reeve_tests::agent::{Agent, told};
 use reeve_tests::eventually::eventually;
+use reeve_tests::http::Exchange;
 use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
-use reeve_tests::upstream::Upstream;
+use reeve_tests::upstream::{Request, Upstream};
 use serde_json::{Value, json};
 
 use super::{ONE_AT_A_TIME, ONE_ECHO};
@@ -24,6 +25,26 @@ fn begin_with(upstream: &Upstream, url: &str, session: &str, capabilities: &Valu
     upstream.next().answer("200 OK", &["Content-Type: application/json", &header], &body.to_string());
     assert_eq!(exchange.rest().header("Mcp-Session-Id"), Some(session), "the agent is given its session");
     agent.in_session(session)
+}
+
+/// A sidecar before the server, with these limits and this policy.
+fn limited(upstream: &Upstream, limits: &str, policy: &str) -> Setup {
+    let setup = Setup::config(&format!(
+        "servers: [{{name: s, path: /mcp, url: '{}', limits: {limits}}}]\npolicyFiles: [policy.yaml]\n",
+        upstream.url
+    ));
+    setup.write("policy.yaml", policy);
+    setup
+}
+
+/// The stream of an agent's session, open at both ends.
+fn own_stream(upstream: &Upstream, agent: &Agent) -> (Exchange, Request) {
+    let mut stream = agent.stream();
+    let mut own = upstream.next();
+    own.begin_events();
+    own.write(": open\n\n");
+    stream.until(": open");
+    (stream, own)
 }
 
 fn passes(upstream: &Upstream, agent: &Agent) {
@@ -266,19 +287,10 @@ fn an_answer_that_never_left_may_be_given_again() {
 #[test]
 fn open_streams_keep_no_call_out_and_calls_not_the_answers_that_they_wait_for() {
     let upstream = Upstream::start();
-    let limits = "{maxConcurrentCalls: 1, maxStreams: 1, connectTimeout: 1s}";
-    let setup = Setup::config(&format!(
-        "servers: [{{name: s, path: /mcp, url: '{}', limits: {limits}}}]\npolicyFiles: [policy.yaml]\n",
-        upstream.url
-    ));
-    setup.write("policy.yaml", ELICITATION_ONLY);
+    let setup = limited(&upstream, "{maxConcurrentCalls: 1, maxStreams: 1, connectTimeout: 1s}", ELICITATION_ONLY);
     let sidecar = setup.start();
     let agent = begin(&upstream, &format!("{}/mcp", sidecar.agents), "one");
-    let mut stream = agent.stream();
-    let mut own = upstream.next();
-    own.begin_events();
-    own.write(": open\n\n");
-    stream.until(": open");
+    let (_stream, _own) = own_stream(&upstream, &agent);
 
     let mut exchange = agent.begin_call("echo");
     let mut call = upstream.next();
@@ -364,19 +376,10 @@ spec:
 #[test]
 fn the_id_of_a_request_whose_stream_broke_off_is_taken_until_its_answer_comes_however_late() {
     let upstream = Upstream::start();
-    let config = "limits: {responseTimeout: 1s}";
-    let setup = Setup::config(&format!(
-        "servers: [{{name: s, path: /mcp, url: '{}', {config}}}]\npolicyFiles: [policy.yaml]\n",
-        upstream.url
-    ));
-    setup.write("policy.yaml", ONE_AT_A_TIME);
+    let setup = limited(&upstream, "{responseTimeout: 1s}", ONE_AT_A_TIME);
     let sidecar = setup.start();
     let agent = begin(&upstream, &format!("{}/mcp", sidecar.agents), "one");
-    let mut stream = agent.stream();
-    let mut own = upstream.next();
-    own.begin_events();
-    own.write(": open\n\n");
-    stream.until(": open");
+    let (mut stream, mut own) = own_stream(&upstream, &agent);
     let call = agent.begin_call("echo");
     let mut broken = upstream.next();
     broken.begin_events();

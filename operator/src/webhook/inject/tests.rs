@@ -34,14 +34,18 @@ pub(super) fn servers() -> Vec<Server> {
 /// Injects into a pod of a namespace with this label and the two servers.
 fn inject_in(label: Option<&str>, pod: &Value) -> Outcome {
     let (servers, settings) = (servers(), settings());
-    let context = Context {
+    inject(pod, &Context { namespace_label: label, ..context(&servers, &settings) })
+}
+
+/// In a namespace whose pods are given sidecars.
+pub(super) fn context<'a>(servers: &'a [Server], settings: &'a Settings) -> Context<'a> {
+    Context {
         namespace: "clinic",
-        namespace_label: label,
-        servers: &servers,
-        settings: &settings,
+        namespace_label: Some("enabled"),
+        servers,
+        settings,
         authorities: "-----BEGIN CERTIFICATE-----",
-    };
-    inject(pod, &context)
+    }
 }
 
 fn injected_in(label: &str, pod: &Value) -> Injected {
@@ -122,13 +126,7 @@ fn the_sidecar_meets_every_field_of_the_restricted_standard() {
 fn on_openshift_the_namespace_chooses_the_user() {
     let (servers, mut settings) = (servers(), settings());
     settings.platform = Platform::OpenShift;
-    let context = Context {
-        namespace: "clinic",
-        namespace_label: Some("enabled"),
-        servers: &servers,
-        settings: &settings,
-        authorities: "",
-    };
+    let context = context(&servers, &settings);
     let own_user = pod(|pod| pod["spec"]["securityContext"] = json!({"runAsUser": 7338}));
     let Outcome::Injected(Injected { pod, .. }) = inject(&own_user, &context) else { panic!() };
     let security = &pod["spec"]["initContainers"][0]["securityContext"];

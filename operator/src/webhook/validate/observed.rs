@@ -1,26 +1,23 @@
 //! What the cluster has, compared with whom a policy selects: warnings only, as what is missing may come later.
 
-use reeve_crds::v1alpha1::{ClusterMcpPolicySpec, McpPolicySpec, Mode, Object};
+use std::collections::BTreeMap;
+
+use reeve_crds::v1alpha1::{ClusterMcpPolicySpec, McpPolicySpec, Mode, Object, Policy};
+use reeve_policy::compile::govern;
 use reeve_wire::pod::is_expected;
 
 use super::Findings;
 use crate::world::{PodView, World};
 
 /// Warns of an McpPolicy that selects nothing, or more than it may seem to.
-pub(super) fn namespaced(object: &Object<McpPolicySpec>, world: &World, findings: &mut Findings) {
+pub(super) fn namespaced(policy: &Policy, object: &Object<McpPolicySpec>, world: &World, findings: &mut Findings) {
     let spec = &object.spec;
     let namespace = object.metadata.namespace.as_deref().unwrap_or("default");
     audit(spec.mode, findings);
     if spec.pod_selector.is_empty() && spec.service_accounts.is_none() {
         findings.warn("spec.podSelector", format!("empty, so the policy governs every pod of namespace {namespace}"));
     }
-    let accounts = spec.service_accounts.as_ref();
-    let is_selected = |pod: &&PodView| {
-        *pod.namespace == *namespace
-            && spec.pod_selector.matches(&pod.labels)
-            && accounts.is_none_or(|accounts| accounts.iter().any(|account| **account == *pod.service_account))
-    };
-    let selected: Vec<_> = world.pods().filter(is_selected).collect();
+    let selected: Vec<_> = world.pods().filter(|pod| is_selected(policy, pod, world)).collect();
     let label = world.namespace(namespace).and_then(|namespace| namespace.inject_label());
     let is_governed = |pod: &&PodView| pod.has_sidecar() || is_expected(label, pod.inject_label());
     if selected.is_empty() {
@@ -53,27 +50,33 @@ fn servers(spec: &McpPolicySpec, namespace: &str, world: &World, findings: &mut 
 }
 
 /// Warns of a ClusterMcpPolicy that selects nothing, or more than it may seem to.
-pub(super) fn cluster_wide(object: &Object<ClusterMcpPolicySpec>, world: &World, findings: &mut Findings) {
+pub(super) fn cluster_wide(
+    policy: &Policy,
+    object: &Object<ClusterMcpPolicySpec>,
+    world: &World,
+    findings: &mut Findings,
+) {
     let spec = &object.spec;
     audit(spec.mode, findings);
-    let accounts = spec.service_accounts.as_ref();
     if spec.namespace_selector.is_empty()
         && spec.pod_selector.is_empty()
-        && accounts.is_none()
+        && spec.service_accounts.is_none()
         && spec.server_urls.is_none()
     {
         findings.warn("spec", "no selector, so the policy governs every pod with a sidecar of the whole cluster");
         return;
     }
-    let is_selected = |pod: &PodView| {
-        let namespace = world.namespace(&pod.namespace);
-        namespace.is_some_and(|namespace| spec.namespace_selector.matches(&namespace.labels))
-            && spec.pod_selector.matches(&pod.labels)
-            && accounts.is_none_or(|accounts| accounts.contains(&format!("{}/{}", pod.namespace, pod.service_account)))
-    };
-    if !world.pods().any(is_selected) {
+    if !world.pods().any(|pod| is_selected(policy, pod, world)) {
         findings.warn("spec", "the selectors match no pod of the cluster now");
     }
+}
+
+/// By the very rules that decide what sidecars are given.
+fn is_selected(policy: &Policy, pod: &PodView, world: &World) -> bool {
+    let unlabelled = BTreeMap::new();
+    let namespace_labels = world.namespace(&pod.namespace).map_or(&unlabelled, |namespace| &namespace.labels);
+    let PodView { namespace, service_account, labels, .. } = pod;
+    govern::selects(policy, &govern::Pod { namespace, namespace_labels, service_account, labels })
 }
 
 fn audit(mode: Mode, findings: &mut Findings) {

@@ -50,11 +50,11 @@ fn compare(policy: &Policy, world: &SharedWorld, findings: &mut Findings) {
     let world = world.read().unwrap_or_else(std::sync::PoisonError::into_inner);
     match policy {
         Policy::McpPolicy(object) => {
-            observed::namespaced(object, &world, findings);
+            observed::namespaced(policy, object, &world, findings);
             moot::in_policy(object, &world, findings);
         }
         Policy::ClusterMcpPolicy(object) => {
-            observed::cluster_wide(object, &world, findings);
+            observed::cluster_wide(policy, object, &world, findings);
             moot::by_boundary(object, &world, findings);
         }
     }

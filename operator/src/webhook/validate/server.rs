@@ -2,32 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use http::header::{HeaderName, HeaderValue};
-use reeve_crds::v1alpha1::{KeyRefKind, McpServerSpec, ServerCredentials, ServerTimeouts};
-use reeve_policy::time::parse_duration;
+use reeve_crds::v1alpha1::{KeyRefKind, McpServerSpec};
 use serde_json::Value;
 use url::{Host, Url};
 
-use super::Findings;
+use super::{Findings, path};
 use crate::webhook::cluster::Named;
 use crate::world::World;
-
-/// Headers that belong to the connection or to the protocol, so that no credential can be sent in them.
-const NOT_FOR_CREDENTIALS: [&str; 13] = [
-    "accept",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "keep-alive",
-    "mcp-session-id",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
+use crate::world::server::faults::{self, Fault};
 
 /// Checks a server of a namespace.
 pub fn server(object: &Value, namespace: &str, world: &World) -> Findings {
@@ -39,79 +21,27 @@ pub fn server(object: &Value, namespace: &str, world: &World) -> Findings {
             return findings;
         }
     };
-    url(&spec.url, &mut findings);
-    if let Some(credentials) = &spec.credentials {
-        header(credentials, &mut findings);
+    for Fault { pointer, message } in faults::of(&spec) {
+        findings.fault(path(&pointer), message);
     }
-    if let Some(timeouts) = &spec.timeouts {
-        deadlines(timeouts, &mut findings);
+    if is_loopback(&spec.url) {
+        findings.warn(
+            "spec.url",
+            "means the agent's own pod: its containers can then reach the server without the sidecar",
+        );
     }
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     others(name, &spec, namespace, world, &mut findings);
     findings
 }
 
-fn url(text: &str, findings: &mut Findings) {
-    const FIELD: &str = "spec.url";
-    let url = match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => url,
-        Ok(_) => return findings.fault(FIELD, "write a URL that begins with http:// or https://"),
-        Err(error) => return findings.fault(FIELD, format!("{text:?} is no URL: {error}")),
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        findings
-            .fault(FIELD, "holds a user or password, which whoever may read this object can see: use spec.credentials");
-    }
-    if url.fragment().is_some() {
-        findings.fault(FIELD, "has a fragment (#…), which is never sent: remove it");
-    }
-    let is_loopback = match url.host() {
+fn is_loopback(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),
         Some(Host::Ipv6(address)) => address.is_loopback() || address.is_unspecified(),
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         None => false,
-    };
-    if is_loopback {
-        findings.warn(FIELD, "means the agent's own pod: its containers can then reach the server without the sidecar");
-    }
-}
-
-fn header(credentials: &ServerCredentials, findings: &mut Findings) {
-    if let Some(header) = &credentials.header {
-        const FIELD: &str = "spec.credentials.header";
-        match HeaderName::try_from(header.as_str()) {
-            Err(_) => findings.fault(FIELD, format!("{header:?} is no name of a header: write one such as X-Api-Key")),
-            Ok(name) if NOT_FOR_CREDENTIALS.contains(&name.as_str()) => {
-                findings.fault(
-                    FIELD,
-                    format!("{header} is the connection's or the protocol's: write another, such as X-Api-Key"),
-                );
-            }
-            Ok(_) => {}
-        }
-    }
-    let prefix = credentials.prefix.as_deref().unwrap_or_default();
-    if HeaderValue::try_from(prefix).is_err() || !prefix.is_ascii() {
-        findings.fault(
-            "spec.credentials.prefix",
-            "holds characters that no header may hold: write one such as \"Bearer \"",
-        );
-    }
-}
-
-fn deadlines(timeouts: &ServerTimeouts, findings: &mut Findings) {
-    let fields =
-        [("connect", &timeouts.connect), ("response", &timeouts.response), ("streamIdle", &timeouts.stream_idle)];
-    for (field, text) in fields {
-        let Some(text) = text else { continue };
-        match parse_duration(text) {
-            Ok(duration) if duration.is_zero() => {
-                findings
-                    .fault(format!("spec.timeouts.{field}"), format!("{text:?} is no time at all: write 1s or more"));
-            }
-            Ok(_) => {}
-            Err(message) => findings.fault(format!("spec.timeouts.{field}"), message),
-        }
     }
 }
 

@@ -6,18 +6,14 @@ use reeve_wire::World;
 use reeve_wire::message::Outcome;
 use serde_json::json;
 
-use super::first;
 use super::offers::{ALLOW_ALL, NOTHING, Offer};
 use super::operator::Operator;
 use super::pod::{Pod, eventually};
+use super::{configured, first};
 
 #[tokio::test]
 async fn a_sidecar_without_its_operator_serves_its_last_good_configuration_after_a_restart() {
-    let mut operator = Operator::start().await;
-    let mut pod = Pod::start(&operator).await;
-    let mut stream = operator.stream().await;
-    stream.hello().await;
-    stream.offers(&first()).await;
+    let (mut operator, mut pod, _stream) = configured().await;
     operator.down().await;
     assert!(pod.permits().await, "an operator that is down changes nothing");
     pod.restart().await;
@@ -28,11 +24,7 @@ async fn a_sidecar_without_its_operator_serves_its_last_good_configuration_after
 
 #[tokio::test]
 async fn what_was_seen_before_a_restart_is_not_forgotten_by_it() {
-    let mut operator = Operator::start().await;
-    let mut pod = Pod::start(&operator).await;
-    let mut stream = operator.stream().await;
-    stream.hello().await;
-    stream.offers(&first()).await;
+    let (mut operator, mut pod, mut stream) = configured().await;
     stream.offers(&first().seen(World { policies: 90, pod: 1, ..World::default() })).await;
     pod.restart().await;
     let mut stream = operator.stream().await;
@@ -62,11 +54,7 @@ async fn a_fresh_sidecar_without_any_configuration_denies_and_says_why() {
 
 #[tokio::test]
 async fn a_kept_configuration_that_is_damaged_is_none() {
-    let mut operator = Operator::start().await;
-    let mut pod = Pod::start(&operator).await;
-    let mut stream = operator.stream().await;
-    stream.hello().await;
-    stream.offers(&first()).await;
+    let (mut operator, mut pod, _stream) = configured().await;
     operator.down().await;
     pod.damage("configuration");
     pod.restart().await;

@@ -96,14 +96,7 @@ fn nothing_is_told_of_what_is_well() {
 fn servers_that_would_share_a_variable_have_none() {
     let servers = [server("a-b", json!({"url": "http://one"})), server("a.b", json!({"url": "http://two"}))];
     let settings = settings();
-    let context = Context {
-        namespace: "clinic",
-        namespace_label: Some("enabled"),
-        servers: &servers,
-        settings: &settings,
-        authorities: "",
-    };
-    let Outcome::Injected(injected) = inject(&plain(), &context) else { panic!() };
+    let Outcome::Injected(injected) = inject(&plain(), &context(&servers, &settings)) else { panic!() };
     assert_eq!(variable_of(&injected.pod["spec"]["containers"][0], "REEVE_SERVER_A_B_URL"), "");
     assert_eq!(
         injected.warnings,

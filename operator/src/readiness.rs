@@ -1,4 +1,4 @@
-//! The start and the end of the process: what readiness still waits for, and who is told to finish.
+//! What readiness still waits for.
 //!
 //! ```text
 //! ports bound ─► authority, watches, webhooks' bundle ─► /ready ─► … ─► SIGTERM ─► /ready fails ─► delay ─► Draining ─► Ending
@@ -7,61 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::watch;
-
-/// How far the end of the process has come. Only ever goes forward.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// Serving.
-    Serving,
-    /// Serving, while the rest of the cluster hears that this replica goes.
-    Leaving,
-    /// No connection is accepted any more; streams are told to reconnect; requests in flight finish.
-    Draining,
-    /// The grace period is over: what is still open is closed.
-    Ending,
-}
-
-/// Moves the process from phase to phase. Dropping it ends everything at once.
-#[derive(Debug)]
-pub struct DrainTrigger(watch::Sender<Phase>);
-
-/// What the parts of the process wait on. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Drain(watch::Receiver<Phase>);
-
-/// A trigger and what it triggers.
-pub fn drain() -> (DrainTrigger, Drain) {
-    let (sender, receiver) = watch::channel(Phase::Serving);
-    (DrainTrigger(sender), Drain(receiver))
-}
-
-impl DrainTrigger {
-    /// Goes on to `phase`; going back does nothing.
-    pub fn advance(&self, phase: Phase) {
-        self.0.send_if_modified(|current| {
-            let later = phase > *current;
-            if later {
-                *current = phase;
-            }
-            later
-        });
-    }
-}
-
-impl Drain {
-    /// The phase as it is now.
-    pub fn phase(&self) -> Phase {
-        if self.0.has_changed().is_err() { Phase::Ending } else { *self.0.borrow() }
-    }
-
-    /// Waits until `phase` or a later one is reached. Cancel safe.
-    pub async fn reached(&self, phase: Phase) {
-        let mut receiver = self.0.clone();
-        // An error says that the trigger is gone, which ends everything too.
-        let _ = receiver.wait_for(|current| *current >= phase).await;
-    }
-}
+use reeve_process::drain::{Drain, Phase};
 
 /// What is awaited before this replica is ready. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -123,6 +69,8 @@ impl Awaited {
 
 #[cfg(test)]
 mod tests {
+    use reeve_process::drain::drain;
+
     use super::*;
 
     #[test]
@@ -145,17 +93,5 @@ mod tests {
         let readiness = Readiness::new(drain);
         drop(readiness.awaits("the authority"));
         assert_eq!(readiness.ready(), Err("waiting for the authority".into()));
-    }
-
-    #[tokio::test]
-    async fn losing_the_trigger_ends_everything_and_a_phase_never_goes_back() {
-        let (trigger, drain) = drain();
-        trigger.advance(Phase::Draining);
-        trigger.advance(Phase::Leaving);
-        drain.reached(Phase::Draining).await;
-        assert_eq!(drain.phase(), Phase::Draining);
-        drop(trigger);
-        drain.reached(Phase::Ending).await;
-        assert_eq!(drain.phase(), Phase::Ending);
     }
 }

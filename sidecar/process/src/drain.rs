@@ -7,7 +7,9 @@ use tokio::sync::watch;
 pub enum Phase {
     /// Serving.
     Serving,
-    /// No connection is accepted any more; list and listen streams end; calls in flight finish.
+    /// Serving, while others hear that this process goes. Only who is one of several has use for it.
+    Leaving,
+    /// No connection is accepted any more; streams that never end by themselves end; what is in flight finishes.
     Draining,
     /// The grace period is over: what is still open is closed.
     Ending,

@@ -1,0 +1,13 @@
+//! What Reeve's programs, sidecar and operator, have in common as processes. Nothing here knows of policies, MCP or Kubernetes.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`exit`] | how a program ends, in a number |
+//! | [`logging`] | how much is logged, and how it looks |
+//! | [`drain`](mod@drain) | telling every part of a process to finish |
+//! | [`back_off`] | how long to wait before another attempt |
+
+pub mod back_off;
+pub mod drain;
+pub mod exit;
+pub mod logging;
