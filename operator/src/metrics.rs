@@ -8,6 +8,8 @@
 //!
 //! The webhooks and delivery add their own to the same registry. What can be told from the world is read from it at each scrape rather than counted along, so that it is true after a restart.
 
+mod process;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use jiff::Timestamp;
 use prometheus::{
     Encoder, Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
+
+use self::process::Process;
 
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -32,6 +36,7 @@ pub struct Metrics {
     leader: IntGauge,
     connections: IntGauge,
     refused_connections: IntCounterVec,
+    process: Process,
     sources: Mutex<Vec<Source>>,
 }
 
@@ -72,6 +77,7 @@ impl Metrics {
                 Opts::new("reeve_operator_refused_connections_total", "Connections that were turned away, by why."),
                 &["cause"],
             )?,
+            process: Process::new(&registry)?,
             sources: Mutex::default(),
             registry,
         };
@@ -158,6 +164,7 @@ impl Metrics {
         for source in sources.iter() {
             source(self);
         }
+        self.process.refresh();
         let mut text = Vec::with_capacity(16 << 10);
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
@@ -188,5 +195,17 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("\nreeve_leader 1\n"), "{text}");
+    }
+
+    #[test]
+    fn the_process_is_seen() {
+        let text = String::from_utf8(Metrics::new().unwrap().encode().unwrap()).unwrap();
+        let value = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap();
+            line.parse::<f64>().unwrap()
+        };
+        assert!(value("process_resident_memory_bytes") > 1e6, "{text}");
+        assert!(value("process_open_fds") >= 3.0 && value("process_threads") >= 1.0, "{text}");
+        assert!(value("process_start_time_seconds") > 1.7e9, "{text}");
     }
 }

@@ -162,7 +162,7 @@ impl Webhook {
             Err(message) => return plain(StatusCode::BAD_REQUEST, &message),
         };
         let answer = self.inner.answer(which, &review).await;
-        let response = json(answer.write(&review.uid));
+        let response = json(answer.write(&review));
         if let Some(metrics) = &self.inner.metrics {
             metrics.answered(which, begun.elapsed());
         }

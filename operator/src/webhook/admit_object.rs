@@ -3,7 +3,6 @@
 use std::sync::{Arc, PoisonError};
 
 use reeve_crds::GROUP;
-use serde_json::Value;
 
 use super::Inner;
 use super::review::{Answer, Cause, Refusal, Request};
@@ -65,7 +64,7 @@ impl Inner {
             validate::policy(&object, &namespace, &world)
         });
         match check.await {
-            Ok(findings) => findings.answer(&review.kind.kind, &name(review)),
+            Ok(findings) => findings.answer(&review.kind.kind, review.object_name()),
             Err(_) => unavailable(review),
         }
     }
@@ -76,7 +75,7 @@ impl Inner {
             validate::server(&review.object, review.namespace(), &world)
         };
         let is_sound = findings.faults.is_empty();
-        let answer = findings.answer(&review.kind.kind, &name(review));
+        let answer = findings.answer(&review.kind.kind, review.object_name());
         if !is_sound {
             return answer;
         }
@@ -85,7 +84,7 @@ impl Inner {
             Ok(causes) if causes.is_empty() => answer,
             Ok(causes) => {
                 let told: Vec<_> = causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
-                let message = format!("McpServer {} is refused: {}", name(review), told.join("; "));
+                let message = format!("McpServer {} is refused: {}", review.object_name(), told.join("; "));
                 Answer::refused(Refusal { causes, ..Refusal::forbidden(message) })
             }
             Err(error) => {
@@ -93,7 +92,7 @@ impl Inner {
                 let message = format!(
                     "Reeve cannot ask whether {} may read what the McpServer {} names: {error}: try again",
                     review.user_info.username,
-                    name(review)
+                    review.object_name()
                 );
                 Answer::refused(Refusal::unavailable(message))
             }
@@ -121,15 +120,6 @@ impl Inner {
 }
 
 fn unavailable(review: &Request) -> Answer {
-    let message = format!("Reeve could not check the {} {}: try again", review.kind.kind, name(review));
+    let message = format!("Reeve could not check the {} {}: try again", review.kind.kind, review.object_name());
     Answer::refused(Refusal::unavailable(message))
-}
-
-fn name(review: &Request) -> String {
-    let generated = || review.object.pointer("/metadata/generateName").and_then(Value::as_str).map(str::to_owned);
-    let named = review.name.clone().filter(|name| !name.is_empty());
-    named
-        .or_else(|| review.object.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned))
-        .or_else(generated)
-        .unwrap_or_default()
 }

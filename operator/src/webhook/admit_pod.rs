@@ -67,7 +67,7 @@ impl Inner {
     }
 
     fn injection_answer(&self, review: &Request, pod: &Value, outcome: &Outcome) -> Answer {
-        let (namespace, name) = (review.namespace(), described(pod));
+        let (namespace, name) = (review.namespace(), review.object_name());
         let (answer, is_news) = match outcome {
             Outcome::Injected(Injected { pod: injected, warnings, .. }) => {
                 let patch = json_patch::diff(pod, injected);
@@ -106,10 +106,4 @@ fn without_managed_fields(pod: &Value) -> Cow<'_, Value> {
         metadata.remove("managedFields");
     }
     Cow::Owned(pod)
-}
-
-/// The pod's name, or what the API server will make its name of.
-fn described(pod: &Value) -> &str {
-    let text = |field: &str| pod.get("metadata")?.get(field)?.as_str();
-    text("name").or_else(|| text("generateName")).unwrap_or_default()
 }

@@ -8,6 +8,8 @@
 //!           ▼
 //!         conflicts: what would let another container be the sidecar, or see into it ──► Refused, in a sentence
 //!           ▼
+//!         exposed: does the agent have a server's credential itself? ──► a warning
+//!           ▼
 //!         overrides: annotations → what this pod's sidecar may use ──► Refused, in a sentence
 //!           ▼
 //!         route: variables with a server's URL → the sidecar's URL
@@ -21,6 +23,7 @@
 mod address;
 mod conflicts;
 mod eligible;
+mod exposed;
 #[cfg(test)]
 mod laws;
 mod marks;
@@ -192,6 +195,7 @@ fn try_inject(pod: &Value, context: &Context<'_>) -> Result<Outcome, Refused> {
     let mut pod = pod.clone();
     let mut warnings = reserve::take_back(&mut pod);
     warnings.extend(conflicts::check(&pod, context)?);
+    warnings.extend(exposed::check(&pod, context));
     let fit = overrides::fit(&pod, context.settings)?;
     let routed = route::route(&mut pod, context);
     warnings.extend(routed.warnings);

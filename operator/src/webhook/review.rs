@@ -103,6 +103,13 @@ impl Request {
         self.namespace.as_deref().unwrap_or_default()
     }
 
+    /// The object's name, or how the one begins that the API server is to make.
+    pub fn object_name(&self) -> &str {
+        let field = |pointer| self.object.pointer(pointer).and_then(Value::as_str);
+        let asked = self.name.as_deref().filter(|name| !name.is_empty());
+        asked.or_else(|| field("/metadata/name")).or_else(|| field("/metadata/generateName")).unwrap_or_default()
+    }
+
     /// Whether nothing will be stored.
     pub fn is_dry_run(&self) -> bool {
         self.dry_run == Some(true)
@@ -173,13 +180,14 @@ impl Answer {
     }
 
     /// The document that answers the question.
-    pub fn write(&self, uid: &str) -> Vec<u8> {
-        let mut response = json!({"uid": uid, "allowed": self.refusal.is_none()});
+    pub fn write(&self, question: &Request) -> Vec<u8> {
+        let mut response = json!({"uid": question.uid, "allowed": self.refusal.is_none()});
         if let Some(Refusal { code, reason, message, causes }) = &self.refusal {
             response["status"] = json!({"status": "Failure", "code": code, "reason": reason, "message": message});
-            if !causes.is_empty() {
-                response["status"]["details"] = json!({"causes": causes});
-            }
+            // kubectl names the object by these, and shows each cause on a line of its own.
+            let Kind { group, kind, .. } = &question.kind;
+            response["status"]["details"] =
+                json!({"group": group, "kind": kind, "name": question.object_name(), "causes": causes});
         } else if !self.patch.0.is_empty()
             && let Ok(patch) = serde_json::to_vec(&self.patch)
         {
@@ -226,7 +234,9 @@ mod tests {
     use super::*;
 
     fn written(answer: &Answer) -> Value {
-        serde_json::from_slice(&answer.write("u-1")).unwrap()
+        let kind = Kind { group: "reeve.dev".into(), version: "v1alpha1".into(), kind: "McpPolicy".into() };
+        let question = Request { uid: "u-1".into(), kind, name: Some("imaging".into()), ..Request::default() };
+        serde_json::from_slice(&answer.write(&question)).unwrap()
     }
 
     #[test]
@@ -268,12 +278,13 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_why() {
+    fn a_refusal_says_of_what_and_why() {
         let response = &written(&Answer::refused(Refusal::forbidden("no")))["response"];
         assert_eq!(response["allowed"], false);
+        let details = json!({"group": "reeve.dev", "kind": "McpPolicy", "name": "imaging", "causes": []});
         assert_eq!(
             response["status"],
-            json!({"status": "Failure", "code": 403, "reason": "Forbidden", "message": "no"})
+            json!({"status": "Failure", "code": 403, "reason": "Forbidden", "message": "no", "details": details})
         );
     }
 

@@ -6,8 +6,10 @@
 //! | [`logging`] | how much is logged, and how it looks |
 //! | [`drain`](mod@drain) | telling every part of a process to finish |
 //! | [`back_off`] | how long to wait before another attempt |
+//! | [`usage`] | what the process uses of the machine |
 
 pub mod back_off;
 pub mod drain;
 pub mod exit;
 pub mod logging;
+pub mod usage;

@@ -119,3 +119,50 @@ fn windows_and_static_pods_have_no_sidecar() {
     let mirror = pod(|pod| pod["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "x"}));
     assert_eq!(skipped_in(Some("required"), &mirror), SkipReason::MirrorPod);
 }
+
+#[test]
+fn who_is_given_a_servers_credential_beside_the_sidecar_is_warned_of() {
+    for (container, volumes, place) in [
+        (
+            json!({"env": [{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "aws", "key": "token"}}}]}),
+            json!([]),
+            "the variable TOKEN",
+        ),
+        (json!({"envFrom": [{"configMapRef": {"name": "aws"}}, {"secretRef": {"name": "aws"}}]}), json!([]), "envFrom"),
+        (
+            json!({"volumeMounts": [{"name": "own", "mountPath": "/own"}]}),
+            json!([{"name": "own", "secret": {"secretName": "aws"}}]),
+            "the volume own",
+        ),
+        (
+            json!({"volumeMounts": [{"name": "own", "mountPath": "/own"}]}),
+            json!([{"name": "own", "projected": {"sources": [{"configMap": {"name": "x"}}, {"secret": {"name": "client"}}]}}]),
+            "the volume own",
+        ),
+    ] {
+        let given = pod(|pod| {
+            json_patch::merge(&mut pod["spec"]["containers"][0], &container);
+            pod["spec"]["volumes"] = volumes;
+        });
+        let warnings = exposed(&given);
+        let told = format!("container agent: {place} has the Secret ");
+        assert!(warnings.len() == 1 && warnings[0].starts_with(&told), "{place}: {warnings:?}");
+        assert!(warnings[0].contains("which is the sidecar's for server aws"), "{warnings:?}");
+    }
+}
+
+#[test]
+fn a_secret_of_the_agents_own_is_nobodys_concern() {
+    let own = pod(|pod| {
+        // Not mounted, of another name, and a ConfigMap of the same one.
+        pod["spec"]["volumes"] = json!([{"name": "idle", "secret": {"secretName": "aws"}}]);
+        pod["spec"]["containers"][0]["envFrom"] =
+            json!([{"secretRef": {"name": "own"}}, {"configMapRef": {"name": "aws"}}]);
+    });
+    assert_eq!(exposed(&own), [""; 0]);
+}
+
+/// The warnings of Secrets of servers that the agent has itself.
+fn exposed(pod: &Value) -> Vec<String> {
+    injected(pod).warnings.into_iter().filter(|warning| warning.contains(" has the Secret ")).collect()
+}
