@@ -11,13 +11,16 @@
 
 pub mod alone;
 pub mod clinic;
+pub mod cluster_policy;
 pub mod container;
+pub mod events;
 pub mod installed;
 pub mod kubectl;
 pub mod namespace;
 pub mod pod;
 mod report;
 mod watch;
+pub mod workload;
 
 pub use alone::Alone;
 pub use namespace::Namespace;

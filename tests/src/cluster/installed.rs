@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::sync::OnceLock;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::container::Container;
 use super::{Alone, kubectl};
@@ -63,6 +63,46 @@ impl Drop for Gone<'_> {
 fn scale(replicas: usize) {
     let replicas = format!("--replicas={replicas}");
     kubectl::told(&["-n", NAMESPACE, "scale", &format!("deployment/{OPERATOR}"), &replicas]);
+}
+
+/// The webhook that refuses wrong policies, which is not asked about one namespace until the value is dropped.
+#[derive(Debug)]
+pub struct Unvalidated<'a>(#[expect(dead_code, reason = "no other test may run meanwhile")] &'a Alone);
+
+/// Lets the API server store in this namespace what is wrong, as another version may have let it in.
+pub fn unvalidated<'a>(alone: &'a Alone, namespace: &str) -> Unvalidated<'a> {
+    ask_of_all_but(&json!({"matchExpressions": [
+        {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [namespace]}]}));
+    Unvalidated(alone)
+}
+
+impl Drop for Unvalidated<'_> {
+    fn drop(&mut self) {
+        ask_of_all_but(&json!({}));
+    }
+}
+
+fn ask_of_all_but(selector: &Value) {
+    let patch = json!([{"op": "replace", "path": "/webhooks/0/namespaceSelector", "value": selector}]).to_string();
+    kubectl::told(&["patch", "validatingwebhookconfiguration", OPERATOR, "--type=json", "--patch", &patch]);
+}
+
+/// The names of the replicas' pods.
+pub fn replicas() -> Vec<String> {
+    let pods = kubectl::json(&["-n", NAMESPACE, "get", "pods", "--selector", SELECTOR]);
+    let pods = pods["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str()).map(str::to_owned).collect()
+}
+
+/// What a replica's metrics of this name come to together, whatever their labels are.
+///
+/// # Panics
+/// If the replica cannot be asked, or says what is no number.
+pub fn metric(replica: &str, name: &str) -> f64 {
+    let path = format!("/api/v1/namespaces/{NAMESPACE}/pods/{replica}:9090/proxy/metrics");
+    let text = kubectl::told(&["get", "--raw", &path]);
+    let samples = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
+    samples.map(|line| line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok()).expect("a number")).sum()
 }
 
 /// The name of the pod that leads.

@@ -1,12 +1,15 @@
 //! Reeve, installed from its chart, governs agents. These tests need a cluster in which `kinds` has not run: it gives the API
 //! server the same definitions without the rest.
 
+mod brought;
 mod failure;
 mod injection;
 mod policy;
 mod status;
+mod workloads;
 
 use reeve_tests::cluster::{Namespace, clinic, installed};
+use serde_json::json;
 
 const ENABLED: (&str, &str) = ("reeve.dev/inject", "enabled");
 const REQUIRED: (&str, &str) = ("reeve.dev/inject", "required");
@@ -24,4 +27,10 @@ fn clinic(labels: &[(&str, &str)]) -> Namespace {
     let namespace = watched(labels);
     clinic::server(&namespace);
     namespace
+}
+
+/// The policy `imaging` for the agents called `agent`: it permits what lists.
+fn lists(namespace: &Namespace) {
+    let lists = json!([{"name": "lists", "tools": ["list_*"], "action": "Allow"}]);
+    namespace.apply(clinic::policy("imaging", "agent", &lists));
 }

@@ -1,15 +1,11 @@
 //! Pods are given their sidecars, and keep them.
 
-use reeve_tests::cluster::clinic::{agent, call, policy, programmed, url, variable};
+use reeve_tests::cluster::clinic::{agent, call, programmed, url, variable};
 use reeve_tests::cluster::pod::{Pod, status};
 use reeve_tests::cluster::{Namespace, kubectl};
 use serde_json::{Value, json};
 
-use super::{ENABLED, REQUIRED, RESTRICTED, clinic, watched};
-
-fn lists(namespace: &Namespace) {
-    namespace.apply(policy("imaging", "agent", &json!([{"name": "lists", "tools": ["list_*"], "action": "Allow"}])));
-}
+use super::{ENABLED, REQUIRED, RESTRICTED, clinic, lists, watched};
 
 #[test]
 fn a_pod_in_a_restricted_namespace_is_given_a_sidecar() {

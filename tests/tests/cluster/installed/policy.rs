@@ -1,8 +1,8 @@
 //! What is applied is enforced; what is wrong is refused by the very command that applies it.
 
 use reeve_tests::cluster::clinic::{agent, call, calls, policy, programmed};
+use reeve_tests::cluster::cluster_policy::ClusterPolicy;
 use reeve_tests::cluster::pod::status;
-use reeve_tests::cluster::{Namespace, kubectl};
 use serde_json::{Value, json};
 
 use super::{ENABLED, clinic};
@@ -92,33 +92,11 @@ fn a_bad_policy_is_refused_by_kubectl_apply_with_field_and_fix() {
     assert!(list.starts_with("allow: ") && delete.starts_with("deny: "), "{list}\n{delete}");
 }
 
-/// A Boundary over one namespace, deleted with this value.
-struct Boundary<'n>(&'n Namespace);
-
-impl<'n> Boundary<'n> {
-    fn new(namespace: &'n Namespace, rules: &Value) -> Self {
-        let only = json!({"matchLabels": {"kubernetes.io/metadata.name": namespace.name}});
-        namespace.apply(json!({"apiVersion": "reeve.dev/v1alpha1", "kind": "ClusterMcpPolicy",
-            "metadata": {"name": namespace.name},
-            "spec": {"tier": "Boundary", "namespaceSelector": only, "rules": rules}}));
-        Self(namespace)
-    }
-
-    fn object(&self) -> String {
-        format!("clustermcppolicy/{}", self.0.name)
-    }
-}
-
-impl Drop for Boundary<'_> {
-    fn drop(&mut self) {
-        let _ = kubectl::kubectl(&["delete", &self.object()]);
-    }
-}
-
 #[test]
 fn two_policies_and_a_boundary_bind_together() {
     let namespace = clinic(&[ENABLED]);
-    let boundary = Boundary::new(&namespace, &json!([rule("no-deletes", "delete_*", "Deny")]));
+    let no_deletes = json!({"rules": [rule("no-deletes", "delete_*", "Deny")]});
+    let boundary = ClusterPolicy::new(&namespace, "Boundary", no_deletes);
     namespace.apply(policy("team", "agent", &json!([rule("all", "*", "Allow")])));
     let mut slower = exports(2);
     slower["action"] = json!("Constrain");
@@ -132,6 +110,6 @@ fn two_policies_and_a_boundary_bind_together() {
     let lines = calls(&agent, "start_dicom_export_job", 3);
     assert_eq!((decided(&lines, "allow"), decided(&lines, "limited")), (2, 1), "the other limits: {lines:#?}");
     let delete = call(&agent, "delete_datastore");
-    let words = format!("policy {}, rule no-deletes", namespace.name);
+    let words = format!("policy {}, rule no-deletes", boundary.name);
     assert!(delete.starts_with("deny: ") && delete.contains(&words), "the Boundary forbids what both grant: {delete}");
 }
