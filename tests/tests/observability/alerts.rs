@@ -1,0 +1,156 @@
+//! Alerts and recorded series: that each alert has a page, and a test in which it fires and one in which it does not.
+
+use std::collections::BTreeSet;
+
+use reeve_tests::process::root;
+
+use super::{files, promtool, read};
+
+const RULES: &str = "charts/reeve/files/rules";
+/// What `promtool test rules` reads: histories, and which alerts fire at the end of them.
+const TESTS: &str = "tests/observability";
+
+/// A rule, as far as this is asked.
+pub struct Rule {
+    pub name: String,
+    pub is_recording: bool,
+    pub expr: String,
+    /// As it stands in the file.
+    text: String,
+}
+
+/// Every rule of the files, which are written in one manner.
+pub fn rules() -> Vec<Rule> {
+    let mut found = Vec::new();
+    for file in files(RULES, "yaml") {
+        let whole = std::fs::read_to_string(&file).unwrap();
+        for text in whole.split("\n  - ").skip(1) {
+            let (kind, name) = text.lines().next().and_then(|line| line.split_once(": ")).unwrap();
+            assert!(["alert", "record"].contains(&kind), "{}: {text}", file.display());
+            let (_, expr) = text.split_once("\n    expr: ").unwrap_or_else(|| panic!("{name} has no expr"));
+            let expr = expr.strip_prefix("|\n").unwrap_or(expr);
+            // Up to the next key of the rule.
+            let lines = expr.lines().enumerate().take_while(|(at, line)| *at == 0 || line.starts_with("     "));
+            let expr = lines.map(|(_, line)| line).collect::<Vec<_>>().join("\n");
+            found.push(Rule { name: name.to_owned(), is_recording: kind == "record", expr, text: text.to_owned() });
+        }
+    }
+    found
+}
+
+fn alerts() -> Vec<Rule> {
+    rules().into_iter().filter(|rule| !rule.is_recording).collect()
+}
+
+impl Rule {
+    fn key(&self, key: &str) -> &str {
+        let at = self.text.split_once(&format!("{key}: ")).unwrap_or_else(|| panic!("{} has no {key}", self.name)).1;
+        at.lines().next().unwrap_or_default().trim_end_matches('}')
+    }
+
+    /// The file of its page: `ReeveWebhookFailing` is explained in `webhook-failing.md`.
+    fn page(&self) -> String {
+        let name = self.name.strip_prefix("Reeve").unwrap_or_else(|| panic!("{} is not named Reeve…", self.name));
+        let mut page = String::new();
+        for c in name.chars() {
+            if c.is_ascii_uppercase() && !page.is_empty() {
+                page.push('-');
+            }
+            page.push(c.to_ascii_lowercase());
+        }
+        page + ".md"
+    }
+}
+
+#[test]
+fn every_alert_says_how_bad_it_is_and_leads_to_its_page() {
+    let index = read("docs/runbooks/README.md");
+    let alerts = alerts();
+    assert!(alerts.len() > 10, "there are alerts");
+    for alert in &alerts {
+        let (name, page) = (&alert.name, alert.page());
+        let severity = alert.key("severity");
+        assert!(["critical", "warning", "info"].contains(&severity), "{name}: {severity}");
+        assert!(alert.key("summary").len() > 20 && !alert.key("description").is_empty(), "{name}");
+        assert_eq!(
+            alert.key("runbook_url"),
+            format!("https://github.com/reeve-dev/reeve/blob/main/docs/runbooks/{page}"),
+            "{name}"
+        );
+        let text = read(&format!("docs/runbooks/{page}"));
+        assert!(text.starts_with(&format!("# {name}\n")), "{page} is of {name}");
+        for part in ["## What it means", "## How to look", "## How to mend"] {
+            assert!(text.contains(&format!("\n{part}\n")), "{page}: {part}");
+        }
+        assert!(index.contains(&format!("| [{name}]({page}) | {severity} |")), "docs/runbooks/README.md lists {name}");
+    }
+    let pages = files("docs/runbooks", "md").len() - 1;
+    assert_eq!(pages, alerts.len(), "each page is of an alert");
+}
+
+#[test]
+fn links_and_queries_of_the_pages_lead_somewhere() {
+    let exported: BTreeSet<String> = super::exported::metrics().into_iter().map(|metric| metric.name).collect();
+    let recorded: BTreeSet<String> = rules().into_iter().map(|rule| rule.name).collect();
+    let runbooks = files("docs/runbooks", "md");
+    for path in runbooks.iter().chain(&[root().join("docs/rollout.md")]) {
+        let page = std::fs::read_to_string(path).unwrap();
+        for link in page.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            let is_there = link.is_empty() || link.contains("://") || path.parent().unwrap().join(link).exists();
+            assert!(is_there, "{} links to {link}", path.display());
+        }
+        for query in page.split("```promql\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            for name in super::promql::metrics(query) {
+                let plain = name.trim_end_matches("_bucket");
+                let is_known = exported.contains(plain) || recorded.contains(&name) || super::FOREIGN.contains(&&*name);
+                assert!(is_known, "{}: no code exports {name}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_alert_is_seen_to_fire_and_seen_not_to() {
+    let tests: Vec<String> = files(TESTS, "yaml").iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    for alert in alerts() {
+        let is_of = |part: &&str| part.split([' ', '\n', '}']).any(|word| word == alert.name);
+        let asked: Vec<&str> = tests.iter().flat_map(|text| text.split("eval_time: ").skip(1)).filter(is_of).collect();
+        let (fires, quiet): (Vec<&str>, Vec<&str>) = asked.into_iter().partition(|part| part.contains("exp_labels"));
+        assert!(!fires.is_empty(), "{TESTS}: {} never fires", alert.name);
+        assert!(!quiet.is_empty(), "{TESTS}: {} always fires", alert.name);
+    }
+}
+
+#[test]
+fn the_rules_and_their_tests_pass() {
+    for (command, folder) in [("check", RULES), ("test", TESTS)] {
+        let files: Vec<String> = files(folder, "yaml").iter().map(|path| path.display().to_string()).collect();
+        let mut arguments = vec![command, "rules"];
+        arguments.extend(files.iter().map(String::as_str));
+        let said = promtool(&arguments).output().unwrap();
+        let report = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+        assert!(said.status.success(), "{report}");
+    }
+}
+
+/// Debian's Prometheus has no Kubernetes discovery: fixed targets stand in its place.
+#[test]
+fn the_plain_configuration_is_one_and_labels_as_the_chart_does() {
+    let (example, chart) = (read("examples/prometheus/prometheus.yaml"), read("charts/reeve/templates/monitors.yaml"));
+    let lines = example.lines().map(|line| match line.trim_start().starts_with("kubernetes_sd_configs:") {
+        true => "  static_configs: [{targets: [\"127.0.0.1:1\"]}]".to_owned(),
+        false => line.replace("../..", &root().canonicalize().unwrap().display().to_string()),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("prometheus.yaml");
+    std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let said = promtool(&["check", "config", &file.display().to_string()]).output().unwrap();
+    let report = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    assert!(said.status.success() && report.contains("rules found"), "{report}");
+    let patterns = chart.split("regex: ").skip(1).filter_map(|rest| rest.split([',', '\n']).next());
+    let patterns: Vec<&str> = patterns.filter(|pattern| pattern.contains("(.+)")).collect();
+    assert!(patterns.len() >= 3, "{patterns:?}");
+    for pattern in patterns {
+        assert!(example.contains(&format!("regex: {pattern}")), "examples/prometheus has no {pattern}");
+    }
+}

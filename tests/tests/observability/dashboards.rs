@@ -1,0 +1,173 @@
+//! The dashboards: what each panel owes its reader, and what its queries answer.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::promql;
+use super::world::{self, World};
+
+/// What a panel or variable asks of Prometheus.
+pub struct Query {
+    /// Its dashboard and panel.
+    pub place: String,
+    pub expr: String,
+    /// The labels that its reader is shown.
+    pub labels: Vec<String>,
+}
+
+/// A dashboard: its file, and what is in it.
+fn dashboards() -> Vec<(String, Value)> {
+    let files = super::files("charts/reeve/files/dashboards", "json");
+    let named = files.iter().map(|path| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(path).unwrap();
+        (name.clone(), serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}")))
+    });
+    named.collect()
+}
+
+fn list<'v>(value: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {
+    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// All panels but rows, each with where it is.
+fn panels() -> Vec<(String, Value)> {
+    let all = dashboards().into_iter().flat_map(|(file, dashboard)| {
+        let panels: Vec<Value> = list(&dashboard, "/panels").filter(|panel| panel["type"] != "row").cloned().collect();
+        panels.into_iter().map(move |panel| (format!("{file}, panel {}", panel["title"]), panel))
+    });
+    all.collect()
+}
+
+/// Every query of every panel and variable.
+pub fn queries() -> Vec<Query> {
+    let mut found = Vec::new();
+    for (place, panel) in panels() {
+        let columns = list(&panel, "/fieldConfig/overrides").filter(|of| of["matcher"]["id"] == "byName");
+        let columns: Vec<&str> = columns.map(|of| text(of, "/matcher/options")).collect();
+        for target in list(&panel, "/targets") {
+            let legend = text(target, "/legendFormat").split("{{").skip(1).filter_map(|rest| rest.split_once("}}"));
+            let legend = legend.map(|(label, _)| label.trim());
+            let labels = legend.chain(columns.iter().copied()).map(str::to_owned).collect();
+            found.push(Query { place: place.clone(), expr: text(target, "/expr").to_owned(), labels });
+        }
+    }
+    for (file, dashboard) in dashboards() {
+        for variable in list(&dashboard, "/templating/list").filter(|variable| variable["type"] == "query") {
+            let place = format!("{file}, variable {}", variable["name"]);
+            let asked = text(variable, "/query/query");
+            assert_eq!(asked, text(variable, "/definition"), "{place}");
+            let inner = asked.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')'));
+            let (expr, label) =
+                inner.and_then(|inner| inner.rsplit_once(", ")).unwrap_or_else(|| panic!("{place}: {asked}"));
+            found.push(Query { place, expr: expr.to_owned(), labels: vec![label.to_owned()] });
+        }
+    }
+    found
+}
+
+#[test]
+fn every_panel_says_what_it_shows_in_which_unit_and_from_where() {
+    for (place, panel) in panels() {
+        assert!(text(&panel, "/title").len() > 2, "{place}: no title");
+        assert!(text(&panel, "/description").ends_with('.'), "{place}: no sentence that describes it");
+        assert!(!text(&panel, "/fieldConfig/defaults/unit").is_empty(), "{place}: no unit");
+        assert_eq!(text(&panel, "/datasource/uid"), "${datasource}", "{place}");
+        let ids: Vec<&str> = list(&panel, "/targets").map(|target| text(target, "/refId")).collect();
+        assert!(!ids.is_empty(), "{place}: asks nothing");
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "{place}: two queries of one name");
+        if panel["type"] != "table" {
+            assert!(
+                list(&panel, "/targets").all(|target| !text(target, "/legendFormat").is_empty()),
+                "{place}: no legend"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_dashboard_is_found_again_and_asks_no_question_on_import() {
+    let dashboards = dashboards();
+    assert_eq!(dashboards.len(), 4);
+    let uids: BTreeSet<&str> = dashboards.iter().map(|(_, dashboard)| text(dashboard, "/uid")).collect();
+    assert_eq!(uids.len(), dashboards.len(), "each has a uid of its own");
+    for (file, dashboard) in &dashboards {
+        assert_eq!(text(dashboard, "/uid"), format!("reeve-{}", file.trim_end_matches(".json")));
+        assert!(dashboard.get("id").is_none() && dashboard.get("__inputs").is_none(), "{file}");
+        let ids: Vec<u64> = list(dashboard, "/panels").map(|panel| panel["id"].as_u64().unwrap()).collect();
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "{file}: two panels of one id");
+        let whole = dashboard.to_string();
+        let linked = whole.split("\"/d/").skip(1).map(|rest| rest.split(['"', '?']).next().unwrap_or_default());
+        let linked: BTreeSet<&str> = linked.collect();
+        assert!(linked.is_subset(&uids), "{file} leads to {linked:?}");
+        assert!(linked.len() >= 3, "{file}: leads to the others");
+    }
+}
+
+#[test]
+fn no_panel_lies_on_another_and_each_begins_under_a_question() {
+    for (file, dashboard) in dashboards() {
+        let mut taken = BTreeSet::new();
+        for panel in list(&dashboard, "/panels") {
+            let [x, y, w, h] = ["x", "y", "w", "h"].map(|side| panel["gridPos"][side].as_u64().unwrap());
+            assert!(x + w <= 24, "{file}, {}: wider than a page", panel["title"]);
+            for cell in (y..y + h).flat_map(|y| (x..x + w).map(move |x| (x, y))) {
+                assert!(taken.insert(cell), "{file}, {}: on another panel", panel["title"]);
+            }
+            assert!(panel["type"] != "row" || text(panel, "/title").ends_with('?'), "{file}, {}", panel["title"]);
+        }
+        assert_eq!(list(&dashboard, "/panels").next().map(|panel| text(panel, "/type")), Some("row"), "{file}");
+    }
+}
+
+#[test]
+fn variables_are_defined_where_they_are_used_and_used_where_they_are_defined() {
+    let queries = queries();
+    for (file, dashboard) in dashboards() {
+        let variables = || list(&dashboard, "/templating/list");
+        let defined: BTreeSet<String> = variables().map(|variable| text(variable, "/name").to_owned()).collect();
+        let of_file = queries.iter().filter(|query| query.place.starts_with(&format!("{file},")));
+        let used: BTreeSet<String> = of_file.flat_map(|query| promql::variables(&query.expr)).collect();
+        let mut expected = used.clone();
+        expected.insert("datasource".to_owned());
+        assert_eq!(defined, expected, "{file}");
+        // So that a Prometheus whose series have no such label is not asked for those that have it.
+        for variable in variables().filter(|variable| variable["type"] == "query") {
+            assert_eq!(text(variable, "/allValue"), ".*", "{file}, {}", variable["name"]);
+        }
+    }
+}
+
+#[test]
+fn every_query_answers_with_the_labels_that_its_reader_is_shown() {
+    let queries = queries();
+    let asked: Vec<String> = queries.iter().map(|query| promql::filled(&query.expr)).collect();
+    let answers = world::ask(&World::steady(), &asked);
+    for (query, filled) in queries.iter().zip(&asked) {
+        let Query { place, expr, labels } = query;
+        let answer = answers.get(filled).unwrap_or_else(|| panic!("{place}: nothing is answered to {expr}"));
+        for series in answer {
+            for label in labels {
+                assert!(series.has(label), "{place}: {label} is not in {series:?}, which answers {expr}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_counted_is_counted_from_the_first_time_on() {
+    let queries = queries();
+    let counts = queries.iter().filter(|query| query.expr.contains("last_over_time"));
+    let asked: Vec<String> = counts.map(|query| promql::filled(&query.expr)).collect();
+    assert!(asked.len() > 10, "tables count: {asked:?}");
+    let answers = world::ask(&World::just_begun(), &asked);
+    for expr in &asked {
+        let answer = answers.get(expr).unwrap_or_else(|| panic!("nothing is answered to {expr}"));
+        assert!(answer.iter().all(|series| series.value >= 1.0), "{expr}: {answer:?}");
+    }
+}

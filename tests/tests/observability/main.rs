@@ -1,0 +1,69 @@
+//! What Prometheus and Grafana are given: dashboards, rules and alerts, held against the metrics that there are and the pages
+//! that explain them, and evaluated by Prometheus' own tool.
+
+mod alerts;
+mod dashboards;
+mod exported;
+mod promql;
+mod world;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Command;
+
+use reeve_tests::process::root;
+
+/// A file of the project.
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The files of a folder that end so, sorted.
+fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let entries = root().join(folder).read_dir().unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let paths: BTreeSet<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.into_iter().filter(|path| path.extension().is_some_and(|end| end == ending)).collect()
+}
+
+/// Prometheus' tool with these arguments.
+fn promtool(arguments: &[&str]) -> Command {
+    let program = root().join("target/tools/promtool");
+    assert!(program.exists(), "promtool is missing: run `tests/install promtool`");
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
+}
+
+/// Metrics that are not of Reeve: the API server's own.
+const FOREIGN: [&str; 1] = ["apiserver_admission_webhook_rejection_count"];
+
+/// Metrics that no dashboard shows and no alert asks: for who looks at one process.
+const NOT_SHOWN: [&str; 2] = ["process_threads", "process_virtual_memory_bytes"];
+
+#[test]
+fn every_metric_that_is_asked_for_is_exported_and_every_exported_one_is_asked_for() {
+    let rules = alerts::rules();
+    let of_rules = rules.iter().map(|rule| (rule.name.as_str(), rule.expr.clone()));
+    let queries = dashboards::queries();
+    let of_panels = queries.iter().map(|query| (query.place.as_str(), promql::filled(&query.expr)));
+    let exported: BTreeSet<String> = exported::metrics().into_iter().map(|metric| metric.name).collect();
+    let recorded: BTreeSet<&str> =
+        rules.iter().filter(|rule| rule.is_recording).map(|rule| rule.name.as_str()).collect();
+    let mut asked = BTreeSet::new();
+    for (place, expr) in of_rules.chain(of_panels) {
+        for name in promql::metrics(&expr) {
+            let plain = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+            let found = [&*name, plain].into_iter().find(|name| exported.contains(*name));
+            let is_known = found.is_some() || recorded.contains(&*name) || FOREIGN.contains(&&*name);
+            assert!(is_known, "{place}: no code exports {name}: {expr}");
+            asked.extend(found.map(str::to_owned));
+        }
+    }
+    let unused: Vec<&str> = exported.difference(&asked).map(String::as_str).collect();
+    assert_eq!(unused, NOT_SHOWN);
+    for name in recorded {
+        let is_of_panel = queries.iter().any(|query| query.expr.contains(name));
+        let is_asked = is_of_panel || rules.iter().any(|rule| promql::metrics(&rule.expr).contains(name));
+        assert!(is_asked, "nothing asks for {name}");
+    }
+}

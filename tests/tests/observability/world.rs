@@ -1,0 +1,167 @@
+//! A small made-up world in which every metric has every label, and what Prometheus answers there.
+//!
+//! `promtool test rules` evaluates queries and tells what it got where that is not what was expected. Nothing is expected here, so
+//! that it tells of everything.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use reeve_tests::process::root;
+
+use super::exported::{Metric, Part, metrics};
+use super::{FOREIGN, promtool};
+
+/// How long the world has been there when it is asked, in minutes.
+const MINUTES: usize = 120;
+
+/// The series that there are.
+pub struct World {
+    /// How counters went.
+    counts: String,
+}
+
+impl World {
+    /// Everything goes on as ever.
+    pub fn steady() -> Self {
+        Self { counts: format!("0+6x{MINUTES}") }
+    }
+
+    /// Each thing that is counted happened once, some minutes ago, and had never happened before.
+    pub fn just_begun() -> Self {
+        Self { counts: format!("_x{} 1x9", MINUTES - 10) }
+    }
+
+    fn series(&self) -> Vec<(String, &str)> {
+        let mut found: Vec<(String, &str)> = metrics().iter().flat_map(|metric| self.series_of(metric)).collect();
+        let rejections = "{cluster=\"prod\",name=\"validate.reeve.dev\",error_type=\"calling_webhook_error\"}";
+        found.push((format!("{}{rejections}", FOREIGN[0]), &self.counts));
+        found
+    }
+
+    fn series_of(&self, metric: &Metric) -> Vec<(String, &str)> {
+        let steady = "1x120";
+        let mut children = vec![of_target(metric)];
+        for label in &metric.labels {
+            let with = |child: &String| {
+                values(metric, label).iter().map(|value| format!("{child},{label}=\"{value}\"")).collect()
+            };
+            children = children.iter().flat_map(|child| -> Vec<String> { with(child) }).collect();
+        }
+        let name = &metric.name;
+        children
+            .into_iter()
+            .flat_map(|child| match metric.kind.as_str() {
+                "histogram" => {
+                    ["0.1", "+Inf"].map(|le| (format!("{name}_bucket{{{child},le=\"{le}\"}}"), &*self.counts)).to_vec()
+                }
+                "counter" => vec![(format!("{name}{{{child}}}"), &*self.counts)],
+                _ => vec![(format!("{name}{{{child}}}"), steady)],
+            })
+            .collect()
+    }
+}
+
+/// The labels that scraping adds, but those that the metric brings along.
+fn of_target(metric: &Metric) -> String {
+    let labels: &[(&str, &str)] = match metric.of {
+        Part::Sidecar => &[
+            ("namespace", "clinic"),
+            ("workload", "imaging-agent"),
+            ("pod", "imaging-agent-1"),
+            ("instance", "10.0.0.1:14020"),
+        ],
+        Part::Operator => &[("namespace", "reeve-system"), ("pod", "reeve-operator-1"), ("instance", "10.0.0.2:9090")],
+    };
+    let own = |label: &str| metric.labels.iter().any(|own| own == label);
+    let labels = labels.iter().filter(|(label, _)| !own(label));
+    let labels = labels.fold(String::new(), |mut text, (label, value)| {
+        let _ = write!(text, ",{label}=\"{value}\"");
+        text
+    });
+    format!("cluster=\"prod\"{labels}")
+}
+
+/// What a label may say: more than one thing where a query asks for one of them.
+fn values(metric: &Metric, label: &str) -> &'static [&'static str] {
+    match (metric.name.as_str(), label) {
+        ("reeve_policy_pods", "state") => &["programmed", "reconciling", "unprotected", "unrouted"],
+        ("reeve_sidecars", "state") => &["current", "behind"],
+        ("reeve_policy_pods", "policy") => &["imaging"],
+        (_, "policy") => &["clinic/imaging"],
+        (_, "namespace") => &["clinic"],
+        (_, "decision") => &["allow", "deny"],
+        (_, "mode") => &["Enforce", "Audit"],
+        (_, "outcome") => &["injected", "error"],
+        _ => &["some"],
+    }
+}
+
+/// A series of an answer.
+#[derive(Debug)]
+pub struct Series {
+    /// As it is written, between braces.
+    labels: String,
+    pub value: f64,
+}
+
+impl Series {
+    /// Whether it has the label.
+    pub fn has(&self, label: &str) -> bool {
+        self.labels.split(", ").any(|pair| pair.starts_with(&format!("{label}=\"")))
+    }
+}
+
+/// What each query is answered. One that nothing is answered to is not there.
+pub fn ask(world: &World, queries: &[String]) -> HashMap<String, Vec<Series>> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("questions.yaml");
+    std::fs::write(&file, questions(world, queries)).unwrap();
+    let said = promtool(&["test", "rules", &file.display().to_string()]).output().unwrap();
+    let report = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    let mut lines = report.lines().map(str::trim);
+    let mut answers = HashMap::new();
+    while let Some(line) = lines.next() {
+        let Some(expr) = line.strip_prefix("expr: ") else {
+            let is_frame = line.is_empty() || line == "FAILED:" || line.starts_with("Unit Testing:");
+            assert!(is_frame, "promtool says: {line}\n{report}");
+            continue;
+        };
+        let expr = expr.rsplit_once(", time: ").unwrap_or_else(|| panic!("{line}")).0;
+        let expr = serde_json::from_str(expr).unwrap_or_else(|error| panic!("{error}: {expr}"));
+        assert!(lines.next().is_some_and(|line| line.starts_with("exp:")), "{report}");
+        let got = lines.next().and_then(|line| line.strip_prefix("got:")).unwrap_or_else(|| panic!("{report}"));
+        answers.insert(expr, series(got));
+    }
+    answers
+}
+
+/// `{a="b"} 1E+00, name{a="c"} 2E+00`
+fn series(got: &str) -> Vec<Series> {
+    let mut found = Vec::new();
+    let mut rest = got;
+    while let Some((labels, after)) = rest.split_once('{').and_then(|(_, rest)| rest.split_once("} ")) {
+        let (value, after) = after.split_once(", ").unwrap_or((after, ""));
+        let value = value.trim().parse().unwrap_or_else(|error| panic!("{error}: {value}"));
+        found.push(Series { labels: labels.to_owned(), value });
+        rest = after;
+    }
+    found
+}
+
+/// The file for promtool. JSON is YAML.
+fn questions(world: &World, queries: &[String]) -> String {
+    let rules = root().join("charts/reeve/files/rules/recording.yaml").canonicalize().unwrap();
+    let series = world.series();
+    let series = series.iter().map(|(series, values)| serde_json::json!({"series": series, "values": values}));
+    let expected = queries.iter().map(|expr| serde_json::json!({"expr": expr, "eval_time": format!("{MINUTES}m")}));
+    serde_json::json!({
+        "rule_files": [rules],
+        "evaluation_interval": "1m",
+        "tests": [{
+            "interval": "1m",
+            "input_series": series.collect::<Vec<_>>(),
+            "promql_expr_test": expected.collect::<Vec<_>>(),
+        }],
+    })
+    .to_string()
+}
