@@ -45,8 +45,12 @@ pub fn metrics() -> Vec<Metric> {
 }
 
 /// Where the operator's metrics are defined.
-const SOURCES: [&str; 3] =
-    ["operator/src/metrics.rs", "operator/src/webhook/metrics.rs", "operator/src/delivery/metrics.rs"];
+const SOURCES: [&str; 4] = [
+    "operator/src/metrics.rs",
+    "operator/src/metrics/process.rs",
+    "operator/src/webhook/metrics.rs",
+    "operator/src/delivery/metrics.rs",
+];
 
 /// The names that the operator's code defines, each with its help: what is written between the next quotes.
 fn defined() -> BTreeMap<String, String> {
@@ -57,7 +61,8 @@ fn defined() -> BTreeMap<String, String> {
         let texts: Vec<&str> = code.split('"').skip(1).step_by(2).collect();
         for pair in texts.windows(2) {
             let is_name = |c: u8| c.is_ascii_lowercase() || c == b'_';
-            if pair[0].starts_with("reeve_") && pair[0].bytes().all(is_name) {
+            let is_of_metrics = ["reeve_", "process_"].iter().any(|begin| pair[0].starts_with(begin));
+            if is_of_metrics && pair[0].bytes().all(is_name) {
                 found.insert(pair[0].to_owned(), pair[1].to_owned());
             }
         }
