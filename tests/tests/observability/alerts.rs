@@ -7,6 +7,8 @@ use reeve_tests::process::root;
 use super::{files, promtool, read};
 
 const RULES: &str = "charts/reeve/files/rules";
+/// Where alerts lead to, unless a value of the chart says otherwise.
+const PAGES: &str = "https://github.com/reeve-dev/reeve/blob/main/docs/runbooks";
 /// What `promtool test rules` reads: histories, and which alerts fire at the end of them.
 const TESTS: &str = "tests/observability";
 
@@ -72,11 +74,7 @@ fn every_alert_says_how_bad_it_is_and_leads_to_its_page() {
         let severity = alert.key("severity");
         assert!(["critical", "warning", "info"].contains(&severity), "{name}: {severity}");
         assert!(alert.key("summary").len() > 20 && !alert.key("description").is_empty(), "{name}");
-        assert_eq!(
-            alert.key("runbook_url"),
-            format!("https://github.com/reeve-dev/reeve/blob/main/docs/runbooks/{page}"),
-            "{name}"
-        );
+        assert_eq!(alert.key("runbook_url"), format!("{PAGES}/{page}"), "{name}");
         let text = read(&format!("docs/runbooks/{page}"));
         assert!(text.starts_with(&format!("# {name}\n")), "{page} is of {name}");
         for part in ["## What it means", "## How to look", "## How to mend"] {
@@ -86,6 +84,8 @@ fn every_alert_says_how_bad_it_is_and_leads_to_its_page() {
     }
     let pages = files("docs/runbooks", "md").len() - 1;
     assert_eq!(pages, alerts.len(), "each page is of an alert");
+    assert!(read("charts/reeve/values.yaml").contains(&format!("runbooks: {PAGES}\n")));
+    assert!(read("charts/reeve/templates/prometheusrules.yaml").contains(&format!("replace \"{PAGES}\"")));
 }
 
 #[test]
