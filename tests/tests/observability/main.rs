@@ -1,7 +1,8 @@
 //! What Prometheus and Grafana are given: dashboards, rules and alerts, held against the metrics that there are and the pages
-//! that explain them, and evaluated by Prometheus' own tool.
+//! that explain them, and evaluated by Prometheus' own tool; and queries on the audit log, by jq.
 
 mod alerts;
+mod audit;
 mod dashboards;
 mod exported;
 mod promql;
