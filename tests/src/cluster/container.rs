@@ -36,12 +36,16 @@ impl Container {
     }
 
     fn ctr(&self, arguments: &[&str]) -> String {
+        self.try_ctr(arguments).unwrap_or_else(|error| panic!("ctr {arguments:?}: {error}"))
+    }
+
+    fn try_ctr(&self, arguments: &[&str]) -> Result<String, String> {
         let socket = cluster().join(&self.node).join("containerd.sock");
         let output =
             Command::new("ctr").args(["--namespace", "k8s.io", "--address"]).arg(socket).args(arguments).output();
         let output = output.expect("ctr is on the PATH");
-        assert!(output.status.success(), "ctr {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 }
 
@@ -51,6 +55,8 @@ pub struct Frozen<'c>(&'c Container);
 
 impl Drop for Frozen<'_> {
     fn drop(&mut self) {
-        self.0.ctr(&["tasks", "resume", &self.0.id]);
+        // The kubelet may have ended it meanwhile. A test that fails already is to fail with its own words.
+        let resumed = self.0.try_ctr(&["tasks", "resume", &self.0.id]);
+        assert!(resumed.is_ok() || std::thread::panicking(), "{self:?}: {resumed:?}");
     }
 }

@@ -5,7 +5,10 @@ mod brought;
 mod failure;
 mod injection;
 mod policy;
+mod replicas;
 mod status;
+mod stored;
+mod tiers;
 mod workloads;
 
 use reeve_tests::cluster::{Namespace, clinic, installed};
