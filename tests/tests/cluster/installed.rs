@@ -9,6 +9,7 @@ mod replicas;
 mod status;
 mod stored;
 mod tiers;
+mod truth;
 mod workloads;
 
 use reeve_tests::cluster::{Namespace, clinic, installed};
