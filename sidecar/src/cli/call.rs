@@ -9,6 +9,9 @@ use serde_json::Value;
 use super::{Exit, files, output, serve};
 use crate::client::{Answer, Client};
 
+/// The shortest pause between two calls of an agent that never ends.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+
 /// What `call` is told.
 #[derive(Debug, Args)]
 pub(super) struct CallArgs {
@@ -22,9 +25,9 @@ pub(super) struct CallArgs {
     /// How many calls, one after the other.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     times: u32,
-    /// Call for ever, with this pause between two calls, and tell of each.
-    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["times", "expect"], value_parser = clap::value_parser!(u64).range(1..))]
-    every: Option<u64>,
+    /// Call for ever, with this pause between two calls, and tell of each. Parts of a second are written as in 0.05.
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["times", "expect"], value_parser = pause)]
+    every: Option<Duration>,
     /// Fail (exit code 1) unless the last call was decided so.
     #[arg(long, value_name = "DECISION")]
     expect: Option<Decision>,
@@ -68,7 +71,7 @@ pub(super) fn run(arguments: &CallArgs) -> Exit {
     };
     runtime.block_on(async {
         match arguments.every {
-            Some(seconds) => forever(arguments, &tool_arguments, Duration::from_secs(seconds)).await,
+            Some(pause) => forever(arguments, &tool_arguments, pause).await,
             None => some(arguments, &tool_arguments).await,
         }
     })
@@ -132,8 +135,31 @@ fn tell(Answer { text, decision }: &Answer) {
     output::line(format_args!("{decision}: {text}"));
 }
 
+/// A pause that leaves others room: a hundredth of a second at least.
+fn pause(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "write seconds, such as 10 or 0.05".to_owned())?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(pause) if pause >= SHORTEST_PAUSE => Ok(pause),
+        _ => Err("write seconds from 0.01 on".into()),
+    }
+}
+
 fn tool_arguments(text: &str) -> Result<Value, String> {
     let bytes = if text == "-" { files::read(Path::new("-"))? } else { text.as_bytes().to_vec() };
     let value: Value = serde_json::from_slice(&bytes).map_err(|error| format!("--args: {error}"))?;
     if value.is_object() { Ok(value) } else { Err("--args: write a JSON object".into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_given_in_seconds_and_parts_of_them() {
+        assert_eq!(pause("10"), Ok(Duration::from_secs(10)));
+        assert_eq!(pause("0.05"), Ok(Duration::from_millis(50)));
+        for text in ["0", "0.001", "-1", "inf", "NaN", "1e30", "1m", ""] {
+            assert!(pause(text).is_err(), "{text}");
+        }
+    }
 }
