@@ -10,10 +10,14 @@
 //! make a part of it fail are [`alone::Alone`] in it meanwhile. If a test fails, what its namespace held is told.
 
 pub mod alone;
+pub mod caller;
 pub mod clinic;
+pub mod clock;
 pub mod cluster_policy;
 pub mod container;
 pub mod events;
+pub mod helm;
+pub mod image;
 pub mod installed;
 pub mod kubectl;
 pub mod namespace;

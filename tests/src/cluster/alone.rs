@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use serde_json::Value;
+
 use super::Namespace;
 use super::pod::Pod;
 use crate::process::root;
@@ -50,19 +52,44 @@ impl Alone {
     /// # Panics
     /// If the pod has no address or node.
     pub fn cut(&self, pod: &Pod<'_>) -> Broken {
-        let (address, now) = (pod.address(), pod.now());
-        let table = format!("cut-{}", address.replace('.', "-"));
-        let node = now["spec"]["nodeName"].as_str().expect("a pod with an address has a node");
-        // Before anything that rewrites addresses, on the way through the node as well as from it.
+        let now = pod.now();
+        let address = address(&now);
         let drops = format!("ip saddr {address} drop; ip daddr {address} drop;");
-        let rules = format!(
-            "table ip {table} {{ chain through {{ type filter hook prerouting priority -310; {drops} }} \
-             chain out {{ type filter hook output priority -310; {drops} }} }}"
+        // Before anything that rewrites addresses, on the way through the node as well as from it.
+        let chains = format!(
+            "chain through {{ type filter hook prerouting priority -310; {drops} }}; \
+             chain out {{ type filter hook output priority -310; {drops} }};"
         );
-        let nft =
-            |words: &[&str]| [&[node, "enter", "nft"], words].concat().iter().map(|word| (*word).to_owned()).collect();
-        Broken::by(nft(&[&rules]), nft(&["delete", "table", "ip", &table]))
+        ruled(&now, &format!("cut-{address}"), &chains)
     }
+
+    /// Drops every packet between two pods, through a Service too.
+    ///
+    /// # Panics
+    /// If one of them has no address or node.
+    pub fn cut_between(&self, one: &Value, other: &Value) -> Broken {
+        let (one_address, other_address) = (address(one), address(other));
+        // Where a Service's address has become a pod's already.
+        let chain = format!(
+            "chain between {{ type filter hook forward priority 0; ip saddr {one_address} ip daddr {other_address} drop; \
+             ip saddr {other_address} ip daddr {one_address} drop; }};"
+        );
+        ruled(one, &format!("cut-{one_address}-{other_address}"), &chain)
+    }
+}
+
+/// A pod's address.
+fn address(pod: &Value) -> &str {
+    pod["status"]["podIP"].as_str().expect("a pod that runs has an address")
+}
+
+/// Adds a table with these chains on the node of a pod.
+fn ruled(pod: &Value, table: &str, chains: &str) -> Broken {
+    let node = pod["spec"]["nodeName"].as_str().expect("a pod with an address has a node");
+    let (table, nft) = (table.replace('.', "-"), [node, "enter", "nft"]);
+    let words = |words: &[&str]| [&nft, words].concat().iter().map(|word| (*word).to_owned()).collect();
+    let rules = format!("table ip {table} {{ {chains} }}");
+    Broken::by(words(&[&rules]), words(&["delete", "table", "ip", &table]))
 }
 
 impl Deref for Alone {

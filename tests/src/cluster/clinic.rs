@@ -9,7 +9,7 @@ use crate::eventually::eventually;
 /// The sidecar's container.
 pub const SIDECAR: &str = "reeve-sidecar";
 /// The one image that both the server and the agents need: the sidecar's, which can also serve and call.
-const IMAGE: &str = "ghcr.io/reeve-dev/reeve-sidecar:0.1.0";
+pub(super) const IMAGE: &str = "ghcr.io/reeve-dev/reeve-sidecar:0.1.0";
 /// The program in it.
 const PROGRAM: &str = "/usr/local/bin/reeve-sidecar";
 /// The arguments that the server's tools want; each takes what it knows.

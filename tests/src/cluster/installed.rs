@@ -1,21 +1,26 @@
 //! Reeve in the cluster: its chart, installed once for all tests of a run, and its operator, to be ended by a test.
 
-use std::process::Command;
+use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::container::Container;
-use super::{Alone, kubectl};
+use super::pod::status;
+use super::{Alone, alone, helm, kubectl, watch};
 use crate::eventually::eventually;
-use crate::process::root;
 
 /// The namespace of the release.
 pub const NAMESPACE: &str = "reeve-system";
-/// The operator's Deployment, and its Lease.
+/// The operator's Deployment, its Lease, and its webhook configurations.
 pub const OPERATOR: &str = "reeve-operator";
+/// The Secret with the operator's authority.
+pub const AUTHORITY: &str = "secret/reeve-operator-ca";
 const SELECTOR: &str = "app.kubernetes.io/component=operator";
 const REPLICAS: usize = 2;
+/// How long a condition may take to come true: generous, as the machine may be busy.
+const DEADLINE: Duration = Duration::from_secs(150);
 
 /// Installs the chart as its users do, once, and waits until the API server reaches the webhooks.
 ///
@@ -24,13 +29,46 @@ const REPLICAS: usize = 2;
 pub fn reeve() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
-        let chart = root().join("charts/reeve");
-        let chart = chart.to_str().expect("the repository's path is text");
-        let words = ["upgrade", "--install", "reeve", chart, "--namespace", NAMESPACE, "--create-namespace", "--wait"];
-        let helm = Command::new("helm").args(words).output().expect("helm is on the PATH");
-        assert!(helm.status.success(), "helm {}: {}", words.join(" "), String::from_utf8_lossy(&helm.stderr));
+        release(&helm::chart(), &[]).unwrap_or_else(|error| panic!("Reeve is not installed: {error}"));
         await_webhooks();
     });
+}
+
+/// Makes the release what a chart comes to with these flags, by the one command that installs and upgrades, and waits until its
+/// replicas are ready.
+///
+/// # Errors
+/// What helm said.
+pub fn release(chart: &Path, flags: &[&str]) -> Result<String, String> {
+    let words = ["upgrade", "--install", "reeve", helm::path(chart), "--namespace", NAMESPACE, "--create-namespace"];
+    helm::helm(&[&words[..], &["--reset-values", "--wait"], flags].concat())
+}
+
+/// The release with what a test makes of it. When the value is dropped it is again what other tests know.
+#[derive(Debug)]
+pub struct Changed<'a>(&'a Alone);
+
+/// A release that the test may change in any way.
+pub fn changed(alone: &Alone) -> Changed<'_> {
+    reeve();
+    Changed(alone)
+}
+
+impl Changed<'_> {
+    /// Takes the injecting webhooks out of the API server, as no helm does: what is left is what the API server holds by itself.
+    pub fn forget_injection(&self) {
+        kubectl::told(&["delete", "mutatingwebhookconfiguration", OPERATOR]);
+    }
+}
+
+impl Drop for Changed<'_> {
+    fn drop(&mut self) {
+        let Self(_alone) = self;
+        match release(&helm::chart(), &[]) {
+            Ok(_) => await_webhooks(),
+            Err(error) => eprintln!("the release is not what it was: {error}"),
+        }
+    }
 }
 
 /// Waits until the API server reaches the webhooks: a node needs a moment to learn where a new Service is.
@@ -39,6 +77,11 @@ pub fn await_webhooks() {
         "spec": {"tier": "Boundary", "podSelector": {"matchLabels": {"app": "none"}}}});
     let apply = ["apply", "--dry-run=server", "--filename", "-"];
     eventually("the API server reaches the webhooks", || kubectl::fed(&apply, &policy).ok());
+}
+
+/// Watches an object of the release until `condition` gives a value.
+pub fn wait<T>(what: &str, object: &str, condition: impl FnMut(&Value) -> Option<T>) -> T {
+    watch::until(NAMESPACE, object, what, DEADLINE, condition)
 }
 
 /// The operator without a replica until the value is dropped.
@@ -116,6 +159,17 @@ pub fn leader() -> String {
     })
 }
 
+/// The replicas' pods, as they are now.
+pub fn replicas() -> Vec<Value> {
+    let pods = kubectl::json(&["-n", NAMESPACE, "get", "pods", "--selector", SELECTOR]);
+    pods["items"].as_array().cloned().unwrap_or_default()
+}
+
+/// A replica's name.
+pub fn name(replica: &Value) -> &str {
+    replica["metadata"]["name"].as_str().unwrap_or_default()
+}
+
 /// Kills the process of a replica, by its pod's name, as the kernel would.
 ///
 /// # Panics
@@ -125,10 +179,24 @@ pub fn kill_replica(_alone: &Alone, pod: &str) {
     Container::of(&now, "operator").unwrap_or_else(|| panic!("{pod} runs no operator: {}", now["status"])).kill();
 }
 
+/// Waits until a replica runs again and is ready, that was as given before its process was killed.
+pub fn await_restart(before: &Value) {
+    let restarts = |replica: &Value| status(replica, "operator").and_then(|operator| operator["restartCount"].as_i64());
+    wait("the replica is ready again", &format!("pod/{}", name(before)), |now| {
+        let is_ready = status(now, "operator").is_some_and(|operator| operator["ready"] == true);
+        (restarts(now) > restarts(before) && is_ready).then_some(())
+    });
+}
+
 /// Waits until all replicas are ready.
 pub fn await_replicas() {
     eventually("every replica of the operator is ready", || {
         let operator = kubectl::json(&["-n", NAMESPACE, "get", "deployment", OPERATOR]);
         (operator["status"]["readyReplicas"] == REPLICAS).then_some(())
     });
+}
+
+/// Drops every packet between a pod and the replicas, until the values are dropped.
+pub fn cut_off(alone: &Alone, pod: &Value) -> Vec<alone::Broken> {
+    replicas().iter().map(|replica| alone.cut_between(replica, pod)).collect()
 }

@@ -76,6 +76,11 @@ impl<'n> Pod<'n> {
     pub fn logs(&self, container: &str) -> String {
         self.namespace.told(&["logs", &self.name, "--container", container])
     }
+
+    /// The same, each line after the time at which it was written, as in `2026-11-29T15:19:45.123456789Z text`.
+    pub fn logs_with_times(&self, container: &str) -> String {
+        self.namespace.told(&["logs", &self.name, "--timestamps", "--container", container])
+    }
 }
 
 /// The status of a condition of an object.

@@ -4,8 +4,11 @@
 mod brought;
 mod failure;
 mod injection;
+mod manifests;
 mod policy;
+mod release;
 mod replicas;
+mod required;
 mod status;
 mod stored;
 mod tiers;

@@ -1,0 +1,70 @@
+//! The operator's certificates and its authority come to their end, under load.
+
+use std::time::Instant;
+
+use reeve_tests::cluster::clinic::agent;
+use reeve_tests::cluster::{Alone, installed, kubectl};
+use serde_json::Value;
+
+use super::{Calling, alone};
+
+/// An operator whose authority lasts two minutes and whose certificates last half of one, until the value is dropped.
+struct ShortLived<'a>(&'a Alone);
+
+/// Starts the operator with these variables and a new authority.
+fn made_anew(alone: &Alone, variables: &[&str]) {
+    let gone = installed::operator_gone(alone);
+    kubectl::told(&["-n", installed::NAMESPACE, "delete", installed::AUTHORITY]);
+    let set = ["-n", installed::NAMESPACE, "set", "env", &format!("deployment/{}", installed::OPERATOR)];
+    kubectl::told(&[&set[..], variables].concat());
+    drop(gone);
+}
+
+impl<'a> ShortLived<'a> {
+    fn new(alone: &'a Alone) -> Self {
+        made_anew(alone, &["REEVE_CA_LIFETIME=2m", "REEVE_CERTIFICATE_LIFETIME=30s"]);
+        Self(alone)
+    }
+}
+
+impl Drop for ShortLived<'_> {
+    fn drop(&mut self) {
+        made_anew(self.0, &["REEVE_CA_LIFETIME-", "REEVE_CERTIFICATE_LIFETIME-"]);
+    }
+}
+
+fn entry<'s>(secret: &'s Value, name: &str) -> &'s str {
+    secret["data"][name].as_str().unwrap_or_default()
+}
+
+#[test]
+fn certificates_and_their_authority_are_replaced_under_load_and_every_sidecar_follows() {
+    let alone = alone();
+    let _short = ShortLived::new(&alone);
+    let calling = Calling::start(&alone);
+    let signing = installed::wait("there is an authority", installed::AUTHORITY, |secret| {
+        Some(entry(secret, "tls.crt").to_owned()).filter(|signing| !signing.is_empty())
+    });
+    let next = installed::wait("the next authority is trusted", installed::AUTHORITY, |secret| {
+        Some(entry(secret, "next.crt").to_owned()).filter(|next| !next.is_empty())
+    });
+    installed::wait("the next authority signs", installed::AUTHORITY, |secret| {
+        (entry(secret, "tls.crt") == next).then_some(())
+    });
+    assert_ne!(signing, next);
+    // Each replica shows one of the new authority once the former has expired, and none but those who know it reach it.
+    let trusted = |secret: &Value| entry(secret, "ca.crt").len();
+    let both = installed::wait("both are trusted", installed::AUTHORITY, |secret| Some(trusted(secret)));
+    installed::wait("the former is not trusted any more", installed::AUTHORITY, |secret| {
+        (trusted(secret) < both).then_some(())
+    });
+    for (what, more) in [("a new authority", &["create_*"][..]), ("a new authority, once more", &[])] {
+        let leader = installed::leader();
+        // Whoever was connected has to connect anew.
+        installed::kill_replica(&alone, &leader);
+        calling.catches_up(what, Instant::now(), more);
+        installed::await_replicas();
+    }
+    alone.pod(agent(&alone, "second"));
+    calling.nothing_was_loosened("certificates and the authority were replaced");
+}

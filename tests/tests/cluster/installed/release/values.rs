@@ -1,0 +1,81 @@
+//! What `--set` and `--values` make of the release.
+
+use reeve_tests::cluster::clinic::agent;
+use reeve_tests::cluster::kubectl;
+
+use super::*;
+
+#[test]
+fn a_value_that_the_chart_does_not_know_or_cannot_use_is_refused_by_its_name() {
+    for (flag, words) in [
+        ("replica=3", "additional properties 'replica' not allowed"),
+        ("sidecar.image.repo=x", "at '/sidecar/image': additional properties 'repo' not allowed"),
+        ("webhook.excludeNamespaces={a}", "at '/webhook': additional properties 'excludeNamespaces' not allowed"),
+        ("replicas=0", "at '/replicas': minimum: got 0, want 1"),
+        ("replicas=two", "at '/replicas': got string, want integer"),
+        ("platform=eks", "at '/platform': value must be one of 'kubernetes', 'openshift'"),
+        (
+            "operator.logLevel=loud",
+            "at '/operator/logLevel': value must be one of 'error', 'warn', 'info', 'debug', 'trace'",
+        ),
+        ("sidecar.image.digest=sha256:12", "at '/sidecar/image/digest': 'sha256:12' does not match pattern"),
+        ("webhook.timeoutSeconds=60", "at '/webhook/timeoutSeconds': maximum: got 60, want 30"),
+        ("admissionPolicies.enabled=maybe", "at '/admissionPolicies/enabled': got string, want boolean"),
+        ("monitoring.interval=often", "at '/monitoring/interval': 'often' does not match pattern"),
+    ] {
+        let refused = helm::rendered(&["--set", flag]).expect_err(flag);
+        assert!(refused.contains(words), "{flag}: {words}\nis not in\n{refused}");
+    }
+    helm::rendered(&[]).unwrap();
+}
+
+/// The operator's Deployment as it is to be.
+fn deployment() -> Value {
+    kubectl::json(&["-n", NAMESPACE, "get", "deployment", installed::OPERATOR])
+}
+
+#[test]
+fn changed_values_take_effect_and_agents_go_on_being_governed() {
+    let alone = Alone::new(&[ENABLED]);
+    let _changed = installed::changed(&alone);
+    let caller = calling(&alone);
+    let flags =
+        ["--set", "replicas=1,sidecar.logLevel=debug,sidecar.resources.limits.memory=96Mi,operator.logLevel=debug"];
+    installed::release(&helm::chart(), &flags).unwrap();
+    installed::await_webhooks();
+    assert_eq!(deployment()["status"]["readyReplicas"], 1);
+    is_followed(&alone, &caller, &["create_*"]);
+    let second = alone.pod(agent(&alone, "second")).now();
+    let sidecar = &second["spec"]["initContainers"][0];
+    assert_eq!(sidecar["resources"]["limits"]["memory"], "96Mi");
+    let level = sidecar["env"].as_array().unwrap().iter().find(|variable| variable["name"] == "REEVE_LOG");
+    assert_eq!(level.unwrap()["value"], "debug");
+
+    let chart = helm::chart();
+    let production = chart.join("values-ha.yaml");
+    installed::release(&chart, &["--values", helm::path(&production)]).unwrap();
+    installed::await_webhooks();
+    let now = deployment();
+    assert_eq!(now["status"]["readyReplicas"], 3, "{now:#}");
+    assert_eq!(now["spec"]["template"]["spec"]["priorityClassName"], "system-cluster-critical");
+    is_followed(&alone, &caller, &[]);
+}
+
+#[test]
+fn a_value_that_only_the_operator_can_judge_names_itself_and_no_replica_that_serves_is_given_up() {
+    let alone = Alone::new(&[ENABLED]);
+    let _changed = installed::changed(&alone);
+    let caller = calling(&alone);
+    let flags = ["--set", "sidecar.resources.requests.memory=1Gi", "--timeout", "20s"];
+    let failed = installed::release(&helm::chart(), &flags).expect_err("no replica can start so");
+    println!("helm says: {failed}");
+    let told = installed::replicas().iter().find_map(|replica| {
+        let container = &replica["status"]["containerStatuses"][0];
+        let ended = [&container["state"]["terminated"], &container["lastState"]["terminated"]];
+        ended.iter().find_map(|ended| Some((ended["exitCode"].as_i64()?, ended["message"].as_str()?.to_owned())))
+    });
+    let (code, words) = told.expect("a replica has ended");
+    assert_eq!(code, 64, "{words}");
+    assert!(words.contains("--sidecar-memory-request is \"1Gi\", more than the memory-limit"), "{words}");
+    is_followed(&alone, &caller, &["create_*"]);
+}
