@@ -132,9 +132,7 @@ fn ask_of_all_but(selector: &Value) {
 
 /// The names of the replicas' pods.
 pub fn replicas() -> Vec<String> {
-    let pods = kubectl::json(&["-n", NAMESPACE, "get", "pods", "--selector", SELECTOR]);
-    let pods = pods["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-    pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str()).map(str::to_owned).collect()
+    pods().iter().map(|pod| name(pod).to_owned()).collect()
 }
 
 /// What a replica's metrics of this name come to together, whatever their labels are.
@@ -160,7 +158,7 @@ pub fn leader() -> String {
 }
 
 /// The replicas' pods, as they are now.
-pub fn replicas() -> Vec<Value> {
+pub fn pods() -> Vec<Value> {
     let pods = kubectl::json(&["-n", NAMESPACE, "get", "pods", "--selector", SELECTOR]);
     pods["items"].as_array().cloned().unwrap_or_default()
 }
@@ -198,5 +196,5 @@ pub fn await_replicas() {
 
 /// Drops every packet between a pod and the replicas, until the values are dropped.
 pub fn cut_off(alone: &Alone, pod: &Value) -> Vec<alone::Broken> {
-    replicas().iter().map(|replica| alone.cut_between(replica, pod)).collect()
+    pods().iter().map(|replica| alone.cut_between(replica, pod)).collect()
 }

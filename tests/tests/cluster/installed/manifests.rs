@@ -65,8 +65,8 @@ fn warnings(namespace: &Namespace, manifest: &Value) -> String {
 fn what_is_legal_but_likely_not_meant_is_warned_of() {
     let namespace = clinic(&[ENABLED]);
     let name = &namespace.name;
-    let _boundary =
-        Boundary::new(&namespace, &json!([{"name": "no-deletes", "tools": ["delete_*"], "action": "Deny"}]));
+    let denies = json!({"rules": [{"name": "no-deletes", "tools": ["delete_*"], "action": "Deny"}]});
+    let boundary = ClusterPolicy::new(&namespace, "Boundary", denies);
     namespace.apply(but_for(|_| ()));
     namespace.pod(agent(&namespace, "agent"));
     programmed(&namespace, "mcppolicy/imaging", "True", "Programmed");

@@ -3,17 +3,15 @@
 use std::time::Instant;
 
 use reeve_tests::cluster::clinic::{agent, programmed};
-use reeve_tests::cluster::kubectl;
+use reeve_tests::cluster::installed;
 use reeve_tests::cluster::pod::Pod;
-use reeve_tests::eventually::eventually;
 use serde_json::json;
 
 use super::{Calling, alone, for_seconds};
 
 /// Waits until the API server answers; gives when that was.
 fn await_api_server() -> Instant {
-    let answers = || kubectl::kubectl(&["get", "--raw", "/readyz", "--request-timeout", "1s"]).ok().map(|_| ());
-    eventually("the API server answers", answers);
+    installed::wait("the API server answers", &format!("deployment/{}", installed::OPERATOR), |_| Some(()));
     Instant::now()
 }
 

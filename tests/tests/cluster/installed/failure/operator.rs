@@ -71,7 +71,7 @@ fn a_killed_leader_loses_nothing() {
 fn replicas_that_are_killed_all_at_once_lose_nothing() {
     let alone = alone();
     let calling = Calling::start(&alone);
-    let replicas = installed::replicas();
+    let replicas = installed::pods();
     assert!(replicas.len() > 1, "{replicas:#?}");
     for replica in &replicas {
         installed::kill_replica(&alone, installed::name(replica));

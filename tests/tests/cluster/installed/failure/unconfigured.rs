@@ -1,5 +1,7 @@
 //! A pod that starts without an operator.
 
+use std::time::Instant;
+
 use reeve_tests::cluster::clinic::{self, agent, call};
 use reeve_tests::cluster::clock::{second_of_day, seconds_between};
 use reeve_tests::cluster::installed;
@@ -45,7 +47,7 @@ fn a_pod_that_starts_without_an_operator_denies_after_ten_seconds_and_says_why()
         assert!(log.contains(words), "{words}\nis not in\n{log}");
     }
     drop(gone);
-    is_in_force(&alone, &["create_*"]);
+    is_in_force(&alone, Instant::now(), &["create_*"]);
     let (list, now) = (call(&agent, "list_datastores"), agent.now());
     assert!(list.starts_with("allow: "), "{list}");
     assert_eq!(status(&now, "reeve-sidecar").unwrap()["restartCount"], 0);

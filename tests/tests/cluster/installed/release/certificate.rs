@@ -81,7 +81,7 @@ impl Issuer {
 
     /// Waits until every replica shows the certificate of this number.
     fn is_shown(&self, serial: &str) {
-        for replica in installed::replicas() {
+        for replica in installed::pods() {
             let address = replica["status"]["podIP"].as_str().unwrap_or_default().to_owned();
             let shown = || self.shown(&address).filter(|shown| shown == serial).map(|_| ());
             eventually(&format!("{} shows {serial}", installed::name(&replica)), shown);
@@ -170,7 +170,7 @@ fn a_certificate_that_someone_else_keeps_is_shown_and_read_anew_when_it_is_repla
     let third = other.issue();
     other.is_shown(&third);
     other.inject();
-    for replica in installed::replicas() {
+    for replica in installed::pods() {
         installed::kill_replica(&alone, installed::name(&replica));
         installed::await_restart(&replica);
     }

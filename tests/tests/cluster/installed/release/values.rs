@@ -69,7 +69,7 @@ fn a_value_that_only_the_operator_can_judge_names_itself_and_no_replica_that_ser
     let flags = ["--set", "sidecar.resources.requests.memory=1Gi", "--timeout", "20s"];
     let failed = installed::release(&helm::chart(), &flags).expect_err("no replica can start so");
     println!("helm says: {failed}");
-    let told = installed::replicas().iter().find_map(|replica| {
+    let told = installed::pods().iter().find_map(|replica| {
         let container = &replica["status"]["containerStatuses"][0];
         let ended = [&container["state"]["terminated"], &container["lastState"]["terminated"]];
         ended.iter().find_map(|ended| Some((ended["exitCode"].as_i64()?, ended["message"].as_str()?.to_owned())))
