@@ -1,9 +1,11 @@
-//! What a pod brings with it: followed, replaced, refused in a sentence, or left alone with a reason.
+//! What a pod brings with it: followed, replaced, refused in a sentence, or left alone with a reason. Other injectors are beside
+//! Reeve's.
 
 use reeve_tests::cluster::clinic::{SIDECAR, agent, call, message, policy, programmed};
 use reeve_tests::cluster::pod::{Pod, shell, shell_container};
 use reeve_tests::cluster::workload::{deployment, rolled_out};
-use reeve_tests::cluster::{Namespace, events};
+use reeve_tests::cluster::{Namespace, events, kubectl};
+use reeve_tests::eventually::eventually;
 use serde_json::{Value, json};
 
 use super::{ENABLED, clinic, lists, watched};
@@ -107,4 +109,83 @@ fn a_pod_on_the_nodes_network_is_left_alone_and_its_workload_and_policy_say_why(
     let status = programmed(&namespace, "mcppolicy/imaging", "False", "UnprotectedPods");
     assert_eq!(status["unprotectedPods"], 1, "{status:#}");
     assert!(message(&status, "Programmed").contains("without a sidecar: agent-"), "{status:#}");
+}
+
+/// Another injector, as meshes have them: it changes the pods of one namespace. It is gone with this value.
+struct Injector(String);
+
+impl Injector {
+    /// One that does this to pods of which that is true, both written in CEL. It is asked again if others change a pod.
+    fn new(namespace: &Namespace, word: &str, when: &str, patch: &str) -> Self {
+        let name = format!("{}-{word}", namespace.name);
+        let pods = json!([{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]);
+        // Not as a condition to match: who does not match at first is not asked again.
+        let patch = json!({"patchType": "JSONPatch", "jsonPatch": {"expression": format!("{when} ? [{patch}] : []")}});
+        let there = json!({"matchLabels": {"kubernetes.io/metadata.name": namespace.name}});
+        let injects = json!({"failurePolicy": "Fail", "reinvocationPolicy": "IfNeeded",
+            "matchConstraints": {"resourceRules": pods}, "mutations": [patch]});
+        let binds = json!({"policyName": name, "matchResources": {"namespaceSelector": there}});
+        for (kind, spec) in [("MutatingAdmissionPolicy", injects), ("MutatingAdmissionPolicyBinding", binds)] {
+            namespace.apply(json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
+                "metadata": {"name": name}, "spec": spec}));
+        }
+        Self(name)
+    }
+}
+
+impl Drop for Injector {
+    fn drop(&mut self) {
+        for kind in ["mutatingadmissionpolicybinding", "mutatingadmissionpolicy"] {
+            let _ = kubectl::kubectl(&["delete", kind, &self.0]);
+        }
+    }
+}
+
+/// The names of a pod's containers in a list.
+fn names(pod: &Value, list: &str) -> Vec<String> {
+    let containers = pod["spec"][list].as_array().map(Vec::as_slice).unwrap_or_default();
+    containers.iter().map(|container| container["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn beside_other_injectors_each_pod_has_everything_once_and_the_sidecar_first() {
+    let namespace = clinic(&[ENABLED]);
+    lists(&namespace);
+    // One that adds a native sidecar of its own to a pod that has none.
+    let _mesh = Injector::new(
+        &namespace,
+        "mesh",
+        "!has(object.spec.initContainers)",
+        "JSONPatch{op: 'add', path: '/spec/initContainers', value: [Object.spec.initContainers{name: 'mesh', \
+         image: 'reeve.test/busybox:1', command: ['sleep', '600'], restartPolicy: 'Always'}]}",
+    );
+    // One that puts itself before whatever another has put first, once it sees it.
+    let _first = Injector::new(
+        &namespace,
+        "first",
+        "object.spec.?initContainers[?0].?name.orValue('') == 'reeve-sidecar' && \
+         !object.spec.initContainers.exists(c, c.name == 'first')",
+        "JSONPatch{op: 'add', path: '/spec/initContainers/0', value: Object.spec.initContainers{name: 'first', \
+         image: 'reeve.test/busybox:1', command: ['true']}}",
+    );
+    let probe = agent(&namespace, "probe");
+    eventually("the other injectors are at work", || {
+        let made = kubectl::fed(
+            &["--namespace", &namespace.name, "create", "--dry-run=server", "-o", "json", "-f", "-"],
+            &probe,
+        );
+        let made: Value = serde_json::from_str(&made.ok()?.output).ok()?;
+        let there = names(&made, "initContainers");
+        ["mesh", "first"].iter().all(|name| there.iter().any(|one| one == name)).then_some(())
+    });
+    let agent = namespace.pod(agent(&namespace, "agent"));
+    let now = agent.now();
+    let mut there = names(&now, "initContainers");
+    assert_eq!(there[0], SIDECAR, "{there:?}");
+    there.sort();
+    assert_eq!(there, ["first", "mesh", SIDECAR]);
+    assert_eq!(names(&now, "containers"), ["main"]);
+    programmed(&namespace, "mcppolicy/imaging", "True", "Programmed");
+    let (list, delete) = (call(&agent, "list_datastores"), call(&agent, "delete_datastore"));
+    assert!(list.starts_with("allow: ") && delete.starts_with("deny: "), "{list}\n{delete}");
 }
