@@ -62,6 +62,8 @@ words! {
         NotConnected,
         /// Programmed is False: a sidecar cannot read or compile it.
         SidecarRefused,
+        /// Programmed is False: a sidecar would have to be sent more than can be sent.
+        ConfigurationTooLarge,
         /// Programmed is False: the policy is not accepted.
         PolicyInvalid,
         /// Programmed is Unknown: no pod is governed.

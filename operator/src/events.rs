@@ -85,9 +85,10 @@ fn weight(reason: PolicyReason, before: Option<&Condition>) -> Option<(EventKind
         // That a new policy compiles is expected.
         PolicyReason::Accepted => before.map(|_| (EventKind::Normal, "Compile")),
         PolicyReason::Programmed => Some((EventKind::Normal, "Program")),
-        PolicyReason::UnprotectedPods | PolicyReason::NotConnected | PolicyReason::SidecarRefused => {
-            Some((EventKind::Warning, "Program"))
-        }
+        PolicyReason::UnprotectedPods
+        | PolicyReason::NotConnected
+        | PolicyReason::SidecarRefused
+        | PolicyReason::ConfigurationTooLarge => Some((EventKind::Warning, "Program")),
         PolicyReason::CountedPerPod => Some((EventKind::Warning, "Count")),
         // These pass by themselves, or another condition tells of them.
         PolicyReason::Reconciling | PolicyReason::PolicyInvalid | PolicyReason::NoPods | PolicyReason::Exact => None,

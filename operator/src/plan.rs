@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
 
 use reeve_policy::compile::govern;
-use reeve_wire::Uid;
 use reeve_wire::document::{Document, Encoded, PolicyEntry};
+use reeve_wire::{LONGEST_DOCUMENT, Uid};
 use serde_json::value::RawValue;
 
 use self::basis::{Basis, Entry, Given};
@@ -29,9 +29,20 @@ pub(crate) type PlanId = u64;
 pub(crate) struct Plan {
     pub(crate) id: PlanId,
     pub(crate) encoded: Encoded,
+    /// How much larger the document is than what can be sent, if it is.
+    pub(crate) excess: Option<Excess>,
     pub(crate) servers: Arc<Vec<Arc<Given>>>,
     /// By UID.
     pub(crate) policies: Vec<Bound>,
+}
+
+/// A document that is too large to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Excess {
+    /// What it has, in bytes.
+    pub(crate) bytes: usize,
+    /// What it may have.
+    pub(crate) most: usize,
 }
 
 /// A policy of a plan.
@@ -67,8 +78,10 @@ impl Plan {
 }
 
 /// The plans that are in use, so that what is the same is made once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Plans {
+    /// The largest document that can be sent.
+    pub(crate) largest: usize,
     by_parts: HashMap<Parts, Weak<Plan>>,
     made: PlanId,
     kept: usize,
@@ -77,6 +90,12 @@ pub(crate) struct Plans {
 /// What a plan is made of, by where that is held: the same parts are the same plan. A plan holds its parts, so that of one that
 /// is in use no address is another's.
 type Parts = Vec<usize>;
+
+impl Default for Plans {
+    fn default() -> Self {
+        Self { largest: LONGEST_DOCUMENT, by_parts: HashMap::new(), made: 0, kept: 0 }
+    }
+}
 
 impl Plans {
     /// The plan of pods that are alike.
@@ -94,7 +113,9 @@ impl Plans {
         let encoded = document(basis.servers(), &entries).encode()?;
         let policies = bound(basis.servers(), &entries);
         self.made += 1;
-        let plan = Arc::new(Plan { id: self.made, encoded, servers: Arc::clone(basis.servers()), policies });
+        let (bytes, most) = (encoded.bytes.len(), self.largest);
+        let excess = (bytes > most).then_some(Excess { bytes, most });
+        let plan = Arc::new(Plan { id: self.made, encoded, excess, servers: Arc::clone(basis.servers()), policies });
         self.forget_unused();
         self.by_parts.insert(parts, Arc::downgrade(&plan));
         Ok(plan)

@@ -35,7 +35,7 @@ pub(super) struct Seen<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Configurations {
     profiles: Profiles,
-    plans: Plans,
+    pub(super) plans: Plans,
     /// By namespace; what is missing is made when it is needed.
     bases: HashMap<Arc<str>, Basis>,
     pub(super) members: Members,

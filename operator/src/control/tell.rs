@@ -238,7 +238,8 @@ impl Known<'_> {
 fn waits_for_reports(reach: &Reach, present: &PolicyStatus, status: &PolicyStatus) -> bool {
     let kind = PolicyCondition::Programmed.as_str();
     let silent = reach.behind.count + reach.away.count - reach.unheard;
-    let is_amiss = silent > 0 || !reach.refused.is_empty() || !reach.unprotected.is_empty();
+    let is_amiss =
+        silent > 0 || !reach.refused.is_empty() || !reach.too_large.is_empty() || !reach.unprotected.is_empty();
     let is_accepted = state(&status.conditions, PolicyCondition::Accepted.as_str()) == Some(ConditionStatus::True);
     let says = state(&present.conditions, kind);
     reach.unheard > 0

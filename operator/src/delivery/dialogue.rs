@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reeve_wire::message::{Ack, Envelope, FromSidecar, Hello, Outcome, PodReport, PolicyProblem, Running, ServerState};
 use reeve_wire::world::Kind;
-use reeve_wire::{LONGEST_TO_SIDECAR, PROTOCOL, Uid, lines};
+use reeve_wire::{LONGEST_DOCUMENT, PROTOCOL, Uid, lines};
 use tokio::time::Instant;
 
 use super::registry::Held;
@@ -128,18 +128,21 @@ impl Dialogue {
             }
         }
         let runs = self.report.running.as_ref().map(|running| running.origin.hash);
-        let with_document = self.lacks_document || runs != Some(assignment.document.hash);
+        let lacks_document = self.lacks_document || runs != Some(assignment.document.hash);
+        let is_sendable = assignment.document.bytes.len() <= LONGEST_DOCUMENT;
+        if lacks_document && !is_sendable {
+            let (pod, bytes) = (assignment.pod(), assignment.document.bytes.len());
+            tracing::error!(%pod, bytes, most = LONGEST_DOCUMENT, "the pod's configuration is too large to be sent: its sidecar keeps what it has; the status of its policies says what to do");
+        }
+        // Told of a document that it is not sent, the sidecar does not take pings for a word that what it runs is what should.
+        let with_document = lacks_document && is_sendable;
         let envelope =
             Envelope { identity: assignment.identity.clone(), hash: assignment.document.hash, world: assignment.world };
         let document = with_document.then_some(&assignment.document.bytes);
-        let pieces = lines::write_configuration(&envelope, document).ok().filter(fits);
+        let pieces = lines::write_configuration(&envelope, document).ok();
         let state = if pieces.is_some() { State::Unanswered { at: now } } else { State::Answered };
         self.sent = Some(Sent { assignment: Arc::clone(assignment), since: held.since, with_document, state });
         self.lacks_document = false;
-        if pieces.is_none() {
-            let (pod, longest) = (assignment.pod(), LONGEST_TO_SIDECAR);
-            tracing::error!(%pod, longest, "the pod's configuration is longer than a line may be: its sidecar keeps what it has; split the policies of its namespace");
-        }
         pieces
     }
 
@@ -210,7 +213,9 @@ impl Dialogue {
                 let pause = REREAD_AFTER.0;
                 sent.state = State::Refused { kinds, again: now + pause, pause };
             }
-            Outcome::RefusedInvalid(_) if !sent.with_document => self.lacks_document = true,
+            Outcome::RefusedInvalid(_) if !sent.with_document => {
+                self.lacks_document = sent.assignment.document.bytes.len() <= LONGEST_DOCUMENT;
+            }
             Outcome::RefusedInvalid(why) => outcomes.invalid = Some(cut(why)),
             Outcome::Unknown => {}
         }
@@ -277,10 +282,6 @@ fn cut(mut message: String) -> String {
         message.truncate(end);
     }
     message
-}
-
-fn fits(pieces: &[Bytes; 3]) -> bool {
-    pieces.iter().map(Bytes::len).sum::<usize>() <= LONGEST_TO_SIDECAR
 }
 
 #[cfg(test)]

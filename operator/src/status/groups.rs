@@ -9,7 +9,7 @@ use std::sync::Arc;
 use reeve_wire::Uid;
 
 use super::names::PodName;
-use crate::plan::{Bound, Plan, PlanId};
+use crate::plan::{Bound, Excess, Plan, PlanId};
 use crate::reports::Runs;
 
 /// What pods of a group have in common beside their plan.
@@ -49,6 +49,8 @@ pub(crate) enum Standing {
     Programmed,
     /// Its sidecar has this generation and cannot enforce it.
     Refused(String),
+    /// Its sidecar would have to be sent more than can be sent.
+    TooLarge(Excess),
     /// Its sidecar runs another generation, none, or this one beside others that it yields to.
     Behind {
         /// The generation that it runs.
@@ -75,6 +77,17 @@ pub(crate) struct Group {
 struct InUse {
     runs: Arc<Runs>,
     groups: BTreeMap<PlanId, usize>,
+}
+
+/// Pods whose sidecars run a policy that does not concern them any more.
+#[derive(Debug)]
+pub(crate) struct Lingering<'a> {
+    /// The generation of the policy that they run.
+    pub(crate) runs: i64,
+    pub(crate) connected: bool,
+    /// Why they cannot be given what is without it, if that is too large.
+    pub(crate) excess: Option<Excess>,
+    pub(crate) pods: &'a BTreeSet<PodName>,
 }
 
 /// All groups.
@@ -117,9 +130,8 @@ impl Groups {
         self.governed.get(policy).into_iter().flatten().filter_map(|plan| self.held.get(plan))
     }
 
-    /// The pods whose sidecars run an older generation of a policy that does not concern them any more: that generation, and
-    /// whether they are connected.
-    pub(crate) fn lingering(&self, policy: &Uid, generation: i64) -> Vec<(i64, bool, &BTreeSet<PodName>)> {
+    /// The pods whose sidecars run an older generation of a policy that does not concern them any more.
+    pub(crate) fn lingering(&self, policy: &Uid, generation: i64) -> Vec<Lingering<'_>> {
         let mut found = Vec::new();
         for id in self.running.get(policy).into_iter().flatten() {
             let Some(used) = self.runs.get(id) else { continue };
@@ -128,7 +140,8 @@ impl Groups {
             for group in groups.filter(|group| group.plan.policy(policy).is_none()) {
                 for connected in [true, false] {
                     let pods = group.classes.get(&Class::Heard { connected, runs: Some(*id) });
-                    found.extend(pods.map(|pods| (*older, connected, pods)));
+                    let excess = group.plan.excess;
+                    found.extend(pods.map(|pods| Lingering { runs: *older, connected, excess, pods }));
                 }
             }
         }
@@ -258,7 +271,11 @@ pub(crate) fn standing(bound: &Bound, plan: &Plan, class: Class, runs: Option<&R
     };
     let uid = &bound.entry.uid;
     let generation = runs.and_then(|runs| runs.generations.get(uid)).copied();
-    let behind = Standing::Behind { runs: generation, connected };
+    let behind = match (plan.excess, connected) {
+        (Some(excess), Some(_)) => Standing::TooLarge(excess),
+        // Of one that was never heard of it is not known what it runs.
+        _ => Standing::Behind { runs: generation, connected },
+    };
     let Some(runs) = runs.filter(|_| generation == Some(bound.entry.generation)) else { return behind };
     if let Some(problem) = runs.problem(uid) {
         return Standing::Refused(problem.to_owned());

@@ -9,6 +9,7 @@ use super::conditions::{Conditions, count};
 use super::limits;
 use super::names::{Form, counted};
 use super::reach::{Away, Lag, Reach};
+use crate::plan::Excess;
 use crate::world::PolicyView;
 
 /// How many mistakes of a policy are told.
@@ -109,7 +110,7 @@ fn not_accepted(policy: &PolicyView) -> Verdict {
 
 /// Whether every pod that it governs enforces this generation.
 fn programmed(policy: &PolicyView, reach: &Reach) -> Verdict {
-    let is_behind = !reach.behind.is_empty() || !reach.away.is_empty();
+    let is_behind = !reach.behind.is_empty() || !reach.away.is_empty() || !reach.too_large.is_empty();
     if reach.matched == 0 && !is_behind {
         return Verdict { status: ConditionStatus::Unknown, reason: PolicyReason::NoPods, message: no_pods(policy) };
     }
@@ -117,6 +118,8 @@ fn programmed(policy: &PolicyView, reach: &Reach) -> Verdict {
         PolicyReason::SidecarRefused
     } else if !reach.unprotected.is_empty() {
         PolicyReason::UnprotectedPods
+    } else if !reach.too_large.is_empty() {
+        PolicyReason::ConfigurationTooLarge
     } else if !reach.away.is_empty() {
         PolicyReason::NotConnected
     } else if !reach.behind.is_empty() {
@@ -159,6 +162,13 @@ fn message(policy: &PolicyView, reach: &Reach) -> String {
             "without a sidecar: {pods}; restart them, and see Events of their workload if they get none"
         ));
     }
+    if !reach.too_large.is_empty() {
+        let pods = reach.too_large.phrases(form, |pod, excess| format!("{pod} {}", exceeding(excess)));
+        parts.push(format!(
+            "{pods}; what its sidecar runs stays in force until that is less: let policies select fewer pods, or move servers \
+             to another namespace"
+        ));
+    }
     if !reach.away.is_empty() {
         let pods = reach.away.phrases(form, |pod, away| format!("{pod} {}", absence(away, generation)));
         parts.push(format!("{pods}; see the log of its sidecar"));
@@ -177,6 +187,10 @@ fn lagging(lag: Lag, generation: i64) -> String {
         Lag::Yields => "still runs it beside policies that have changed since".into(),
         Lag::Lingers(runs) => format!("still runs {runs}, though it is not governed any more"),
     }
+}
+
+fn exceeding(Excess { bytes, most }: &Excess) -> String {
+    format!("would have to be sent {bytes} bytes of servers and policies, and at most {most} can be")
 }
 
 fn absence(away: &Away, generation: i64) -> String {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use reeve_wire::Uid;
 
-use super::groups::{Group, Groups, Standing, standing};
+use super::groups::{Group, Groups, Lingering, Standing, standing};
 use super::names::{Named, PodName};
+use crate::plan::Excess;
 
 /// How long a sidecar that is behind may not be heard of before that is what is told of it.
 pub(crate) const AWAY_AFTER: SignedDuration = SignedDuration::from_secs(30);
@@ -41,6 +42,7 @@ pub(crate) struct Reach {
     pub(crate) unrouted: usize,
     pub(crate) unprotected: Named<()>,
     pub(crate) refused: Named<String>,
+    pub(crate) too_large: Named<Excess>,
     pub(crate) behind: Named<Lag>,
     pub(crate) away: Named<Away>,
     /// How many of those behind were never heard of.
@@ -65,8 +67,11 @@ impl Reach {
         for group in groups.governed(policy) {
             reach.add_group(groups, group, policy, &clock);
         }
-        for (runs, connected, pods) in groups.lingering(policy, generation) {
-            reach.add_behind(Lag::Lingers(runs), Some(connected), pods.iter(), &clock);
+        for Lingering { runs, connected, excess, pods } in groups.lingering(policy, generation) {
+            match excess {
+                Some(excess) => reach.too_large.add(pods.len(), pods, &excess),
+                None => reach.add_behind(Lag::Lingers(runs), Some(connected), pods.iter(), &clock),
+            }
         }
         reach
     }
@@ -85,6 +90,7 @@ impl Reach {
                 Standing::Programmed => self.programmed += count,
                 Standing::Unprotected => self.unprotected.add(count, pods, &()),
                 Standing::Refused(why) => self.refused.add(count, pods, &why),
+                Standing::TooLarge(excess) => self.too_large.add(count, pods, &excess),
                 Standing::Behind { runs, connected } => {
                     let lag = match runs {
                         None => Lag::Silent,

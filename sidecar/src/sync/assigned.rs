@@ -44,7 +44,12 @@ pub(super) fn judge(running: Option<&Assigned>, offered: Configuration) -> Fate 
         (None, Some(running)) if running.origin.hash == hash => {
             (Arc::clone(&running.document), Arc::clone(&running.content))
         }
-        (None, _) => return invalid(format!("the document {hash} was left out, but does not run here: send it too")),
+        (None, _) => {
+            return invalid(format!(
+                "the document {hash} was left out, but does not run here: send it too (of one that is too large the \
+                 status of its policies tells)"
+            ));
+        }
     };
     let origin = document.origin(hash, world);
     let taken = |identity, origin| Fate::Taken(Assigned { identity, origin, document, content });

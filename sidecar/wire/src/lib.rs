@@ -56,6 +56,9 @@ pub const SILENCE: Duration = Duration::from_secs(15);
 pub const LONGEST_TO_OPERATOR: usize = 1 << 20;
 /// The longest line that a sidecar reads, in bytes: a configuration with its document.
 pub const LONGEST_TO_SIDECAR: usize = 32 << 20;
+/// The longest document that is sent, in bytes. What else the line has is of one pod, and shorter than the API server lets an
+/// object be.
+pub const LONGEST_DOCUMENT: usize = LONGEST_TO_SIDECAR - (2 << 20);
 
 #[cfg(test)]
 mod tests;

@@ -237,6 +237,60 @@ fn a_sidecar_that_cannot_enforce_a_policy_is_named_with_its_words() {
 }
 
 #[test]
+fn a_configuration_that_is_too_large_to_be_sent_is_told_with_its_size_and_what_to_do() {
+    let mut cluster = Cluster::new();
+    cluster.policy_for("imaging", "imaging");
+    cluster.pod("agent-0", "imaging");
+    cluster.converge();
+    let most = cluster.given["agent-0"].document.bytes.len();
+    cluster.control.configurations.plans.largest = most;
+    cluster.policy_for("more", "imaging");
+    cluster.settle();
+    let bytes = cluster.given["agent-0"].document.bytes.len();
+    assert_eq!(
+        cluster.says("clinic/more"),
+        format!(
+            "False/ConfigurationTooLarge: 0 of 1 sidecar runs generation 1; agent-0 would have to be sent {bytes} bytes of \
+             servers and policies, and at most {most} can be; what its sidecar runs stays in force until that is less: let \
+             policies select fewer pods, or move servers to another namespace"
+        )
+    );
+    assert_eq!(
+        cluster.says("clinic/imaging"),
+        "True/Programmed: 1 of 1 sidecar runs generation 1",
+        "it stays in force"
+    );
+    cluster.policy_for("more", "other");
+    cluster.settle();
+    assert_eq!(cluster.programmed("clinic/more").1, "NoPods");
+}
+
+#[test]
+fn a_pod_that_cannot_be_freed_of_a_policy_is_told_of_by_that_policy() {
+    let mut cluster = Cluster::new();
+    cluster.policy_for("imaging", "imaging");
+    cluster.pod("agent-0", "imaging");
+    cluster.converge();
+    cluster.control.configurations.plans.largest = 0;
+    cluster.policy_for("imaging", "other");
+    cluster.settle();
+    assert_eq!(cluster.programmed("clinic/imaging").1, "ConfigurationTooLarge");
+}
+
+#[test]
+fn only_of_a_sidecar_that_was_heard_of_is_it_known_that_it_lacks_what_cannot_be_sent() {
+    let mut cluster = Cluster::new();
+    cluster.control.configurations.plans.largest = 0;
+    cluster.policy_for("imaging", "imaging");
+    cluster.pod("agent-0", "imaging");
+    cluster.settle();
+    assert_eq!(cluster.programmed("clinic/imaging").1, "Reconciling");
+    cluster.report("agent-0", true, None, Vec::new());
+    cluster.settle();
+    assert_eq!(cluster.programmed("clinic/imaging").1, "ConfigurationTooLarge");
+}
+
+#[test]
 fn a_pod_that_still_runs_what_does_not_govern_it_any_more_counts_as_reconciling() {
     let mut cluster = Cluster::new();
     cluster.policy_for("imaging", "imaging");

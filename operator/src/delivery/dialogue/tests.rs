@@ -50,6 +50,21 @@ fn one_configuration_is_on_its_way_and_the_next_is_the_newest() {
 }
 
 #[test]
+fn a_sidecar_is_told_of_a_document_that_is_too_large_to_be_sent_and_only_told() {
+    let mut dialogue = begin(None);
+    let mut large = held("a", 1);
+    Arc::make_mut(&mut large.assignment).document.bytes = vec![0; LONGEST_DOCUMENT + 1].into();
+    let now = Instant::now();
+    let pieces = dialogue.offer(&large, now);
+    assert!(pieces.is_some() && !has_document(&pieces));
+    let refused = ack(&large, Outcome::RefusedInvalid("it does not run here".into()), None);
+    assert_eq!(dialogue.take(refused, now).unwrap().invalid, None);
+    assert_eq!(dialogue.offer(&large, now), None, "once");
+    assert!(!dialogue.is_current());
+    assert!(has_document(&dialogue.offer(&held("b", 1), now)));
+}
+
+#[test]
 fn the_document_is_left_out_for_a_sidecar_that_runs_it() {
     let given = held("a", 2);
     let mut dialogue = begin(Some(runs(given.assignment.document.hash)));
