@@ -97,11 +97,16 @@ impl Sidecar {
     /// # Errors
     /// Why it cannot; nothing is left running then.
     pub async fn start(options: Options) -> Result<Self, ServeError> {
+        Self::start_by(options, Clock::system()).await
+    }
+
+    /// The same by another clock.
+    pub(crate) async fn start_by(options: Options, clock: Clock) -> Result<Self, ServeError> {
         let supply = options.supply.clone().open().await?;
         let fixed = supply.fixed().clone();
         let bounds = Bounds::of(&fixed.listener).map_err(ServeError::Listener)?;
         let cache = options.cache_dir.as_deref().map_or_else(|| Ok(Cache::none()), Cache::open)?;
-        let ground = Ground::lay(&cache, &fixed.audit)?;
+        let ground = Ground::lay(&cache, &fixed.audit, clock)?;
         let ports = Ports::bind(&options).await?;
         ground.audit.note(&audit::Note::Started { version: env!("CARGO_PKG_VERSION") });
         let [agents, admin, inspect] = ports.addresses();
@@ -189,8 +194,7 @@ struct Ground {
 }
 
 impl Ground {
-    fn lay(cache: &Cache, wanted: &Audit) -> Result<Self, ServeError> {
-        let clock = Clock::system();
+    fn lay(cache: &Cache, wanted: &Audit, clock: Clock) -> Result<Self, ServeError> {
         let limiter = Arc::new(Limiter::new(Capacity::default()));
         cache.restore_limits(&limiter, &clock);
         let bindings = Arc::new(Mutex::new(earlier_bindings(cache)));

@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use reeve_policy::time::WallTime;
 use reeve_wire::World;
 use reeve_wire::message::Outcome;
 use serde_json::json;
 
 use super::offers::{ALLOW_ALL, NOTHING, Offer};
-use super::operator::Operator;
+use super::operator::{Operator, Stream};
 use super::pod::{Pod, eventually};
 use super::{configured, first};
+use crate::clock::Clock;
 
 #[tokio::test]
 async fn a_sidecar_without_its_operator_serves_its_last_good_configuration_after_a_restart() {
@@ -61,19 +63,39 @@ async fn a_kept_configuration_that_is_damaged_is_none() {
     assert!(pod.call().await.contains("NoConfiguration"));
 }
 
-#[tokio::test]
-async fn configuration_that_is_too_old_denies() {
+/// How long the configuration holds in the tests of that.
+const MOST: Duration = Duration::from_secs(3_600);
+
+/// An operator whose configuration holds for so long, and a pod that runs it.
+async fn aging() -> (Operator, Pod, Stream, Clock) {
     let mut operator = Operator::start().await;
-    let mut pod = Pod::start(&operator).await;
-    let aging = first().boundary("all", 1, &json!({"tier": "Boundary", "configMaxAge": "1s"}));
+    let clock = Clock::manual(reeve_policy::time::Instant(1 << 50), WallTime(1 << 60));
+    let pod = Pod::timed_by(&operator, &clock).await;
     let mut stream = operator.stream().await;
     stream.hello().await;
-    stream.offers(&aging).await;
-    eventually_permits(&mut stream, &pod).await;
+    stream.offers(&aged()).await;
+    assert!(pod.permits().await);
+    (operator, pod, stream, clock)
+}
+
+fn aged() -> Offer {
+    first().boundary("all", 1, &json!({"tier": "Boundary", "configMaxAge": "1h"}))
+}
+
+#[tokio::test]
+async fn configuration_that_is_too_old_denies() {
+    let (mut operator, mut pod, mut stream, clock) = aging().await;
+    for _ in 0..3 {
+        clock.advance(MOST);
+        assert!(pod.permits().await);
+        stream.pings(1).await;
+    }
     operator.down().await;
-    pod.answers("ConfigurationStale").await;
+    clock.advance(MOST);
+    assert!(pod.permits().await, "it holds for as long as it says");
+    clock.advance(Duration::from_nanos(1));
     let answer = pod.call().await;
-    assert!(answer.contains("configMaxAge of policy all"), "{answer}");
+    assert!(answer.contains("ConfigurationStale") && answer.contains("configMaxAge of policy all"), "{answer}");
     pod.restart().await;
     assert!(pod.call().await.contains("ConfigurationStale"), "it has not become younger by a restart");
     operator.up().await;
@@ -81,33 +103,40 @@ async fn configuration_that_is_too_old_denies() {
     stream.hello().await;
     stream.pings(1).await;
     assert!(pod.call().await.contains("ConfigurationStale"), "a replica that has given nothing vouches for nothing");
-    stream.offers(&aging).await;
-    eventually_permits(&mut stream, &pod).await;
-}
-
-async fn eventually_permits(stream: &mut super::operator::Stream, pod: &Pod) {
-    let until = Instant::now() + super::operator::DEADLINE;
-    while !pod.permits().await {
-        assert!(Instant::now() < until, "the operator's word does not count");
-        stream.pings(2).await;
-    }
+    stream.offers(&aged()).await;
+    assert!(pod.permits().await);
 }
 
 #[tokio::test]
 async fn pings_of_an_operator_whose_offer_was_refused_do_not_keep_a_configuration_young() {
-    let mut operator = Operator::start().await;
-    let pod = Pod::start(&operator).await;
-    let aging = first().boundary("all", 1, &json!({"tier": "Boundary", "configMaxAge": "1s"}));
-    let mut stream = operator.stream().await;
-    stream.hello().await;
-    stream.offers(&aging).await;
+    let (_operator, pod, mut stream, clock) = aging().await;
     let ack = stream.offers(&Offer::new().policy("imaging", 0, ALLOW_ALL)).await;
     assert!(matches!(ack.outcome, Outcome::RefusedOlder(_)), "{ack:?}");
-    let until = Instant::now() + super::operator::DEADLINE;
-    while !pod.call().await.contains("ConfigurationStale") {
-        assert!(Instant::now() < until);
-        stream.pings(3).await;
+    clock.advance(MOST + Duration::from_secs(1));
+    stream.pings(3).await;
+    assert!(pod.call().await.contains("ConfigurationStale"));
+}
+
+#[tokio::test]
+async fn an_operator_that_is_silent_for_fifteen_seconds_is_given_up_and_another_stream_made() {
+    let (mut operator, pod, mut stream) = configured().await;
+    for number in 0..2 {
+        stream.pings(number).await;
+        pass(reeve_wire::SILENCE * 3 / 4).await;
     }
+    assert!(pod.permits().await && operator.has_no_stream(), "each word counts");
+    pass(reeve_wire::SILENCE / 2).await;
+    // The stream that is silent is open to the end.
+    assert_eq!(operator.stream().await.hello().await.running.unwrap().origin, first().origin());
+    assert!(pod.permits().await);
+    drop(stream);
+}
+
+/// Lets so much time pass for everything in this process, at once.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
 }
 
 #[tokio::test]

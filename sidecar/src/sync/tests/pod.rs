@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::operator::{DEADLINE, Operator};
+use crate::clock::Clock;
 use crate::config::Audit;
 use crate::listener::Addresses;
 use crate::serve::{Options, ServeError, Sidecar};
@@ -18,6 +19,8 @@ use crate::sync::{Mounted, Settings};
 pub(super) struct Pod {
     folder: tempfile::TempDir,
     settings: Settings,
+    /// By which the pod tells the time, over restarts.
+    clock: Clock,
     sidecar: Option<Sidecar>,
 }
 
@@ -29,15 +32,20 @@ impl Pod {
 
     /// A new pod that knows its operator by these authorities.
     pub(super) async fn knowing(operator: &Operator, authorities: &str) -> Self {
-        Self::given(operator, authorities, "").await
+        Self::given(operator, authorities, "", Clock::system()).await
     }
 
     /// A new pod for which the webhook has mounted this.
     pub(super) async fn mounting(operator: &Operator, mounts: &str) -> Self {
-        Self::given(operator, &operator.pem(), mounts).await
+        Self::given(operator, &operator.pem(), mounts, Clock::system()).await
     }
 
-    async fn given(operator: &Operator, authorities: &str, mounts: &str) -> Self {
+    /// A new pod in which no time passes but by this clock's being moved on.
+    pub(super) async fn timed_by(operator: &Operator, clock: &Clock) -> Self {
+        Self::given(operator, &operator.pem(), "", clock.clone()).await
+    }
+
+    async fn given(operator: &Operator, authorities: &str, mounts: &str, clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let token = folder.path().join("token");
         std::fs::write(&token, "token-of-the-pod\n").unwrap();
@@ -48,7 +56,7 @@ impl Pod {
             servers: folder.path().join("servers"),
             mounts: Mounted::parse(mounts).unwrap(),
         };
-        let mut pod = Self { folder, settings, sidecar: None };
+        let mut pod = Self { folder, settings, clock, sidecar: None };
         pod.restart().await;
         pod
     }
@@ -72,7 +80,7 @@ impl Pod {
         };
         let begun = Instant::now();
         self.sidecar = loop {
-            match Sidecar::start(options.clone()).await {
+            match Sidecar::start_by(options.clone(), self.clock.clone()).await {
                 Ok(sidecar) => break Some(sidecar),
                 // What the one before has left to its threads may take a moment to end.
                 Err(ServeError::State(StateError::InUse { .. })) if begun.elapsed() < DEADLINE => {
@@ -124,11 +132,6 @@ impl Pod {
     /// A page of the admin port.
     pub(super) async fn page(&self, path: &str) -> String {
         exchange(self.sidecar().admin(), &format!("GET {path} HTTP/1.1"), "").await
-    }
-
-    /// Waits until a call's answer has this.
-    pub(super) async fn answers(&self, what: &str) {
-        eventually(what, async || self.call().await.contains(what)).await;
     }
 
     /// Waits until a page of the admin port has this.
