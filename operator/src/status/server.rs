@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use reeve_crds::conditions::{ServerCondition, ServerReason};
-use reeve_crds::v1alpha1::{ConditionStatus, ServerStatus};
+use reeve_crds::v1alpha1::{ConditionStatus, KeyRefKind, McpServerSpec, ServerStatus};
 use reeve_wire::document::Mounts;
 use reeve_wire::message::{self, ServerState};
 
@@ -157,7 +157,9 @@ fn resolved(server: &ServerView, tally: &Tally) -> (ConditionStatus, ServerReaso
             Lack::Key => ServerReason::KeyMissing,
             Lack::Certificate => ServerReason::CertificateInvalid,
         };
-        return (ConditionStatus::False, reason, named(pods).phrases(Form::Name, |pod, why| format!("{pod}: {why}")));
+        let lacking = named(pods).phrases(Form::Name, |pod, why| format!("{pod}: {why}"));
+        let names = server.spec.as_ref().map(|spec| references(spec)).unwrap_or_default();
+        return (ConditionStatus::False, reason, format!("{lacking}. The server names {}", names.join(", ")));
     }
     if !tally.stale.is_empty() {
         let mut stale = Named::default();
@@ -184,6 +186,24 @@ fn resolved(server: &ServerView, tally: &Tally) -> (ConditionStatus, ServerReaso
     }
     let message = format!("{} found what it names", counted(pods, "sidecar"));
     (ConditionStatus::True, ServerReason::Resolved, message)
+}
+
+/// What a server names, each with the field that does: a sidecar has files, and speaks of fields.
+fn references(spec: &McpServerSpec) -> Vec<String> {
+    let key = |kind: &str, name: &str, key: &str, field: &str| format!("{kind} {name} (key {key}) as {field}");
+    let tls = spec.tls.as_ref();
+    let bundle = tls.and_then(|tls| tls.ca_bundle.as_ref()).map(|bundle| {
+        let kind = match bundle.kind {
+            KeyRefKind::ConfigMap => "ConfigMap",
+            KeyRefKind::Secret => "Secret",
+        };
+        key(kind, &bundle.name, &bundle.key, "tls.caBundle")
+    });
+    let certificate = tls.and_then(|tls| tls.client_certificate.as_ref());
+    let certificate = certificate.map(|secret| format!("Secret {} as tls.clientCertificate", secret.name));
+    let credential = spec.credentials.as_ref().map(|credentials| &credentials.secret_ref);
+    let credential = credential.map(|secret| key("Secret", &secret.name, &secret.key, "credentials.secretRef"));
+    [bundle, certificate, credential].into_iter().flatten().collect()
 }
 
 fn named(pods: &BTreeMap<PodName, String>) -> Named<String> {

@@ -40,8 +40,12 @@ fn what_a_server_names_is_resolved_only_when_every_sidecar_has_found_it() {
     assert_eq!(resolved(&cluster), "Unknown/NotReported: 2 of 2 sidecars have not reported on this generation yet");
     say(&mut cluster, "agent-0", ServerReason::Resolved, "");
     assert_eq!(resolved(&cluster), "Unknown/NotReported: 1 of 2 sidecars have not reported on this generation yet");
-    say(&mut cluster, "agent-1", ServerReason::SecretMissing, "Secret aws does not exist");
-    assert_eq!(resolved(&cluster), "False/SecretMissing: agent-1: Secret aws does not exist");
+    say(&mut cluster, "agent-1", ServerReason::SecretMissing, "the Secret of credentials.secretRef is not there");
+    assert_eq!(
+        resolved(&cluster),
+        "False/SecretMissing: agent-1: the Secret of credentials.secretRef is not there. The server names Secret aws \
+         (key token) as credentials.secretRef"
+    );
     say(&mut cluster, "agent-1", ServerReason::Resolved, "");
     assert_eq!(resolved(&cluster), "True/Resolved: 2 sidecars found what it names");
     assert_eq!((cluster.servers["aws"].pods, cluster.servers["aws"].stale_pods), (2, 0));
