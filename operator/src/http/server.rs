@@ -2,10 +2,12 @@
 //!
 //! | bound | what it stops |
 //! |---|---|
-//! | connections at once | exhausting file descriptors |
+//! | connections at once | exhausting file descriptors; at the port of probes the oldest makes room, so that none holds it |
 //! | time for the TLS handshake, until the first request, and for a request's headers | a byte a second, or none, for ever |
 //! | HTTP/2 pings | connections whose other end is gone without a word |
 //! | bytes of headers, streams of a connection | memory |
+
+mod places;
 
 use std::future::Future;
 use std::io;
@@ -21,14 +23,17 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
+use self::places::Places;
 use super::Body;
 use crate::metrics::Metrics;
 use crate::tls::Resolver;
 use reeve_process::drain::Drain;
+
+pub use self::places::Overflow;
 
 /// What [`Bounds::patience`] is, unless a test is in a hurry.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,6 +47,8 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 pub struct Bounds {
     /// The most connections at once.
     pub connections: usize,
+    /// What happens when there is one more.
+    pub overflow: Overflow,
     /// The most streams of one connection at once. The API server sends many reviews over one connection.
     pub streams: u32,
     /// How long each of these may take: the TLS handshake, the time until the first request, a request's headers.
@@ -56,6 +63,9 @@ pub struct Server {
     metrics: Arc<Metrics>,
     drain: Drain,
 }
+
+/// Counts as an open connection while it lives.
+struct Open(Arc<Metrics>);
 
 /// What an accepted connection needs; shared by all.
 struct Connections {
@@ -99,7 +109,7 @@ impl Server {
         F: Future<Output = Response<Body>> + Send + 'static,
     {
         let Self { listener, tls, bounds, metrics, drain } = self;
-        let slots = Arc::new(Semaphore::new(bounds.connections));
+        let mut places = Places::new(bounds.connections, bounds.overflow);
         let connections = Arc::new(Connections {
             tls,
             patience: bounds.patience,
@@ -121,16 +131,29 @@ impl Server {
                     continue;
                 }
             };
-            match Arc::clone(&slots).try_acquire_owned() {
-                Ok(slot) => {
-                    tokio::spawn(Arc::clone(&connections).serve(stream, respond.clone(), slot));
+            match places.take(&connections.metrics).await {
+                Some(place) => {
+                    let task = tokio::spawn(Arc::clone(&connections).serve(stream, respond.clone(), place));
+                    places.hold(task.abort_handle());
                 }
-                Err(_) => connections.metrics.refused("too_many_connections"),
+                None => drop(stream),
             }
         }
         drop(listener);
-        // Every connection gives its slot back when it ends.
-        let _ = slots.acquire_many(u32::try_from(bounds.connections).unwrap_or(u32::MAX)).await;
+        places.all_free().await;
+    }
+}
+
+impl Open {
+    fn new(metrics: &Arc<Metrics>) -> Self {
+        metrics.opened();
+        Self(Arc::clone(metrics))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.closed();
     }
 }
 
@@ -139,12 +162,12 @@ impl Connections {
         self: Arc<Self>,
         stream: TcpStream,
         respond: impl Fn(Request<Incoming>) -> F + Send + Sync + 'static,
-        slot: OwnedSemaphorePermit,
+        _place: OwnedSemaphorePermit,
     ) where
         F: Future<Output = Response<Body>> + Send + 'static,
     {
         let _ = stream.set_nodelay(true);
-        self.metrics.opened();
+        let _open = Open::new(&self.metrics);
         match &self.tls {
             None => self.exchange(stream, respond).await,
             Some(tls) => {
@@ -162,8 +185,6 @@ impl Connections {
                 }
             }
         }
-        self.metrics.closed();
-        drop(slot);
     }
 
     async fn exchange<F>(

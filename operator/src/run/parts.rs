@@ -30,7 +30,7 @@ use crate::control_loop::{self, Outlets};
 use crate::delivery::{self, Delivery, Link, Registry, ServiceAccount, Timing};
 use crate::events::Event;
 use crate::http::Server;
-use crate::http::server::{Bounds, PATIENCE, listen};
+use crate::http::server::{Bounds, Overflow, PATIENCE, listen};
 use crate::kubernetes::events::Teller;
 use crate::kubernetes::leader::{Candidate, Leadership, Replica};
 use crate::kubernetes::watch::{Kind as Watched, Watch};
@@ -100,11 +100,11 @@ impl Parts {
         let mut servers = JoinSet::new();
         let Shared { settings, metrics, readiness, drain, tasks, .. } = shared;
         let pages = Pages::new(readiness, Arc::clone(&metrics));
-        let bounds = Bounds { connections: 64, streams: 16, patience: PATIENCE };
+        let bounds = Bounds { connections: 64, overflow: Overflow::EndOldest, streams: 16, patience: PATIENCE };
         let admin = Server::plain(admin_listener, bounds, Arc::clone(&metrics), drain.clone());
         servers.spawn(admin.run(move |request| pages.clone().respond(request)));
-        let bounds =
-            Bounds { connections: settings.serving.max_connections as usize, streams: 256, patience: PATIENCE };
+        let connections = settings.serving.max_connections as usize;
+        let bounds = Bounds { connections, overflow: Overflow::TurnAway, streams: 256, patience: PATIENCE };
         let server = Server::tls(listener, resolver, bounds, metrics, drain)
             .map_err(|error| RunError::Internal(error.to_string()))?;
         let answering = route.clone();

@@ -40,7 +40,7 @@ async fn serve_within(connections: usize, patience: Duration) -> Fixture {
     resolver.show(leaf(&authority).key);
     let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let bounds = Bounds { connections, streams: 8, patience };
+    let bounds = Bounds { connections, overflow: Overflow::TurnAway, streams: 8, patience };
     let server = Server::tls(listener, Arc::clone(&resolver), bounds, Metrics::new().unwrap(), drain).unwrap();
     let (answer, asked) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let respond = {
@@ -143,6 +143,35 @@ async fn one_connection_too_many_is_closed_and_the_others_are_served() {
     drop(held);
     let again = async { while connect(&fixture, &fixture.authority.bundle(), b"h2").await.is_err() {} };
     tokio::time::timeout(Duration::from_secs(10), again).await.unwrap();
+}
+
+#[tokio::test]
+async fn where_the_oldest_makes_room_whoever_holds_connections_keeps_nobody_out() {
+    let (_trigger, drain) = drain();
+    let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let bounds = Bounds { connections: 2, overflow: Overflow::EndOldest, streams: 8, patience: PATIENCE };
+    let server = Server::plain(listener, bounds, Metrics::new().unwrap(), drain);
+    tokio::spawn(server.run(|_: Request<Incoming>| async { Response::new(whole("done")) }));
+    let mut held = Vec::new();
+    for number in 0..20 {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let request = Request::get("http://operator/live").body(Empty::<bytes::Bytes>::new()).unwrap();
+        let answer = sender.send_request(request).await.unwrap_or_else(|error| panic!("connection {number}: {error}"));
+        assert_eq!(answer.status(), 200);
+        held.push((sender, connection));
+    }
+    // All but the last two have been ended.
+    held.truncate(18);
+    let ended = async {
+        for (_sender, connection) in held {
+            let _ = connection.await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), ended).await.expect("the oldest were ended");
 }
 
 #[tokio::test]
