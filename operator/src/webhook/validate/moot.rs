@@ -1,7 +1,8 @@
 //! Rules that grant what a Boundary refuses all the same.
 //!
 //! Only what is certain is told: of tools, prompts and resources as their patterns say, and of Boundaries that no selector of
-//! theirs keeps from any call of the policy.
+//! theirs keeps from any call of the policy. And only where the rule is written: an API server need not prove to a webhook that it
+//! is one, so that what is answered of a Boundary could be had by any pod, and policies of a namespace are for who may read them.
 
 use reeve_crds::v1alpha1::{
     Action, ClusterDefault, ClusterMcpPolicySpec, McpPolicySpec, Mode, Object, Policy, Rule, Tier,
@@ -11,9 +12,6 @@ use reeve_policy::glob::{Dialect, Pattern};
 
 use super::Findings;
 use crate::world::World;
-
-/// How many rules of other policies are named.
-const MOST_NAMED: usize = 3;
 
 /// Warns of each rule of a policy that a Boundary of the cluster makes moot.
 pub(super) fn in_policy(object: &Object<McpPolicySpec>, world: &World, findings: &mut Findings) {
@@ -28,31 +26,6 @@ pub(super) fn in_policy(object: &Object<McpPolicySpec>, world: &World, findings:
             findings.warn(&format!("spec.rules[{number}]"), message);
         }
     }
-}
-
-/// Warns of the rules that a Boundary makes moot in the policies of the cluster.
-pub(super) fn by_boundary(boundary: &Object<ClusterMcpPolicySpec>, world: &World, findings: &mut Findings) {
-    if boundary.spec.tier != Tier::Boundary || boundary.spec.mode != Mode::Enforce {
-        return;
-    }
-    let mut moot = Vec::new();
-    for view in world.policies.values() {
-        let Source::Readable(policy) = &view.source else { continue };
-        let Policy::McpPolicy(object) = &**policy else { continue };
-        if object.spec.mode != Mode::Enforce || !binds(&boundary.spec, object, world) {
-            continue;
-        }
-        let rules = object.spec.rules.iter().filter(|rule| grants(rule) && refuses(&boundary.spec, rule).is_some());
-        moot.extend(rules.map(|rule| format!("{}#{}", policy.key(), rule.name)));
-    }
-    if moot.is_empty() {
-        return;
-    }
-    let mut named = moot.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
-    if let Some(more) = moot.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
-        named.push_str(&format!(" and {more} more"));
-    }
-    findings.warn("spec.rules", format!("under this Boundary these rules grant nothing: {named}"));
 }
 
 fn as_boundary(source: &Source) -> Option<&Object<ClusterMcpPolicySpec>> {

@@ -55,7 +55,6 @@ fn compare(policy: &Policy, world: &SharedWorld, findings: &mut Findings) {
         }
         Policy::ClusterMcpPolicy(object) => {
             observed::cluster_wide(policy, object, &world, findings);
-            moot::by_boundary(object, &world, findings);
         }
     }
 }
