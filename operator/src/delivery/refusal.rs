@@ -36,7 +36,7 @@ pub(super) enum Refusal {
     NotServiceAccount(String),
     #[error("the token of {0} is bound to no pod: use one that the kubelet projects into the pod")]
     NoPod(String),
-    #[error("pod {0} is not known: it was deleted, it has finished, or this replica has not seen it yet")]
+    #[error("pod {0} is not known to have a sidecar: it has none, was deleted, has finished, or was not seen here yet")]
     UnknownPod(String),
     #[error("the token is of {token}, and the pod of that UID is {pod}")]
     OtherPod { token: String, pod: String },
