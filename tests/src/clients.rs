@@ -32,6 +32,16 @@ pub enum Era {
     Modern,
 }
 
+impl Era {
+    /// What a client is told to speak.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Legacy => "legacy",
+            Self::Modern => "modern",
+        }
+    }
+}
+
 /// A client of one SDK in one era.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client {
@@ -81,6 +91,15 @@ impl Client {
         self.drive(command, steps)
     }
 
+    /// The same where another command starts the client, such as in a pod: it is given what the client is to be given.
+    ///
+    /// # Panics
+    /// As [`Self::run`].
+    pub fn run_by(self, mut start: Command, url: &str, steps: &[Step]) -> Vec<Outcome> {
+        start.arg(url).arg(self.era.word());
+        self.drive(start, steps).unwrap_or_else(|text| panic!("{self:?} failed: {text}"))
+    }
+
     fn drive(self, mut command: Command, steps: &[Step]) -> Result<Vec<Outcome>, String> {
         let mut child = command
             .stdin(Stdio::piped())
@@ -119,10 +138,7 @@ impl Client {
             Sdk::Python => command.arg(peer("client/bin/python")).arg(root().join("tests/peers/python/client.py")),
             Sdk::Rust => command.arg(sidecar::built("reeve-peer-client")),
         };
-        command.arg(url).arg(match self.era {
-            Era::Legacy => "legacy",
-            Era::Modern => "modern",
-        });
+        command.arg(url).arg(self.era.word());
         command
     }
 }

@@ -21,8 +21,10 @@ pub mod image;
 pub mod installed;
 pub mod kubectl;
 pub mod namespace;
+pub mod operator;
 pub mod pod;
 mod report;
+pub mod token;
 mod watch;
 pub mod workload;
 

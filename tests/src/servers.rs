@@ -2,10 +2,15 @@
 
 use std::net::TcpStream;
 use std::process::Command;
+use std::time::Duration;
 
-use crate::eventually::eventually;
+use crate::eventually::{eventually, within};
 use crate::process::{Process, free_port, node, peer};
 use crate::{http, sidecar};
+
+const LOOPBACK: &str = "127.0.0.1";
+/// Loading AWS' library takes a minute of a machine on which much else runs.
+const LONGEST_START: Duration = Duration::from_secs(180);
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +59,8 @@ impl Kind {
         }
     }
 
-    fn command(self, port: u16) -> Command {
+    fn command(self, host: &str, port: u16) -> Command {
+        assert!(host == LOOPBACK || self == Self::HealthImaging, "{self:?} listens on loopback alone");
         let program = |path: &str| Command::new(peer(path));
         let port = port.to_string();
         match self {
@@ -67,7 +73,9 @@ impl Kind {
             }
             Self::HealthImaging => {
                 let mut command = program("healthimaging/bin/python");
-                command.arg(crate::process::root().join("tests/peers/python/healthimaging.py")).arg(port);
+                command
+                    .arg(crate::process::root().join("tests/peers/python/healthimaging.py"))
+                    .args([port.as_str(), host]);
                 command
             }
             Self::HealthImagingBridged => {
@@ -121,6 +129,7 @@ pub struct Server {
     /// Where it is.
     pub url: String,
     kind: Kind,
+    host: &'static str,
     port: u16,
     environment: Vec<(String, String)>,
     process: Process,
@@ -139,23 +148,31 @@ impl Server {
     /// # Panics
     /// If it ends before it answers; with what it wrote.
     pub fn start_with(kind: Kind, environment: &[(&str, &str)]) -> Self {
+        Self::start_at(LOOPBACK, kind, environment)
+    }
+
+    /// The same on another address of this machine, for servers that can be told one: [`Kind::HealthImaging`].
+    ///
+    /// # Panics
+    /// If it ends before it answers, with what it wrote; or cannot be told an address.
+    pub fn start_at(host: &'static str, kind: Kind, environment: &[(&str, &str)]) -> Self {
         let port = free_port();
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let environment: Vec<_> = environment.iter().map(owned).collect();
-        let process = run(kind, port, &environment);
-        let url = format!("http://127.0.0.1:{port}/mcp");
-        Self { url, kind, port, environment, process, before: String::new() }
+        let process = run(kind, host, port, &environment);
+        let url = format!("http://{host}:{port}/mcp");
+        Self { url, kind, host, port, environment, process, before: String::new() }
     }
 
     /// Starts the server again, at the same place, if it has ended.
     pub fn revive(&mut self) {
         let alive = eventually("the server answers, or has ended", || {
             let ended = self.process.exit_code().is_some();
-            (ended || TcpStream::connect(("127.0.0.1", self.port)).is_ok()).then_some(!ended)
+            (ended || TcpStream::connect((self.host, self.port)).is_ok()).then_some(!ended)
         });
         if !alive {
             self.before = self.log();
-            self.process = run(self.kind, self.port, &self.environment);
+            self.process = run(self.kind, self.host, self.port, &self.environment);
         }
     }
 
@@ -170,8 +187,8 @@ impl Server {
     }
 }
 
-fn run(kind: Kind, port: u16, environment: &[(String, String)]) -> Process {
-    let mut command = kind.command(port);
+fn run(kind: Kind, host: &str, port: u16, environment: &[(String, String)]) -> Process {
+    let mut command = kind.command(host, port);
     // Credentials that are none, and no look-up of real ones: nothing leaves this machine.
     let nowhere = [
         ("AWS_ACCESS_KEY_ID", "test"),
@@ -183,9 +200,9 @@ fn run(kind: Kind, port: u16, environment: &[(String, String)]) -> Process {
     ];
     command.envs(nowhere).envs(environment.iter().map(|(name, value)| (name, value)));
     let mut process = Process::start(&mut command);
-    eventually(&format!("{kind:?} answers"), || {
+    within(LONGEST_START, &format!("{kind:?} answers"), || {
         assert!(process.exit_code().is_none(), "{kind:?} ended: {}", process.log());
-        http::answers(&format!("http://127.0.0.1:{port}/mcp")).then_some(())
+        http::answers(&format!("http://{host}:{port}/mcp")).then_some(())
     });
     process
 }

@@ -92,6 +92,15 @@ pub fn call(agent: &Pod<'_>, tool: &str) -> String {
     calls(agent, tool, 1).join("\n")
 }
 
+/// What an agent is told that cannot call: the server does not answer, or the sidecar in its stead.
+///
+/// # Panics
+/// If the call was decided.
+pub fn no_call(agent: &Pod<'_>, tool: &str) -> String {
+    let url = variable(&agent.now(), "IMAGING_URL").expect("an agent has its variable");
+    calls_at(agent, ("main", &url), tool, 1).expect_err("the server is out of reach")
+}
+
 /// The value of a variable of a pod's container `main`.
 pub fn variable(pod: &Value, name: &str) -> Option<String> {
     let main = pod["spec"]["containers"].as_array()?.iter().find(|container| container["name"] == "main")?;
@@ -115,11 +124,21 @@ pub fn recorded(agent: &Pod<'_>, tool: &str, reason: &str) -> Value {
 
 /// Waits until the condition `Programmed` of the object, as it is written now, has this status and reason; gives the status.
 pub fn programmed(namespace: &Namespace, object: &str, status: &str, reason: &str) -> Value {
-    namespace.wait(&format!("{object} says Programmed {status}, {reason}"), object, |object| {
+    says(namespace, object, "Programmed", status, reason)
+}
+
+/// Waits until the condition `ResolvedRefs` of a server, as it is written now, has this status and reason; gives its message.
+pub fn resolved(namespace: &Namespace, server: &str, status: &str, reason: &str) -> String {
+    let said = says(namespace, &format!("mcpserver/{server}"), "ResolvedRefs", status, reason);
+    message(&said, "ResolvedRefs").to_owned()
+}
+
+fn says(namespace: &Namespace, object: &str, condition: &str, status: &str, reason: &str) -> Value {
+    namespace.wait(&format!("{object} says {condition} {status}, {reason}"), object, |object| {
         let conditions = object["status"]["conditions"].as_array()?;
-        let programmed = conditions.iter().find(|condition| condition["type"] == "Programmed")?;
-        let is_current = programmed["observedGeneration"] == object["metadata"]["generation"];
-        let is_so = programmed["status"] == status && programmed["reason"] == reason;
+        let found = conditions.iter().find(|found| found["type"] == condition)?;
+        let is_current = found["observedGeneration"] == object["metadata"]["generation"];
+        let is_so = found["status"] == status && found["reason"] == reason;
         (is_current && is_so).then(|| object["status"].clone())
     })
 }

@@ -21,12 +21,20 @@ impl Container {
         Some(Self { id, node: pod["spec"]["nodeName"].as_str()?.to_owned() })
     }
 
-    /// Kills its first process.
-    pub fn kill(&self) {
+    /// Its first process.
+    ///
+    /// # Panics
+    /// If it does not run any more.
+    pub fn process(&self) -> u32 {
         let tasks = self.ctr(&["tasks", "list"]);
         let task = tasks.lines().find(|line| line.starts_with(&self.id)).unwrap_or_else(|| panic!("{self:?}: {tasks}"));
-        let process = task.split_whitespace().nth(1).expect("a task has a process");
-        part(&[&self.node, "enter", "kill", "-KILL", process]);
+        let process = task.split_whitespace().nth(1).and_then(|process| process.parse().ok());
+        process.expect("a task has a process")
+    }
+
+    /// Kills its first process.
+    pub fn kill(&self) {
+        part(&[&self.node, "enter", "kill", "-KILL", &self.process().to_string()]);
     }
 
     /// Freezes all of its processes until the value is dropped.

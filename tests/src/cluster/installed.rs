@@ -17,7 +17,8 @@ pub const NAMESPACE: &str = "reeve-system";
 pub const OPERATOR: &str = "reeve-operator";
 /// The Secret with the operator's authority.
 pub const AUTHORITY: &str = "secret/reeve-operator-ca";
-const SELECTOR: &str = "app.kubernetes.io/component=operator";
+/// By which its pods are found.
+pub(super) const SELECTOR: &str = "app.kubernetes.io/component=operator";
 const REPLICAS: usize = 2;
 /// How long a condition may take to come true: generous, as the machine may be busy.
 const DEADLINE: Duration = Duration::from_secs(150);

@@ -1,5 +1,9 @@
 //! A pod of a test's namespace.
 
+use std::fs::File;
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use super::container::Container;
@@ -70,6 +74,29 @@ impl<'n> Pod<'n> {
     pub fn exec(&self, container: &str, command: &[&str]) -> Result<String, String> {
         let exec = ["exec", self.name.as_str(), "--container", container, "--"];
         self.namespace.kubectl(&[&exec, command].concat()).map(|said| said.output)
+    }
+
+    /// What runs a program in one of its containers, with more arguments and the standard input that the command is given.
+    pub fn command(&self, container: &str, program: &str) -> Command {
+        let mut command = Command::new("kubectl");
+        command.args(["--namespace", &self.namespace.name, "exec", "--stdin", &self.name, "--container", container]);
+        command.args(["--", program]);
+        command
+    }
+
+    /// Writes a program of this machine to a path in one of its containers, which has a shell.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn give(&self, container: &str, program: &Path, path: &str) {
+        let program = File::open(program).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let written = self
+            .command(container, "sh")
+            .args(["-c", &format!("cat > {path} && chmod 755 {path}")])
+            .stdin(program)
+            .output();
+        let written = written.expect("kubectl is on the PATH");
+        assert!(written.status.success(), "{path}: {}", String::from_utf8_lossy(&written.stderr));
     }
 
     /// What one of its containers has logged.

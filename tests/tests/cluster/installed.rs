@@ -1,14 +1,17 @@
 //! Reeve, installed from its chart, governs agents. These tests need a cluster in which `kinds` has not run: it gives the API
 //! server the same definitions without the rest.
 
+mod access;
 mod brought;
 mod failure;
 mod injection;
 mod manifests;
+mod noise;
 mod policy;
 mod release;
 mod replicas;
 mod required;
+mod servers;
 mod status;
 mod stored;
 mod tiers;
