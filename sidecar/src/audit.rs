@@ -33,7 +33,7 @@ use crate::clock::Clock;
 use crate::config::OnFull;
 
 pub use arguments::{Arguments, SessionTag};
-pub use entry::{Decision, Entry, Event, Note};
+pub use entry::{Decision, Entry, Event, Note, Parties};
 pub use line::{Line, ShadowLine, schema};
 
 use queue::Queue;

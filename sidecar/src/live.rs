@@ -25,12 +25,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use foldhash::fast::RandomState;
 use reeve_policy::catalogue::Catalogue;
 use reeve_policy::compile::{Ruleset, compile};
 use reeve_policy::decide::{Call, ServerRequest, Subject, Verdict};
 use reeve_policy::limit::Limiter;
 use reeve_policy::time::WallTime;
 
+use crate::audit::Parties;
 use crate::config::{Identity, Server, SidecarConfig};
 use crate::mcp::open::Open;
 use crate::metrics::{Metrics, ServerMetrics};
@@ -66,9 +68,11 @@ pub struct Route {
     pub backend: Arc<Backend>,
     /// The policies that govern it.
     pub ruleset: Ruleset,
+    /// Between whom its calls are, for the audit log.
+    pub parties: Parties,
     /// The tools it was seen to have.
     pub tools: Arc<ArcSwap<Catalogue>>,
-    named_tools: HashSet<Arc<str>>,
+    named_tools: HashSet<Arc<str>, RandomState>,
     /// How long what governs it holds without word from the operator; unset: for ever.
     lifetime: Option<Lifetime>,
 }
@@ -253,6 +257,7 @@ impl Builder {
             server: server.clone(),
         };
         Route {
+            parties: Parties::new(&backend.grant, &ruleset.subject().pod, &backend.name),
             backend: Arc::new(backend),
             named_tools: ruleset.named_tools().cloned().collect(),
             ruleset,

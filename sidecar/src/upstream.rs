@@ -32,6 +32,7 @@ pub use error::{BuildError, Cause, Sent, UpstreamError};
 pub use places::Traffic;
 pub use target::{Target, TargetError};
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -189,13 +190,13 @@ impl Upstream {
     ///
     /// # Errors
     /// What went wrong, and whether the server can have got the call.
-    pub async fn send(
+    pub fn send(
         &self,
         outgoing: Outgoing<'_>,
         traffic: Traffic,
         progress: &Progress,
-    ) -> Result<Response<Body>, UpstreamError> {
-        self.ask(self.path_and_query(), outgoing, self.credential.as_ref(), traffic, progress).await
+    ) -> impl Future<Output = Result<Response<Body>, UpstreamError>> {
+        self.ask(self.path_and_query(), outgoing, self.credential.as_ref(), traffic, progress)
     }
 
     /// Gets what stands at another path of the same server, as anybody would: without the credential, and without a word
@@ -243,24 +244,25 @@ impl Upstream {
         request: &(dyn Fn() -> Result<Request<Bytes>, Failure> + Sync),
         progress: &Progress,
     ) -> Result<Answer, Failure> {
-        let first = request()?;
+        let mut first = request()?;
         let lease = pool.lease(Wanted::Any).await?;
-        match self.attempt(pool, lease, first, progress).await {
+        match self.attempt(pool, lease, &mut first, progress).await {
             Ok(answer) => Ok(answer),
             Err(Attempt { failure, again: Some(wanted) }) => {
                 tracing::debug!(server = %self.name, error = failure.detail, "a call was not taken and is tried again");
                 let lease = pool.lease(wanted).await?;
-                self.attempt(pool, lease, request()?, progress).await.map_err(|attempt| attempt.failure)
+                self.attempt(pool, lease, &mut request()?, progress).await.map_err(|attempt| attempt.failure)
             }
             Err(Attempt { failure, again: None }) => Err(failure),
         }
     }
 
+    /// `request` is taken: each layer that it passed through by value would hold it twice.
     async fn attempt(
         &self,
         pool: &Pool,
         lease: Lease,
-        request: Request<Bytes>,
+        request: &mut Request<Bytes>,
         progress: &Progress,
     ) -> Result<Answer, Attempt> {
         progress.set(Sent::Maybe);

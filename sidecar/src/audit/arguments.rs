@@ -45,7 +45,7 @@ impl Arguments {
 fn push_keys(out: &mut Vec<u8>, arguments: Value<'_>) {
     out.extend_from_slice(b",\"argumentKeys\":[");
     let end = out.len() + KEYS_BYTES;
-    let mut keys = arguments.members().map(|(key, _)| key);
+    let mut keys = arguments.members_as_bytes().map(|(key, _)| key);
     let mut separator: &[u8] = b"";
     while out.len() + KEY_BYTES < end
         && let Some(key) = keys.next()
@@ -70,7 +70,7 @@ fn push_values(out: &mut Vec<u8>, arguments: Value<'_>, audited: &[Arc<str>]) {
         let before = values.len();
         let separator: &[u8] = if values.is_empty() { b"" } else { b"," };
         values.extend_from_slice(separator);
-        push_string(&mut values, key, KEY_BYTES);
+        push_string(&mut values, &**key, KEY_BYTES);
         values.push(b':');
         let fits = canonical_within(value, VALUES_BYTES.saturating_sub(values.len())).is_some_and(|json| {
             push_json(&mut values, &json);

@@ -40,17 +40,31 @@ impl Event {
     }
 }
 
+/// Between whom decisions are made: members of each line, with a comma before each. The same for all calls to a server, so that
+/// they are rendered once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parties(Box<[u8]>);
+
+impl Parties {
+    /// `grant`: whom calls are charged to; `pod`: where they come from; `server`: what they are for. Empty is what nobody knows
+    /// before any configuration has come.
+    pub fn new(grant: &str, pod: &str, server: &str) -> Self {
+        let mut out = Vec::new();
+        let members = [("grant", grant, 2 * NAME_BYTES), ("pod", pod, NAME_BYTES), ("server", server, NAME_BYTES)];
+        for (member, text, limit) in members.into_iter().filter(|(_, text, _)| !text.is_empty()) {
+            push_member(&mut out, member, text, limit);
+        }
+        Self(out.into())
+    }
+}
+
 /// What is known of a decision before the call is let through.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
     /// What was decided.
     pub event: Event,
-    /// Whom it is charged to; empty before any configuration has come.
-    pub grant: &'a str,
-    /// The pod it comes from.
-    pub pod: &'a str,
-    /// The server it is for; empty before any configuration has come.
-    pub server: &'a str,
+    /// Between whom.
+    pub parties: &'a Parties,
     /// The session, where there is one.
     pub session: Option<SessionTag>,
     /// The JSON-RPC method.
@@ -102,14 +116,7 @@ pub(super) fn render(entry: &Entry<'_>, sequence: u64, run: &str, time: WallTime
     let arguments = entry.arguments.map_or(&[][..], Arguments::fragment);
     let mut out = Vec::with_capacity(640 + arguments.len());
     push_head(&mut out, entry.event.as_str(), sequence, run, time);
-    // Nobody knows them before any configuration has come.
-    for (member, text, limit) in
-        [("grant", entry.grant, 2 * NAME_BYTES), ("pod", entry.pod, NAME_BYTES), ("server", entry.server, NAME_BYTES)]
-    {
-        if !text.is_empty() {
-            push_member(&mut out, member, text, limit);
-        }
-    }
+    out.extend_from_slice(&entry.parties.0);
     if let Some(session) = entry.session {
         out.extend_from_slice(b",\"session\":\"");
         push_hex(&mut out, session.bytes());
@@ -137,7 +144,9 @@ pub(super) fn render_decision(decision: &Decision<'_>, out: &mut Vec<u8>, limit:
         push_member(out, "rule", rule, POINTER_BYTES);
     }
     if let Some(generation) = policy_generation {
-        push_formatted(out, format_args!(",\"policyGeneration\":{generation}"));
+        out.extend_from_slice(b",\"policyGeneration\":");
+        // Kubernetes counts generations from 1.
+        push_number(out, generation.unsigned_abs(), 1);
     }
     let mode = match mode {
         Mode::Enforce => "Enforce",

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{LazyLock, Mutex};
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -23,12 +23,12 @@ fn settings(on_full: OnFull) -> Settings {
     Settings { on_full, queue_bytes: SMALLEST_QUEUE }
 }
 
+static PARTIES: LazyLock<Parties> = LazyLock::new(|| Parties::new("clinic/agent", "agent-0", "imaging"));
+
 fn entry() -> Entry<'static> {
     Entry {
         event: Event::Call,
-        grant: "clinic/agent",
-        pod: "agent-0",
-        server: "imaging",
+        parties: &PARTIES,
         session: None,
         method: "tools/call",
         target: Some(Target::Tool("get_datastore")),
@@ -371,7 +371,8 @@ proptest! {
     ) {
         let memory = Memory::default();
         let log = Log::open(Destination::Writer(Box::new(memory.clone())), settings(OnFull::Deny), clock()).unwrap();
-        let entry = Entry { server: &name, method: &name, target: Some(Target::Resource(&name)), trace_id: Some(&name), ..entry() };
+        let parties = Parties::new(&name, &name, &name);
+        let entry = Entry { parties: &parties, method: &name, target: Some(Target::Resource(&name)), trace_id: Some(&name), ..entry() };
         let shadow = vec![Shadow { reason: Reason::DeniedByRule, pointer: rule.as_str().into() }; shadows];
         log.reserve(&entry).unwrap().write(&Decision { rule: Some(&rule), shadow: &shadow, ..decision() });
         log.close(DEADLINE).unwrap();

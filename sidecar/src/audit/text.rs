@@ -5,22 +5,24 @@ use std::io::Write;
 
 use reeve_policy::time::WallTime;
 
-/// Appends a JSON string, quotes included, of at most `limit` bytes; a longer text is cut and ends in `…`.
+/// Appends a JSON string, quotes included, of at most `limit` bytes; a longer text is cut and ends in `…`. `text`: UTF-8, which
+/// is checked only where it matters.
 ///
 /// Names come from agents and servers, and lines are read on terminals: control characters (C1 too) and the marks that
 /// reverse the direction of text are written as escapes.
-pub(super) fn push_string(out: &mut Vec<u8>, text: &str, limit: usize) {
+pub(super) fn push_string(out: &mut Vec<u8>, text: &(impl AsRef<[u8]> + ?Sized), limit: usize) {
     const CUT: &str = "…";
+    let text = text.as_ref();
     if text.len() + 2 <= limit && is_all_plain(text) {
         out.push(b'"');
-        out.extend_from_slice(text.as_bytes());
+        out.extend_from_slice(text);
         out.push(b'"');
         return;
     }
     let end = out.len() + limit - 1;
     out.push(b'"');
     let mut safe = out.len();
-    for character in text.chars() {
+    for character in String::from_utf8_lossy(text).chars() {
         let before = out.len();
         push_character(out, character);
         if out.len() > end {
@@ -60,8 +62,8 @@ fn push_character(out: &mut Vec<u8>, character: char) {
 }
 
 /// Looks at every byte, since that is done for many at once; to stop at the first one that is not plain is not.
-fn is_all_plain(text: &str) -> bool {
-    text.bytes().fold(true, |plain, byte| plain & is_plain(byte))
+fn is_all_plain(text: &[u8]) -> bool {
+    text.iter().fold(true, |plain, byte| plain & is_plain(*byte))
 }
 
 /// Whether a byte stands for itself: almost all names have no others.
@@ -128,19 +130,28 @@ pub(super) fn push_time(out: &mut Vec<u8>, time: WallTime) {
     let (seconds, micros) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil_from_days(days);
+    let mut text = *b"0000-00-00T00:00:00.000000Z";
     let parts = [
-        (year, 4, b'-'),
-        (month, 2, b'-'),
-        (day, 2, b'T'),
-        (second / 3_600, 2, b':'),
-        (second / 60 % 60, 2, b':'),
-        (second % 60, 2, b'.'),
-        (micros, 6, b'Z'),
+        (0..4, year),
+        (5..7, month),
+        (8..10, day),
+        (11..13, second / 3_600),
+        (14..16, second / 60 % 60),
+        (17..19, second % 60),
+        (20..26, micros),
     ];
-    for (number, digits, after) in parts {
+    for (place, number) in parts {
         // Of none of them is there a negative one: 64 bits of nanoseconds reach back to the year 1677.
-        push_number(out, number.unsigned_abs(), digits);
-        out.push(after);
+        set_digits(&mut text[place], number.unsigned_abs());
+    }
+    out.extend_from_slice(&text);
+}
+
+/// Writes a number's last digits, as many as there is room for.
+fn set_digits(room: &mut [u8], mut number: u64) {
+    for digit in room.iter_mut().rev() {
+        *digit = b"0123456789"[low_digit(number)];
+        number /= 10;
     }
 }
 

@@ -3,6 +3,8 @@
 //! hyper's own header timeout also counts while a connection is idle, so that one number would have to serve both for
 //! slow attackers (seconds) and for clients that keep connections (minutes). Here the two are apart.
 
+use std::convert::Infallible;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -32,10 +35,10 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    /// A request has begun; it ends when the guard is dropped.
-    pub(super) fn begin(self: &Arc<Self>) -> Busy {
+    /// A request has begun, and this will be its answer: it ends when that, and then its body, is dropped.
+    pub(super) fn begin<F>(self: &Arc<Self>, answer: F) -> BusyAnswer<F> {
         self.begun.fetch_add(1, Ordering::Relaxed);
-        Busy(Arc::clone(self))
+        BusyAnswer { answer, busy: Some(Busy(Arc::clone(self))) }
     }
 
     /// Whether the connection was closed because headers took too long.
@@ -55,7 +58,7 @@ impl Activity {
 
 /// Held from a request's headers to its response's last byte.
 #[derive(Debug)]
-pub(super) struct Busy(Arc<Activity>);
+struct Busy(Arc<Activity>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
@@ -64,17 +67,33 @@ impl Drop for Busy {
 }
 
 pin_project! {
+    /// An answer that ends its request when it is dropped. No `async` block, which would hold the future twice: it is large, and
+    /// moved for every request.
+    pub(super) struct BusyAnswer<F> {
+        #[pin]
+        answer: F,
+        // Set until it is the body's.
+        busy: Option<Busy>,
+    }
+}
+
+impl<F: Future<Output = Response<B>>, B> Future for BusyAnswer<F> {
+    type Output = Result<Response<BusyBody<B>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.answer.poll(cx));
+        let busy = this.busy.take();
+        Poll::Ready(Ok(response.map(|body| BusyBody { body, busy })))
+    }
+}
+
+pin_project! {
     /// A response body that ends its request when it is dropped.
     pub(super) struct BusyBody<B> {
         #[pin]
         body: B,
-        busy: Busy,
-    }
-}
-
-impl<B> BusyBody<B> {
-    pub(super) fn new(body: B, busy: Busy) -> Self {
-        Self { body, busy }
+        busy: Option<Busy>,
     }
 }
 

@@ -1,6 +1,5 @@
 //! One connection: HTTP/1.1 or HTTP/2, by its first bytes, from the accept to its end.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use hyper::service::service_fn;
@@ -8,7 +7,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
 
-use super::activity::{Activity, BusyBody, Watched};
+use super::activity::{Activity, Watched};
 use super::streams::Streams;
 use super::{Bounds, Observer, Peer, Refusal, Service};
 use crate::lifecycle::Drain;
@@ -38,16 +37,13 @@ impl Connection {
         let activity = Arc::new(Activity::default());
         let stream = Watched::new(stream, &self.bounds, Arc::clone(&activity));
         let peer = self.peer;
-        let answer = service_fn(|request| {
-            let busy = activity.begin();
-            let response = service.respond(request, peer);
-            async move { Ok::<_, Infallible>(response.await.map(|body| BusyBody::new(body, busy))) }
-        });
+        let answer = service_fn(|request| activity.begin(service.respond(request, peer)));
         let streams = Streams { stall_timeout: self.bounds.stall_timeout, observer: Arc::clone(&self.observer) };
         let builder = builder(&self.bounds, streams);
         let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), answer));
 
         let ended = tokio::select! {
+            biased;
             ended = connection.as_mut() => Some(ended),
             () = self.drain.draining() => None,
         };

@@ -144,14 +144,14 @@ struct Members<'d> {
 impl<'d> Members<'d> {
     fn collect(root: Value<'d>) -> Result<Self, Rejection> {
         let mut members = Self::default();
-        for (key, value) in root.members() {
+        for (key, value) in root.members_as_bytes() {
             let slot = match key.as_ref() {
-                "jsonrpc" => &mut members.jsonrpc,
-                "id" => &mut members.id,
-                "method" => &mut members.method,
-                "params" => &mut members.params,
-                "result" => &mut members.result,
-                "error" => &mut members.error,
+                b"jsonrpc" => &mut members.jsonrpc,
+                b"id" => &mut members.id,
+                b"method" => &mut members.method,
+                b"params" => &mut members.params,
+                b"result" => &mut members.result,
+                b"error" => &mut members.error,
                 other => {
                     keys::check(other, keys::ENVELOPE)?;
                     continue;
@@ -163,7 +163,7 @@ impl<'d> Members<'d> {
     }
 
     fn message(&self, id: Result<Option<Id<'d>>, Rejection>, sender: Sender) -> Result<Message<'d>, Rejection> {
-        if self.jsonrpc.and_then(Value::as_str).as_deref() != Some("2.0") {
+        if !self.jsonrpc.is_some_and(|version| version.is_str("2.0")) {
             return Err(not_jsonrpc("The message is not JSON-RPC 2.0: `jsonrpc` must be \"2.0\"."));
         }
         let answer = match (self.result, self.error) {

@@ -73,6 +73,9 @@ pub fn check_body(headers: &HeaderMap) -> Result<(), Rejection> {
     }
     let media_type = || Rejection::new(Cause::MediaType, "Content-Type must be application/json.");
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).ok_or_else(media_type)?;
+    if value == "application/json" {
+        return Ok(());
+    }
     let mut parts = value.split(';');
     if !parts.next().is_some_and(|part| part.trim_matches([' ', '\t']).eq_ignore_ascii_case("application/json")) {
         return Err(media_type());

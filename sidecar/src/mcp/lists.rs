@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
-use reeve_policy::json::{Document, Kind, Value};
+use reeve_policy::json::{Document, Key, Kind, Value};
 
 use super::envelope::Envelope;
 use super::method::List;
@@ -52,16 +52,18 @@ impl List {
         }
     }
 
-    /// Whether a result has this list, or something that a reader could take for it. No other result of the protocol has.
-    fn is_in(self, result: Value<'_>) -> bool {
+    /// Whether a member of a result is this list, or something that a reader could take for it. No other result of the protocol
+    /// has one.
+    fn is_at(self, key: Key<'_>) -> bool {
         let (array, _) = self.keys();
-        result.get(array).is_some() || result.has_case_variant(array)
+        key.is_like(array)
     }
 
     /// The list that this result is, judged by its content: for results of requests that nobody remembers, such as those
     /// of a stream that is resumed after a restart.
     pub fn looks_like(result: Value<'_>) -> Option<Self> {
-        Self::ALL.into_iter().find(|list| list.is_in(result))
+        let number = |key: Key<'_>| Self::ALL.iter().position(|list| list.is_at(key));
+        result.keyed().filter_map(|(key, _)| number(key)).min().map(|number| Self::ALL[number])
     }
 }
 
@@ -84,8 +86,9 @@ pub fn filter<'d>(
     let Some(result) = envelope.result() else {
         return Ok(None);
     };
+    let has = |list: List| result.keyed().any(|(key, _)| list.is_at(key));
     let mut edits = Edits::default();
-    for list in List::ALL.into_iter().filter(|other| *other == list || other.is_in(result)) {
+    for list in List::ALL.into_iter().filter(|other| *other == list || has(*other)) {
         cut(result, list, keep, &mut edits)?;
     }
     if era == Era::Modern {

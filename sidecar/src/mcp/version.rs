@@ -18,6 +18,11 @@ impl Era {
     /// Both, oldest first.
     pub const ALL: [Self; 2] = [Self::Legacy, Self::Modern];
 
+    /// Whether it has sessions. In one that has none no header names one, whatever it says.
+    pub fn has_sessions(self) -> bool {
+        self == Self::Legacy
+    }
+
     /// The word used in metrics, logs and tables.
     pub fn as_str(self) -> &'static str {
         match self {

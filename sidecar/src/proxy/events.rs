@@ -20,7 +20,7 @@ use crate::mcp::version::Era;
 use crate::upstream::{Cause, UpstreamError};
 
 /// Governs one stream.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Events {
     pub(super) shared: Arc<Shared>,
     pub(super) sending: Sending,

@@ -256,10 +256,8 @@ impl Reader<'_, '_> {
 
 /// The session that a request names. There are none in the modern era, whatever a header says.
 pub(super) fn session(headers: &HeaderMap, era: Era) -> Option<&str> {
-    match era {
-        Era::Legacy => headers.get(headers::SESSION_ID).and_then(|value| value.to_str().ok()),
-        Era::Modern => None,
-    }
+    let named = if era.has_sessions() { headers.get(headers::SESSION_ID) } else { None };
+    named.and_then(|session| session.to_str().ok())
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST};
-use http::{HeaderMap, Method, Response, StatusCode, header::HeaderValue};
+use http::{HeaderMap, Method, Response, StatusCode, header::HeaderValue, response};
 use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
 
 use super::body::{Body, Received};
 use super::events::Events;
-use super::examine::{Kind, RawId, session};
+use super::examine::{Kind, RawId};
 use super::memory::{Full, Share};
 use super::onward::Onward;
 use super::record::{self, Flight};
@@ -97,9 +97,15 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    pub(super) fn new(backend: &Arc<Backend>, method: Method, mut headers: HeaderMap, version: Version) -> Self {
+    /// `session`: the one that the headers name, if the era has sessions.
+    pub(super) fn new(
+        backend: &Arc<Backend>,
+        method: Method,
+        mut headers: HeaderMap,
+        version: Version,
+        session: Option<Box<str>>,
+    ) -> Self {
         let era = version.era();
-        let session = session(&headers, era).map(Into::into);
         let host = headers.get(HOST).cloned();
         headers::for_upstream(&mut headers, era);
         Self { backend: Arc::clone(backend), method, headers, era, session, host }
@@ -115,114 +121,164 @@ pub(super) fn no_room(backend: &Backend) -> UpstreamError {
     backend.upstream.error(Cause::Memory, "answers hold listener.maxTotalAnswerBytes")
 }
 
+/// A request on its way, what its answer is for, and what it holds until that has come. Stays in one place while it is waited for,
+/// as it is large.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    events: Events,
+    flight: Flight,
+}
+
+/// The body of an answer whose head has come.
+enum Answered {
+    /// All of it.
+    Whole(Body),
+    /// It is relayed as it comes: byte for byte.
+    Bytes(upstream::Body),
+    /// The same, event by event.
+    Events(upstream::Body, Endless),
+}
+
+impl Exchange {
+    pub(super) fn new(shared: &Arc<Shared>, sending: Sending, awaited: Awaited, taken: Taken) -> Self {
+        let flight = Flight::begin(&sending.backend, taken);
+        Self { events: Events::new(shared, sending, awaited), flight }
+    }
+
+    /// Whether it goes on when the agent has hung up.
+    fn outlives_the_agent(&self) -> bool {
+        self.events.era() == Era::Legacy && self.flight.must_be_answered()
+    }
+
+    /// Nothing leads to the answer any more.
+    fn leave(&mut self) {
+        let Events { shared, sending, awaited, .. } = &self.events;
+        shared.leave(sending, awaited, &mut self.flight);
+    }
+
+    /// The agent's answer, which keeps the request's place if it is relayed.
+    fn end(self, answered: Result<(response::Parts, Answered), UpstreamError>, place: &mut Place) -> Response<Body> {
+        let Self { events, flight } = self;
+        let (head, answered) = match answered {
+            Ok(answered) => answered,
+            Err(error) => {
+                record::upstream_failed(&events.sending.backend.metrics, &error);
+                return reply::failed(events.awaited.id.as_deref(), &error);
+            }
+        };
+        let relay = match answered {
+            Answered::Whole(body) => return Response::from_parts(head, body),
+            Answered::Bytes(body) => Relay::bytes(body, flight),
+            Answered::Events(body, endless) => Relay::events(body, events, endless, flight),
+        };
+        Response::from_parts(head, Body::Relay(Attended::new(relay, place.take())))
+    }
+}
+
 impl Shared {
     /// Sends a request and begins to relay its answer. What goes on when the agent has hung up keeps the request's place.
     pub(super) async fn forward(
         self: &Arc<Self>,
-        sending: Sending,
+        mut exchange: Exchange,
         body: Received,
-        awaited: Awaited,
-        taken: Taken,
         place: &mut Place,
     ) -> Response<Body> {
-        if sending.era == Era::Modern || !taken.must_be_answered() {
-            return self.exchange(sending, body, awaited, taken, place).await;
+        if !exchange.outlives_the_agent() {
+            let answered = self.exchange(&mut exchange, body).await;
+            return exchange.end(answered, place);
         }
         let (shared, mut kept) = (Arc::clone(self), place.take());
-        let exchange = async move { (shared.exchange(sending, body, awaited, taken, &mut kept).await, kept) };
-        let (response, kept) = Onward::new(exchange).await;
+        let onward = async move {
+            let answered = shared.exchange(&mut exchange, body).await;
+            (exchange.end(answered, &mut kept), kept)
+        };
+        let (response, kept) = Onward::new(onward).await;
         *place = kept;
         response
     }
 
     async fn exchange(
-        self: &Arc<Self>,
-        sending: Sending,
+        &self,
+        exchange: &mut Exchange,
         body: Received,
-        awaited: Awaited,
-        taken: Taken,
-        place: &mut Place,
-    ) -> Response<Body> {
-        let (backend, id) = (Arc::clone(&sending.backend), awaited.id.clone());
-        let mut flight = Flight::begin(self, &backend, taken);
+    ) -> Result<(response::Parts, Answered), UpstreamError> {
         let Received { bytes, memory } = body.on_its_way();
+        let Events { sending, awaited, .. } = &exchange.events;
         let outgoing = sending.outgoing(&bytes);
-        let answered = backend.upstream.send(outgoing, awaited.traffic(), flight.progress()).await;
+        let sent = sending.backend.upstream.send(outgoing, awaited.traffic(), exchange.flight.progress()).await;
         // The body is held until the server has begun to answer, and if it is large, counted until it is gone.
         drop((bytes, memory));
-        let answered = match answered {
-            Ok(response) => self.begin_answer(sending, awaited, response, flight, place).await,
+        match sent {
+            Ok(response) => self.begin_answer(exchange, response).await,
             Err(error) => {
                 if error.may_go_on() {
-                    self.leave(&sending, &awaited, &mut flight);
+                    exchange.leave();
                 }
                 Err(error)
             }
-        };
-        answered.unwrap_or_else(|error| {
-            record::upstream_failed(&backend.metrics, &error);
-            reply::failed(id.as_deref(), &error)
-        })
+        }
     }
 
     async fn begin_answer(
-        self: &Arc<Self>,
-        sending: Sending,
-        awaited: Awaited,
+        &self,
+        exchange: &mut Exchange,
         response: Response<upstream::Body>,
-        mut flight: Flight,
-        place: &mut Place,
-    ) -> Result<Response<Body>, UpstreamError> {
+    ) -> Result<(response::Parts, Answered), UpstreamError> {
+        let Events { sending, awaited, .. } = &exchange.events;
         let (expected, answers) = (awaited.expected, awaited.id.is_some());
         let (mut head, body) = response.into_parts();
         let content = Content::of(&head.headers);
-        self.note_session(&sending, &head, expected);
-        self.check_login(&sending, &mut head)?;
+        self.note_session(sending, &head, expected);
+        self.check_login(sending, &mut head)?;
         headers::for_agent(&mut head.headers, sending.era);
-        let body = match (content, expected) {
-            (Content::Unreadable(why), _) => return Err(sending.backend.upstream.error(Cause::Protocol, why)),
+        let unusable = |detail| Err(sending.backend.upstream.error(Cause::Protocol, detail));
+        let success = head.status.is_success();
+        let answered = match (content, expected) {
+            (Content::Unreadable(why), _) => return unusable(why),
             (Content::Events, _) => {
-                let events = Events::new(self, sending, awaited);
                 let endless = match expected {
                     Expected::Stream => Endless::Yes(self.drain.clone()),
                     _ => Endless::No,
                 };
                 head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-                Body::Relay(Attended::new(Relay::events(body, events, endless, flight), place.take()))
+                Answered::Events(body, endless)
             }
-            (Content::Other, _) if !head.status.is_success() => {
-                Body::Relay(Attended::new(Relay::bytes(body, flight), place.take()))
-            }
+            (Content::Other, _) if !success => Answered::Bytes(body),
             // Some clients read whatever answers a GET as events.
-            (_, Expected::Stream) if head.status.is_success() && !answers => {
-                return Err(sending.backend.upstream.error(Cause::Protocol, "the answer is not an event stream"));
-            }
+            (_, Expected::Stream) if success && !answers => return unusable("the answer is not an event stream"),
             (Content::Json | Content::Other, _) => {
-                let backend = Arc::clone(&sending.backend);
-                let whole = self.collect(&backend, body).await;
+                let whole = self.collect(&sending.backend, body).await;
                 if whole.as_ref().is_err_and(UpstreamError::may_go_on) {
-                    self.leave(&sending, &awaited, &mut flight);
+                    exchange.leave();
                 }
                 let (whole, memory) = whole?;
-                let events = Events::new(self, sending, awaited);
-                let (governed, events) = match (head.status.is_success(), answers) {
-                    (false, _) => (Ok(events.failed_answer(whole)), None),
-                    // To a message that wants no answer: some clients read it all the same.
-                    (true, false) => (Ok(Bytes::new()), None),
-                    (true, true) => govern(events, content, whole, &self.reading).await,
-                };
-                if let Some(mut events) = events {
-                    events.settle(&mut flight);
-                }
-                let governed = governed.map_err(|detail| backend.upstream.error(Cause::Protocol, detail))?;
-                Body::counted(governed, memory)
+                Answered::Whole(Body::counted(self.govern(exchange, content, success, whole).await?, memory))
             }
         };
-        Ok(Response::from_parts(head, body))
+        Ok((head, answered))
+    }
+
+    /// What the agent is sent for the whole of an answer.
+    async fn govern(
+        &self,
+        exchange: &mut Exchange,
+        content: Content,
+        success: bool,
+        whole: Bytes,
+    ) -> Result<Bytes, UpstreamError> {
+        let Exchange { events, flight } = exchange;
+        let governed = match (success, &events.awaited.id) {
+            (false, _) => return Ok(events.failed_answer(whole)),
+            // To a message that wants no answer: some clients read it all the same.
+            (true, None) => return Ok(Bytes::new()),
+            (true, Some(_)) => govern(events, content, whole, &self.reading).await,
+        };
+        events.settle(flight);
+        governed.map_err(|detail| events.sending.backend.upstream.error(Cause::Protocol, detail))
     }
 
     /// Binds the session that the answer to `initialize` brings; forgets one that the server no longer knows.
-    fn note_session(&self, sending: &Sending, head: &http::response::Parts, expected: Expected) {
+    fn note_session(&self, sending: &Sending, head: &response::Parts, expected: Expected) {
         let Sending { backend, session, .. } = sending;
         let minted = head.headers.get(headers::SESSION_ID).and_then(|value| value.to_str().ok());
         match (expected, session, minted) {
@@ -282,27 +338,21 @@ pub(super) async fn collect(
 
 /// What the agent is sent for the whole of an answer to a request. Clients differ in what they make of a type that is none of
 /// the protocol's, so that nothing of one passes.
-async fn govern(
-    mut events: Events,
-    content: Content,
-    whole: Bytes,
-    reading: &Semaphore,
-) -> (Result<Bytes, String>, Option<Events>) {
+async fn govern(events: &mut Events, content: Content, whole: Bytes, reading: &Semaphore) -> Result<Bytes, String> {
     if content != Content::Json {
         let empty = whole.is_empty().then(Bytes::new);
-        return (empty.ok_or_else(|| "the answer is neither JSON nor an event stream".to_owned()), None);
+        return empty.ok_or_else(|| "the answer is neither JSON nor an event stream".to_owned());
     }
-    let large = whole.len() > WORKER_BYTES;
-    let read = move || (events.answer(&whole), Some(events));
-    if large {
-        // Only a closed semaphore fails, and this one never is.
-        let _turn = reading.acquire().await;
-        tokio::task::spawn_blocking(read)
-            .await
-            .unwrap_or_else(|_| (Err("the sidecar failed to read the answer".into()), None))
-    } else {
-        read()
+    if whole.len() <= WORKER_BYTES {
+        return events.answer(&whole);
     }
+    // Only a closed semaphore fails, and this one never is.
+    let _turn = reading.acquire().await;
+    let mut own = events.clone();
+    let read = tokio::task::spawn_blocking(move || (own.answer(&whole), own)).await;
+    let (governed, own) = read.map_err(|_| "the sidecar failed to read the answer".to_owned())?;
+    *events = own;
+    governed
 }
 
 /// How an answer is read.
@@ -321,10 +371,14 @@ impl Content {
         if encodings.any(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
             return Self::Unreadable("the answer is compressed, unasked");
         }
-        if headers.get_all(CONTENT_TYPE).iter().nth(1).is_some() {
+        let mut types = headers.get_all(CONTENT_TYPE).iter();
+        let value = types.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if types.next().is_some() {
             return Self::Unreadable("the answer has more than one Content-Type");
         }
-        let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if value == "application/json" {
+            return Self::Json;
+        }
         let (media_type, parameters) = value.split_once(';').unwrap_or((value, ""));
         let media_type = media_type.trim();
         if !parameters.split(';').all(is_utf8) {

@@ -13,7 +13,7 @@ use reeve_policy::json::Value;
 use reeve_policy::reason::{Outcome, Reason};
 use reeve_policy::time::Instant;
 
-use super::examine::{Decided, Kind, session};
+use super::examine::{Decided, Kind};
 use super::take::{Counted, Taken};
 use super::{Listing, Shared};
 use crate::audit::{Decision, Entry, Event, SessionTag};
@@ -44,8 +44,14 @@ pub(super) struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    pub(super) fn new(headers: &'a HeaderMap, era: Era, method: &'static str, moments: Moments) -> Self {
-        Self { era, session: session(headers, era).map(SessionTag::of), method, trace_id: trace_id(headers), moments }
+    pub(super) fn new(
+        headers: &'a HeaderMap,
+        era: Era,
+        session: Option<&str>,
+        method: &'static str,
+        moments: Moments,
+    ) -> Self {
+        Self { era, session: session.map(SessionTag::of), method, trace_id: trace_id(headers), moments }
     }
 
     pub(super) fn era(&self) -> Era {
@@ -63,9 +69,7 @@ impl<'a> Facts<'a> {
     pub(super) fn entry<'e>(&'e self, route: &'e Route, call: &'e Decided) -> Entry<'e> {
         Entry {
             event: Event::Call,
-            grant: &route.grant,
-            pod: &route.ruleset.subject().pod,
-            server: &route.name,
+            parties: &route.parties,
             session: self.session,
             method: self.method,
             target: Some(call.target()),
@@ -87,7 +91,7 @@ impl<'a> Facts<'a> {
 
 fn decision<'d>(route: &Route, verdict: &'d Verdict, shadow: &'d [Shadow]) -> Decision<'d> {
     let rule = verdict.pointer.as_deref();
-    let policy = rule.map(|rule| pointer::split(rule).policy);
+    let policy = rule.map(pointer::policy);
     Decision {
         reason: verdict.reason,
         rule,
@@ -139,9 +143,7 @@ impl Shared {
     ) -> Result<(), Verdict> {
         let entry = Entry {
             event: Event::ServerRequest,
-            grant: &route.grant,
-            pod: &route.ruleset.subject().pod,
-            server: &route.name,
+            parties: &route.parties,
             session: session.map(SessionTag::of),
             method,
             target: None,
@@ -189,20 +191,15 @@ const SEEN_THROUGH: Duration = Duration::from_secs(3_600);
 /// A message on its way to the server and back: in flight until its answer has ended or is dropped.
 pub(super) struct Flight {
     metrics: Arc<ServerMetrics>,
-    call: Option<Counted>,
-    shared: Arc<Shared>,
     _in_flight: Option<InFlight>,
     taken: Taken,
 }
 
 impl Flight {
-    pub(super) fn begin(shared: &Arc<Shared>, backend: &Backend, taken: Taken) -> Self {
-        let call = taken.call().cloned();
+    pub(super) fn begin(backend: &Backend, taken: Taken) -> Self {
         Self {
-            _in_flight: call.is_some().then(|| backend.metrics.in_flight()),
+            _in_flight: taken.call().is_some().then(|| backend.metrics.in_flight()),
             metrics: Arc::clone(&backend.metrics),
-            shared: Arc::clone(shared),
-            call,
             taken,
         }
     }
@@ -224,7 +221,7 @@ impl Flight {
     /// For how long yet the call is in flight at most.
     pub(super) fn in_flight_for(&self) -> Duration {
         let until = self.taken.in_flight_until();
-        until.map_or(SEEN_THROUGH, |until| until.since(self.shared.clock.now()))
+        until.map_or(SEEN_THROUGH, |until| until.since(self.taken.now()))
     }
 
     /// Its id, for who holds it on.
@@ -245,14 +242,14 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        if let Some(Counted { tool, received }) = &self.call {
-            tool.took(self.shared.clock.now().since(*received));
+        if let Some(Counted { tool, received }) = self.taken.call() {
+            tool.took(self.taken.now().since(*received));
         }
     }
 }
 
 impl fmt::Debug for Flight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Flight").field("call", &self.call).finish_non_exhaustive()
+        f.debug_struct("Flight").field("call", &self.taken.call()).finish_non_exhaustive()
     }
 }

@@ -10,8 +10,8 @@ use reeve_policy::decide::Verdict;
 use reeve_policy::json::{Document, Limits};
 
 use super::body::{Body, Received};
-use super::examine::{Ask, Auditing, Decided, Examined, examine, session};
-use super::forward::{Awaited, Expected, OfTasks, Sending};
+use super::examine::{Ask, Auditing, Decided, Examined, examine};
+use super::forward::{Awaited, Exchange, Expected, OfTasks, Sending};
 use super::question::Question;
 use super::record::{Facts, Moments};
 use super::take::{Refused, Taken};
@@ -21,7 +21,6 @@ use crate::mcp::binding::Thing;
 use crate::mcp::headers;
 use crate::mcp::ids::OpenId;
 use crate::mcp::rejection::{Cause, Rejection};
-use crate::mcp::version::Era;
 
 /// Why a message goes no further.
 enum Stop {
@@ -41,38 +40,43 @@ impl Shared {
     pub(super) async fn post(
         self: &Arc<Self>,
         route: Arc<Route>,
-        headers: HeaderMap,
+        mut headers: HeaderMap,
         body: Incoming,
         place: &mut Place,
     ) -> Result<Response<Body>, Rejection> {
         headers::check_body(&headers)?;
-        let body = self.bodies.read(body).await?;
+        let mut body = self.bodies.read(body).await?;
         let received = self.clock.now();
         let mut moments = Moments { received, begun: received };
+        // Looked up once, as it is needed at every step.
+        let session = headers.get(headers::SESSION_ID).cloned();
+        let session = session.as_ref().and_then(|session| session.to_str().ok());
         // Before it is decided on: what is permitted now is sent now.
-        if let Some(session) = session(&headers, Era::Legacy) {
+        if let Some(session) = session {
             self.openings.settled(&route.name, session).await;
             moments.begun = self.clock.now();
         }
-        let (examined, headers, body) = self.examine(&route, headers, body).await?;
+        let examined = self.examine(&route, &mut headers, &mut body).await?;
         let era = examined.era();
-        if let Some(session) = session(&headers, era) {
+        let session = session.filter(|_| era.has_sessions());
+        if let Some(session) = session {
             self.check_session(&route, session).map_err(|rejection| rejection.of(examined.id.as_deref()))?;
         }
-        let id = self.open_id(&route, session(&headers, era), &examined)?;
-        let facts = Facts::new(&headers, era, examined.method, moments);
+        let id = self.open_id(&route, session, &examined)?;
+        let facts = Facts::new(&headers, era, session, examined.method, moments);
         let mut awaited = Awaited::answer(examined.id, Expected::Anything);
-        let taken = match self.prepare(&route, examined.ask, session(&headers, era), &facts, &mut awaited) {
+        let taken = match self.prepare(&route, examined.ask, session, &facts, &mut awaited) {
             Ok(taken) => taken.with_id(id),
             Err(Stop::Rejected(rejection)) => return Err(rejection.of(awaited.id.as_deref())),
             Err(Stop::Refused(call, verdict)) => {
                 return Ok(reply::refused(&route, awaited.id.as_deref(), era, &call, &verdict));
             }
         };
-        let sending = Sending::new(&route.backend, Method::POST, headers, examined.version);
+        let session = session.map(Into::into);
+        let sending = Sending::new(&route.backend, Method::POST, headers, examined.version, session);
         // The answer may take long: no more of the configuration is held for it than it needs.
         drop(route);
-        Ok(self.forward(sending, body, awaited, taken, place).await)
+        Ok(self.forward(Exchange::new(self, sending, awaited, taken), body, place).await)
     }
 
     /// Takes what a message needs, and notes what its answer may bring.
@@ -118,17 +122,24 @@ impl Shared {
     async fn examine(
         &self,
         route: &Arc<Route>,
-        headers: HeaderMap,
-        body: Received,
-    ) -> Result<(Examined, HeaderMap, Received), Rejection> {
+        headers: &mut HeaderMap,
+        body: &mut Received,
+    ) -> Result<Examined, Rejection> {
         let now = self.clock.wall();
         let audit = if self.audit.is_on() { Auditing::On } else { Auditing::Off };
         if body.bytes.len() <= WORKER_BYTES {
-            return Ok((examine(body.bytes.clone(), &headers, route, now, audit)?, headers, body));
+            return examine(body.bytes.clone(), headers, route, now, audit);
         }
-        let route = Arc::clone(route);
         // The worker holds what the body is counted for: it has the bytes even when the agent has hung up.
-        on_worker(move || Ok((examine(body.bytes.clone(), &headers, &route, now, audit)?, headers, body))).await
+        let route = Arc::clone(route);
+        let (held, taken) = (std::mem::take(headers), std::mem::replace(body, Received::nothing()));
+        let examining = on_worker(move || {
+            let examined = examine(taken.bytes.clone(), &held, &route, now, audit)?;
+            Ok((examined, held, taken))
+        });
+        let examined;
+        (examined, *headers, *body) = examining.await?;
+        Ok(examined)
     }
 
     /// Opens the id of a request in its session.

@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, Response};
 
 use super::body::{Body, Received};
 use super::examine::session;
-use super::forward::{Awaited, Expected, Sending};
+use super::forward::{Awaited, Exchange, Expected, Sending};
 use super::take::Taken;
 use super::{Place, Shared};
 use crate::live::{Backend, Route};
@@ -30,14 +30,15 @@ impl Shared {
             let message = "A GET here opens an event stream: send Accept: text/event-stream. Calls are POSTed.";
             return Err(Rejection::new(Cause::HttpMethod, message));
         }
-        let opening = match session(&headers, Era::Legacy) {
+        let session: Option<Box<str>> = session(&headers, Era::Legacy).map(Into::into);
+        let opening = match &session {
             Some(session) => {
                 self.check_session(&route, session)?;
                 Some(self.openings.begin(&route.name, session))
             }
             None => None,
         };
-        let sending = Sending::new(&route.backend, Method::GET, headers, version);
+        let sending = Sending::new(&route.backend, Method::GET, headers, version, session);
         drop(route);
         let response = self.forward_bodiless(sending, Expected::Stream, place).await;
         drop(opening);
@@ -57,7 +58,8 @@ impl Shared {
             return Err(Rejection::new(Cause::MissingHeader, "DELETE ends the session that Mcp-Session-Id names."));
         };
         self.check_session(&route, session)?;
-        let sending = Sending::new(&route.backend, Method::DELETE, headers, version);
+        let session = Some(session.into());
+        let sending = Sending::new(&route.backend, Method::DELETE, headers, version, session);
         drop(route);
         Ok(self.forward_bodiless(sending, Expected::Anything, place).await)
     }
@@ -68,7 +70,9 @@ impl Shared {
         expected: Expected,
         place: &mut Place,
     ) -> Response<Body> {
-        self.forward(sending, Received::nothing(), Awaited::answer(None, expected), Taken::nothing(self), place).await
+        let awaited = Awaited::answer(None, expected);
+        let exchange = Exchange::new(self, sending, awaited, Taken::nothing(self));
+        self.forward(exchange, Received::nothing(), place).await
     }
 
     pub(super) fn forget_session(&self, backend: &Backend, session: &str) {

@@ -46,7 +46,7 @@ pub(super) struct Refused {
 }
 
 /// A call that metrics count.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Counted {
     /// Of what it is a call.
     pub(super) tool: Arc<ToolMetrics>,
@@ -116,6 +116,11 @@ impl Taken {
     /// What it holds, for who holds it on.
     pub(super) fn take_out(&mut self) -> Vec<Held> {
         std::mem::take(&mut self.held).into_vec()
+    }
+
+    /// The time on the clock that its moments are of.
+    pub(super) fn now(&self) -> Instant {
+        self.shared.clock.now()
     }
 
     /// The call, if it is one.

@@ -14,7 +14,7 @@ use super::body::Body;
 use super::examine::{Kind, session};
 use super::record::trace_id;
 use super::{Shared, reply};
-use crate::audit::{Arguments, Decision, Entry, Event, SessionTag};
+use crate::audit::{Arguments, Decision, Entry, Event, Parties, SessionTag};
 use crate::live::host_name;
 use crate::mcp::answer::Refusal;
 use crate::mcp::envelope::{Envelope, Message, Reference, Sender};
@@ -66,15 +66,13 @@ impl Shared {
         parts: &Parts,
         received: reeve_policy::time::Instant,
     ) {
-        let pod = host_name();
+        let parties = Parties::new("", &host_name(), "");
         let given = envelope.params.arguments().ok().flatten().filter(|_| self.audit.is_on());
         let arguments = given.map(|given| Arguments::of(given, &[]));
         for name in &called.names {
             let entry = Entry {
                 event: Event::Call,
-                grant: "",
-                pod: &pod,
-                server: "",
+                parties: &parties,
                 session: session(&parts.headers, era).map(SessionTag::of),
                 method: called.method,
                 target: Some(called.kind.target(name)),

@@ -137,9 +137,9 @@ impl Drop for Returned {
 }
 
 impl Lease {
-    /// Sends a request that has the headers of the call and of nothing else, and whose URI is the path and query to ask
-    /// for, and waits for the head of its answer.
-    pub(super) async fn send(self, request: Request<Bytes>, connector: &Connector) -> Result<Answer, Attempt> {
+    /// Takes and sends a request that has the headers of the call and of nothing else, and whose URI is the path and query to
+    /// ask for, and waits for the head of its answer.
+    pub(super) async fn send(self, request: &mut Request<Bytes>, connector: &Connector) -> Result<Answer, Attempt> {
         match self {
             Self::Http1 { connection, pool, reused } => connection.send(request, connector, pool, reused).await,
             Self::Http2 { connection, reused } => connection.send(request, connector, reused).await,
@@ -150,12 +150,12 @@ impl Lease {
 impl Http1 {
     async fn send(
         mut self,
-        request: Request<Bytes>,
+        request: &mut Request<Bytes>,
         connector: &Connector,
         pool: Weak<Pool>,
         reused: bool,
     ) -> Result<Answer, Attempt> {
-        let mut request = request.map(Full::new);
+        let mut request = std::mem::take(request).map(Full::new);
         *request.version_mut() = Version::HTTP_11;
         if connector.relays() {
             make_absolute(&mut request, connector);

@@ -128,12 +128,11 @@ impl Http2 {
 
     pub(super) async fn send(
         mut self,
-        request: Request<Bytes>,
+        request: &mut Request<Bytes>,
         connector: &Connector,
         reused: bool,
     ) -> Result<Answer, Attempt> {
-        let (call, request) = Call::begin(&self.calls, request);
-        let mut request = request;
+        let (call, mut request) = Call::begin(&self.calls, std::mem::take(request));
         *request.version_mut() = Version::HTTP_2;
         make_absolute(&mut request, connector);
         match self.sender.try_send_request(request).await {

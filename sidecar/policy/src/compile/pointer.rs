@@ -28,6 +28,11 @@ pub fn split(pointer: &str) -> Parts<'_> {
     }
 }
 
+/// The policy that a rule pointer is of.
+pub fn policy(pointer: &str) -> &str {
+    pointer.split_once('#').map_or(pointer, |(policy, _)| policy)
+}
+
 /// The pointer of a rule.
 pub(crate) fn rule(policy: &str, rule: &str) -> Arc<str> {
     format!("{policy}#{rule}").into()
@@ -55,6 +60,7 @@ mod tests {
         assert_eq!(&*limit, "clinic/imaging#export-rate/limits/export_rate");
         assert_eq!(split(&limit).part, Some("limits/export_rate"));
         assert_eq!(split(&only_part(&whole, "when")).part, Some("when"));
+        assert_eq!((policy(&limit), policy("clinic/imaging")), ("clinic/imaging", "clinic/imaging"));
         assert_eq!(split("clinic/imaging"), Parts { policy: "clinic/imaging", rule: None, part: None });
     }
 }

@@ -46,14 +46,16 @@ impl<'d> Key<'d> {
         if self.has_escapes { text::equals(text::utf8(self.content), name) } else { self.content == name.as_bytes() }
     }
 
-    /// Whether the key is not `name`, but what another parser may take for it.
-    pub(super) fn is_variant_of(self, name: &str) -> bool {
+    /// Whether the key is `name`, or what another parser may take for it.
+    pub fn is_like(self, name: &str) -> bool {
         let both = || self.content.iter().zip(name.as_bytes());
-        let alike = both().take_while(|(one, other)| is_plain(**one) && one.eq_ignore_ascii_case(other)).count();
-        if both().nth(alike).is_some_and(|(one, other)| is_plain(*one) && is_plain(*other)) {
-            return false;
-        }
-        fold::folded(text::chars(&self.content[alike..])).eq(fold::folded(name[alike..].chars())) && !self.is(name)
+        let differ = both().position(|(one, other)| !is_plain(*one) || !one.eq_ignore_ascii_case(other));
+        let alike = match differ {
+            Some(at) if is_plain(self.content[at]) && is_plain(name.as_bytes()[at]) => return false,
+            Some(at) => at,
+            None => both().len(),
+        };
+        fold::folded(text::chars(&self.content[alike..])).eq(fold::folded(name[alike..].chars()))
     }
 
     /// Of entries in the order of their names, those whose name is the key or what another parser may take for it.

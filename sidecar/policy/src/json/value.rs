@@ -113,7 +113,7 @@ impl<'d> Value<'d> {
     /// Whether an object has a member whose key is not `key`, but is what another parser may take for it: the same but for
     /// case (Unicode's, so that `ſ` is an `s` and the Kelvin sign a `k`), or for what follows a NUL character.
     pub fn has_case_variant(self, key: &str) -> bool {
-        self.keyed().any(|(other, _)| other.is_variant_of(key))
+        self.keyed().any(|(other, _)| other.is_like(key) && !other.is(key))
     }
 
     /// The value exactly as it was written.
@@ -140,8 +140,9 @@ impl<'d> Value<'d> {
         self.kind() == Kind::Number && self.word().is_marked()
     }
 
-    /// The members of an object, keys decoded, in UTF-8; owned only if they had escapes.
-    pub(super) fn members_as_bytes(self) -> impl Iterator<Item = (Cow<'d, [u8]>, Value<'d>)> {
+    /// The members of an object, in order, keys decoded, as bytes of UTF-8 that nobody need check again to compare them; none
+    /// for anything else.
+    pub fn members_as_bytes(self) -> impl Iterator<Item = (Cow<'d, [u8]>, Value<'d>)> {
         let Document { bytes, tape, .. } = self.document;
         self.key_nodes().map(move |node| {
             let key = Word(tape[node]);

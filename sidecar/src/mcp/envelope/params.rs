@@ -53,20 +53,20 @@ impl<'d> Params<'d> {
         }
         let mut read = Self { all: Some(params), ..Self::default() };
         let mut meta = None;
-        for (key, value) in params.members() {
+        for (key, value) in params.members_as_bytes() {
             let slot = match key.as_ref() {
-                "name" => &mut read.name,
-                "arguments" => &mut read.arguments,
-                "uri" => &mut read.uri,
-                "_meta" => &mut meta,
-                "task" => &mut read.task,
-                "taskId" => &mut read.task_id,
-                "cursor" => &mut read.cursor,
-                "inputResponses" => &mut read.input_responses,
-                "requestState" => &mut read.request_state,
-                "protocolVersion" => &mut read.protocol_version,
-                "ref" => &mut read.reference,
-                "notifications" => &mut read.notifications,
+                b"name" => &mut read.name,
+                b"arguments" => &mut read.arguments,
+                b"uri" => &mut read.uri,
+                b"_meta" => &mut meta,
+                b"task" => &mut read.task,
+                b"taskId" => &mut read.task_id,
+                b"cursor" => &mut read.cursor,
+                b"inputResponses" => &mut read.input_responses,
+                b"requestState" => &mut read.request_state,
+                b"protocolVersion" => &mut read.protocol_version,
+                b"ref" => &mut read.reference,
+                b"notifications" => &mut read.notifications,
                 other => {
                     keys::check(other, keys::PARAMS)?;
                     continue;
@@ -78,7 +78,7 @@ impl<'d> Params<'d> {
             read.read_meta(meta)?;
         }
         for (object, known) in [(read.reference, keys::REFERENCE), (read.notifications, keys::LISTEN)] {
-            for (key, _) in object.into_iter().flat_map(Value::members) {
+            for (key, _) in object.into_iter().flat_map(Value::members_as_bytes) {
                 keys::check(&key, known)?;
             }
         }
@@ -89,10 +89,11 @@ impl<'d> Params<'d> {
         if meta.kind() != Kind::Object {
             return Err(Rejection::new(Cause::InvalidParams, "`params._meta` must be an object."));
         }
-        for (key, value) in meta.members() {
-            match key.as_ref() {
-                META_PROTOCOL_VERSION => self.meta_protocol_version = Some(value),
-                other => keys::check(other, keys::META)?,
+        for (key, value) in meta.members_as_bytes() {
+            if *key == *META_PROTOCOL_VERSION.as_bytes() {
+                self.meta_protocol_version = Some(value);
+            } else {
+                keys::check(&key, keys::META)?;
             }
         }
         Ok(())
