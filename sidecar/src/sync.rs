@@ -37,12 +37,13 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use link::{Broken, Link};
 pub use settings::{Mounted, Settings, SettingsError};
 pub use trust::TrustError;
 
 use reeve_process::back_off::BackOff;
+use reeve_wire::FromSidecar;
 
-use link::{Broken, Link};
 use prepare::Ground;
 use settings::Operator;
 use standing::Standing;
@@ -59,9 +60,9 @@ use crate::state::Cache;
 use crate::upstream::Environment;
 
 /// The first wait before another attempt. A replica that ends is mostly one of several, and another is there.
-const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+pub const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// The longest. It bounds how long a sidecar stays behind once its operator is back.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// A way to the operator, of which all is known to be good that can be known beforehand.
 #[derive(Clone, Debug)]
@@ -79,6 +80,14 @@ impl Way {
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         let (operator, trust) = settings.check()?;
         Ok(Self { settings, operator, trust })
+    }
+
+    /// Opens a stream by this token, with this as its first line.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn open(&self, token: &str, hello: &FromSidecar) -> Result<Link, Broken> {
+        Link::open(&self.operator, &self.trust, token, hello).await
     }
 }
 
@@ -138,7 +147,7 @@ impl Client {
         let mut reports = self.standing.report();
         let said = reports.borrow_and_update().clone();
         let token = self.token().await?;
-        let link = Link::open(&self.way.operator, &self.way.trust, &token, &stream::hello(&said)).await?;
+        let link = self.way.open(&token, &stream::hello(&said)).await?;
         let standing = self.standing.clone();
         let mut stream = Stream::new(link, &standing, reports, &said);
         while let Some(news) = stream.next().await? {

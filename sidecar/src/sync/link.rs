@@ -32,7 +32,7 @@ const LONGEST_REFUSAL: usize = 4 << 10;
 
 /// Why there is no stream, or no more.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Broken {
+pub enum Broken {
     /// The token cannot be read.
     #[error("the token {0} cannot be read: {1}")]
     Token(String, String),
@@ -63,7 +63,7 @@ pub(super) enum Broken {
 
 /// An open stream.
 #[derive(Debug)]
-pub(super) struct Link {
+pub struct Link {
     out: mpsc::Sender<Bytes>,
     incoming: Incoming,
     lines: Lines,
@@ -105,7 +105,10 @@ impl Link {
     }
 
     /// Says something.
-    pub(super) async fn say(&self, message: &FromSidecar) -> Result<(), Broken> {
+    ///
+    /// # Errors
+    /// Why nothing can be said any more.
+    pub async fn say(&self, message: &FromSidecar) -> Result<(), Broken> {
         let line = write(message)?;
         match timeout(SILENCE, self.out.send(line)).await {
             Ok(Ok(())) => Ok(()),
@@ -115,7 +118,10 @@ impl Link {
     }
 
     /// The next message. May be dropped and called again.
-    pub(super) async fn heard(&mut self) -> Result<ToSidecar, Broken> {
+    ///
+    /// # Errors
+    /// Why nothing will be heard any more.
+    pub async fn heard(&mut self) -> Result<ToSidecar, Broken> {
         loop {
             let line = self.lines.next_line().map_err(|error| Broken::NotUnderstood(error.to_string()))?;
             if let Some(line) = line {
