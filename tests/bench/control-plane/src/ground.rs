@@ -1,7 +1,7 @@
 //! What stands before anything is measured: Reeve's kinds, the operator and its account, its webhooks, and a namespace of agents.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -100,8 +100,9 @@ fn binding() -> Value {
 }
 
 async fn kubectl(arguments: &[&str]) {
-    let mut command = tokio::process::Command::new("kubectl");
-    let status = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).status().await;
+    let mut command = Command::new("kubectl");
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
+    let status = tokio::task::spawn_blocking(move || command.status()).await.expect("kubectl can be waited for");
     let status = status.expect("kubectl is on the PATH: tests/bench/run starts a cluster with it");
     assert!(status.success(), "kubectl {arguments:?} failed: {status}");
 }

@@ -66,6 +66,9 @@ struct Options {
     /// How many sidecars the operator is restarted under.
     #[arg(long, default_value_t = 1_000)]
     restarted: usize,
+    /// Among how many namespaces of 100 policies and 100 pods the operator is started.
+    #[arg(long, default_value_t = 10)]
+    namespaces: usize,
     /// What is measured.
     #[arg(value_enum)]
     part: Part,
@@ -91,13 +94,14 @@ async fn main() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let began = Instant::now();
     let mut ground = Ground::lay(&options.operator, &options.kinds).await;
+    eprintln!("the operator is ready after {} s", began.elapsed().as_secs());
     let mut bars = Bars::default();
     match options.part {
         Part::Change => {
             change::run(&ground, &options.sidecars, options.rounds, options.changes, &mut bars).await;
         }
         Part::Webhook => webhook::run(&ground, options.rounds, &mut bars).await,
-        Part::Resync => resync::run(&mut ground, &mut bars).await,
+        Part::Resync => resync::run(&mut ground, options.namespaces, &mut bars).await,
         Part::Restart => restart::run(&mut ground, options.restarted, &mut bars).await,
     }
     bars.print();

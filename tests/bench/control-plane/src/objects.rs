@@ -23,6 +23,9 @@ pub const SERVER: &str = "records";
 pub const ACCOUNT: &str = "agent";
 /// The label that every agent has.
 pub const APP: (&str, &str) = ("app", "agent");
+/// How many seconds the API server waits for a webhook: the longest that it can, so that a machine that is busy is measured rather than
+/// refused.
+const TIMEOUT: u32 = 30;
 /// How many teams agents are of. Agents of one team are governed alike.
 pub const TEAMS: usize = 20;
 
@@ -118,7 +121,7 @@ pub fn injecting(operator: &str, name: &str) -> Value {
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration", "metadata": {"name": name},
         "webhooks": [{
             "name": "namespace.inject.reeve.dev", "admissionReviewVersions": ["v1"], "sideEffects": "NoneOnDryRun",
-            "failurePolicy": "Fail", "matchPolicy": "Equivalent", "reinvocationPolicy": "IfNeeded", "timeoutSeconds": 5,
+            "failurePolicy": "Fail", "matchPolicy": "Equivalent", "reinvocationPolicy": "IfNeeded", "timeoutSeconds": TIMEOUT,
             "clientConfig": {"url": format!("{operator}/inject")},
             "namespaceSelector": {"matchExpressions": [
                 {"key": reeve_wire::pod::INJECT_LABEL, "operator": "In", "values": ["enabled"]},
@@ -137,7 +140,7 @@ pub fn validating(operator: &str, name: &str) -> Value {
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": {"name": name},
         "webhooks": [{
             "name": "validate.reeve.dev", "admissionReviewVersions": ["v1"], "sideEffects": "None",
-            "failurePolicy": "Fail", "matchPolicy": "Equivalent", "timeoutSeconds": 5,
+            "failurePolicy": "Fail", "matchPolicy": "Equivalent", "timeoutSeconds": TIMEOUT,
             "clientConfig": {"url": format!("{operator}/validate")},
             "rules": [{
                 "apiGroups": ["reeve.dev"], "apiVersions": ["v1alpha1"], "operations": ["CREATE", "UPDATE"],

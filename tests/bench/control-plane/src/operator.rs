@@ -173,6 +173,7 @@ impl Operator {
             let current = value(&metrics, r#"reeve_sidecars{state="current"}"#);
             #[allow(clippy::cast_precision_loss, reason = "thousands")]
             if current >= sidecars as f64 {
+                eprintln!("{sidecars} sidecars are current");
                 return;
             }
             assert!(began.elapsed() < PATIENCE, "{current} of {sidecars} sidecars are current");

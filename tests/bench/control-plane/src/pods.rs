@@ -29,7 +29,9 @@ pub async fn make(cluster: &Cluster, namespace: &str, numbers: std::ops::Range<u
         async move { make_one(&cluster, namespace, number).await }
     });
     // In their order: the first is the first.
-    made.buffered(AT_ONCE).collect().await
+    let pods: Vec<_> = made.buffered(AT_ONCE).collect().await;
+    eprintln!("{} pods are made in {namespace}", pods.len());
+    pods
 }
 
 async fn make_one(cluster: &Cluster, namespace: &str, number: usize) -> Pod {

@@ -14,8 +14,7 @@ use crate::objects;
 use crate::pods::{self, Pod};
 use crate::statuses::Statuses;
 
-/// Namespaces, and in each so many policies, all of which govern each of so many pods.
-const NAMESPACES: usize = 10;
+/// In each namespace so many policies, all of which govern each of so many pods.
 const POLICIES: usize = 100;
 const PODS: usize = 100;
 /// Without a change for so long, statuses are what they will be.
@@ -35,34 +34,35 @@ struct Start {
 ///
 /// # Panics
 /// If a sidecar or a status does not follow.
-pub async fn run(ground: &mut Ground, bars: &mut Bars) {
-    let pods = lay(ground).await;
+pub async fn run(ground: &mut Ground, namespaces: usize, bars: &mut Bars) {
+    let pods = lay(ground, namespaces).await;
     let statuses = Statuses::watch(&ground.cluster, None).await;
     let mut fleet = Fleet::new(ground.place.url());
     fleet.add(pods.clone(), false);
     ground.operator.current(fleet.count()).await;
-    statuses.all_in_force(NAMESPACES * POLICIES, PODS).await;
+    let policies = namespaces * POLICIES;
+    statuses.all_in_force(policies, PODS).await;
     statuses.quiet(QUIET).await;
     let grown = ground.operator.memory();
 
-    let again = start(ground, "sidecars run what they should", Some((&fleet, &statuses))).await;
+    let again = start(ground, policies, "sidecars run what they should", Some((&fleet, &statuses))).await;
     drop(fleet);
-    let alone = start(ground, "no sidecar connects", None).await;
+    let alone = start(ground, policies, "no sidecar connects", None).await;
     ground.operator.kill_now();
     let mut fresh = Fleet::new(ground.place.url());
     fresh.add(pods, false);
-    let anew = start(ground, "sidecars run nothing yet", Some((&fresh, &statuses))).await;
+    let anew = start(ground, policies, "sidecars run nothing yet", Some((&fresh, &statuses))).await;
     for start in [&again, &anew] {
         let seconds = start.programmed.unwrap_or_default().as_secs_f64();
         bars.at_most(&format!("all Programmed after a start, {}", start.what), seconds, 10.0, " s");
     }
-    print(&[alone, again, anew], grown);
+    print(&[alone, again, anew], namespaces, grown);
 }
 
 /// Makes everything; gives the pods.
-async fn lay(ground: &Ground) -> Vec<Pod> {
+async fn lay(ground: &Ground, namespaces: usize) -> Vec<Pod> {
     let mut all = Vec::new();
-    for number in 0..NAMESPACES {
+    for number in 0..namespaces {
         let namespace = format!("tenant-{number}");
         ground.namespace(&namespace).await;
         let policies = stream::iter(0..POLICIES).map(|number| {
@@ -77,7 +77,7 @@ async fn lay(ground: &Ground) -> Vec<Pod> {
 }
 
 /// Ends the operator without a warning, starts it anew, and waits until everything is as it should be.
-async fn start(ground: &mut Ground, what: &'static str, fleet: Option<(&Fleet, &Statuses)>) -> Start {
+async fn start(ground: &mut Ground, policies: usize, what: &'static str, fleet: Option<(&Fleet, &Statuses)>) -> Start {
     ground.operator.kill_now();
     ground.operator = ground.place.start();
     let began = ground.operator.started;
@@ -88,16 +88,16 @@ async fn start(ground: &mut Ground, what: &'static str, fleet: Option<(&Fleet, &
     if let Some((fleet, statuses)) = fleet {
         ground.operator.current(fleet.count()).await;
         current = Some(began.elapsed());
-        statuses.all_in_force(NAMESPACES * POLICIES, PODS).await;
+        statuses.all_in_force(policies, PODS).await;
         let last = statuses.quiet(QUIET).await;
-        statuses.all_in_force(NAMESPACES * POLICIES, PODS).await;
+        statuses.all_in_force(policies, PODS).await;
         programmed = Some(last.saturating_duration_since(began).max(current.unwrap_or_default()));
     }
     let (processor, memory) = (ground.operator.since(used), ground.operator.memory());
     Start { what, ready, current, programmed, processor, memory }
 }
 
-fn print(starts: &[Start], grown: u64) {
+fn print(starts: &[Start], namespaces: usize, grown: u64) {
     let mut table = Table::new(&[
         "",
         "ready after s",
@@ -119,10 +119,10 @@ fn print(starts: &[Start], grown: u64) {
         ]);
     }
     table.print(&format!(
-        "**The operator starts, {} policies × {} pods** ({NAMESPACES} namespaces, in each {POLICIES} policies of 10 rules that \
+        "**The operator starts, {} policies × {} pods** ({namespaces} namespaces, in each {POLICIES} policies of 10 rules that \
          govern all of {PODS} pods; sidecars acknowledge on receipt; before it was killed it had {} MiB)",
-        NAMESPACES * POLICIES,
-        NAMESPACES * PODS,
+        namespaces * POLICIES,
+        namespaces * PODS,
         figure(mebibytes(grown), "")
     ));
 }
