@@ -22,7 +22,7 @@
 //! | [`webhook`] | injection |
 //! | [`resync`], [`restart`] | starting among many policies, and under many sidecars |
 //!
-//! `tests/bench/run control-plane` builds and starts it, in a cluster for each part; docs/performance.md has the results.
+//! `tests/bench/run control-plane` builds and starts it, in a cluster for each part.
 
 mod change;
 mod cluster;

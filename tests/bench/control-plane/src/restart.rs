@@ -50,8 +50,8 @@ pub async fn run(ground: &mut Ground, sidecars: usize, bars: &mut Bars) {
     print(&restarts, sidecars);
     for restart in &restarts {
         let what =
-            format!("all Programmed after a restart, {sidecars} sidecars, away for {} s", restart.away.as_secs());
-        bars.at_most(&what, restart.programmed.as_secs_f64(), 10.0, " s");
+            format!("all Programmed after it is ready, {sidecars} sidecars, away for {} s", restart.away.as_secs());
+        bars.at_most(&what, restart.programmed.saturating_sub(restart.ready).as_secs_f64(), 10.0, " s");
     }
 }
 
