@@ -9,7 +9,7 @@ use reeve_tests::eventually::eventually;
 use reeve_tests::http::{self, Exchange};
 use reeve_tests::process::root;
 use reeve_tests::servers::{Kind, Server};
-use reeve_tests::sidecar::{Setup, Sidecar};
+use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
 use reeve_tests::upstream::Upstream;
 use serde_json::{Value, json};
 
@@ -199,6 +199,37 @@ spec:
     let refused = listen(&vec!["docs://open/a"; 257]).rest();
     assert!(refused.status == 400 && refused.body.contains("at most 256"), "{refused:?}");
     assert_eq!(sidecar.metric("reeve_rejected_requests_total{cause=\"too_many_subscriptions\"}"), 1.0);
+}
+
+#[test]
+fn a_stream_of_subscriptions_is_decided_as_calls_and_is_no_call_in_flight_and_has_no_duration() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    let agent = Agent::modern(&sidecar.url);
+    let wanted = json!({"notifications": {"resourceSubscriptions": ["docs://a"]}});
+    let mut listening = agent.begin("subscriptions/listen", wanted);
+    let mut stream = upstream.next();
+    stream.begin_events();
+    listening.until("\r\n\r\n");
+    let in_flight = || sum(&sidecar.metrics(), "reeve_inflight_calls", "");
+    assert_eq!(in_flight(), 0.0);
+    let call = agent.begin_call("echo");
+    let request = upstream.next();
+    assert_eq!(in_flight(), 1.0, "a call is");
+    stream.end();
+    listening.rest();
+    request.text("done");
+    call.rest();
+    let durations = |tool: &str| sum(&sidecar.metrics(), "reeve_call_duration_seconds_count", tool);
+    eventually("the call that has ended has a duration", || (durations("tool=\"other\"") == 1.0).then_some(()));
+    assert_eq!(durations(""), 1.0, "and nothing else has one");
+    assert_eq!(sum(&sidecar.metrics(), "reeve_calls_total", "tool=\"subscriptions/listen\""), 1.0);
+}
+
+/// The values of a family's series with this label, added up.
+fn sum(metrics: &str, family: &str, label: &str) -> f64 {
+    let of_family = metrics.lines().filter(|line| line.starts_with(&format!("{family}{{")) && line.contains(label));
+    of_family.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
 #[test]
