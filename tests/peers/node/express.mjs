@@ -3,10 +3,10 @@
 import { toNodeHandler } from "@modelcontextprotocol/node";
 import { McpServer, createMcpHandler } from "@modelcontextprotocol/server";
 import express from "express";
-import { registerTools } from "./tools.mjs";
+import { cacheHints, registerTools } from "./tools.mjs";
 
 function build() {
-  const server = new McpServer({ name: "express", version: "1.0.0" });
+  const server = new McpServer({ name: "express", version: "1.0.0" }, { cacheHints });
   registerTools(server);
   return server;
 }

@@ -2,10 +2,10 @@
 import { createServer } from "node:http";
 import { toNodeHandler } from "@modelcontextprotocol/node";
 import { McpServer, createMcpHandler } from "@modelcontextprotocol/server";
-import { registerTools } from "./tools.mjs";
+import { cacheHints, registerTools } from "./tools.mjs";
 
 function build() {
-  const server = new McpServer({ name: "typescript", version: "1.0.0" });
+  const server = new McpServer({ name: "typescript", version: "1.0.0" }, { cacheHints });
   registerTools(server);
   return server;
 }

@@ -6,9 +6,11 @@ Each tool says on standard error that it ran, and with what.
 import json
 import sys
 
+import changing
 from fastmcp import FastMCP
 
-server = FastMCP("fast")
+KEPT_BY_ALL = {"cache_ttl": changing.KEPT, "cache_scope": "public"} if changing.CHANGES else {}
+server = FastMCP("fast", **KEPT_BY_ALL)
 
 
 def ran(tool: str, given: object) -> None:
@@ -37,4 +39,12 @@ def delete_everything(token: str = "") -> str:
     return "deleted"
 
 
+if changing.CHANGES:
+    changing.register(
+        lambda function, name, description, annotations: server.tool(
+            function, name=name, description=description, annotations=annotations
+        ),
+        server.local_provider.remove_tool,
+        ran,
+    )
 server.run(transport="http", host="127.0.0.1", port=int(sys.argv[1]), show_banner=False)

@@ -6,9 +6,13 @@ Each tool says on standard error that it ran, and with what.
 import json
 import sys
 
+import changing
 from mcp.server import MCPServer
+from mcp.server.caching import CacheHint
+from mcp_types import ToolAnnotations
 
-server = MCPServer("plain")
+KEPT_BY_ALL = {"tools/list": CacheHint(ttl_ms=changing.KEPT * 1000, scope="public")}
+server = MCPServer("plain", cache_hints=KEPT_BY_ALL if changing.CHANGES else None)
 
 
 def ran(tool: str, given: object) -> None:
@@ -37,4 +41,15 @@ def delete_everything(token: str = "") -> str:
     return "deleted"
 
 
+if changing.CHANGES:
+    changing.register(
+        lambda function, name, description, annotations: server.add_tool(
+            function,
+            name=name,
+            description=description,
+            annotations=annotations and ToolAnnotations.model_validate(annotations),
+        ),
+        server.remove_tool,
+        ran,
+    )
 server.run(transport="streamable-http", host="127.0.0.1", port=int(sys.argv[1]))

@@ -11,9 +11,11 @@
 //! | `headers` | headers that repeat the body, or speak for somebody else |
 //! | `eras` | the two eras of the protocol, and their sessions |
 //! | `side_doors` | methods beside `tools/call` |
+//! | `changes` | what a server offers by now, or says of its tools |
 //! | `lists` | what is hidden, in lists |
 //! | `variants` | none: what must pass |
 
+pub(crate) mod changes;
 pub(crate) mod documents;
 mod envelopes;
 mod eras;
@@ -39,8 +41,12 @@ pub(crate) enum Aim {
     Argue,
     /// To run the permitted tool where nobody may: from elsewhere, or in the session of another.
     Reach,
-    /// To see the definition of the denied tool.
+    /// To run a tool that may be called as long as it does no more than read, and does.
+    Harm,
+    /// To see the definition of the denied tool, or of one that does more than it may.
     See,
+    /// To have a list kept by whoever passes it on.
+    Keep,
     /// To read the denied resource, or get the denied prompt.
     Read,
     /// To run the permitted tool: no attack.
@@ -66,6 +72,8 @@ pub(crate) struct Form {
     pub(crate) seen: &'static str,
     pub(crate) aim: Aim,
     pub(crate) eras: &'static [Era],
+    /// Whether it needs a server that changes what it offers.
+    pub(crate) of_changes: bool,
     pub(crate) attempt: Attempt,
 }
 
@@ -74,7 +82,7 @@ const LEGACY: &[Era] = &[Era::Legacy];
 const MODERN: &[Era] = &[Era::Modern];
 
 const fn form(aim: Aim, name: &'static str, seen: &'static str, attempt: Attempt) -> Form {
-    Form { name, seen, aim, eras: BOTH, attempt }
+    Form { name, seen, aim, eras: BOTH, of_changes: false, attempt }
 }
 
 /// A body that is to run the denied tool.
@@ -95,6 +103,11 @@ const fn steps(name: &'static str, seen: &'static str, steps: fn(&Scene<'_>)) ->
 impl Form {
     const fn in_eras(mut self, eras: &'static [Era]) -> Self {
         self.eras = eras;
+        self
+    }
+
+    const fn of_changes(mut self) -> Self {
+        self.of_changes = true;
         self
     }
 
@@ -121,7 +134,7 @@ impl Form {
             Attempt::Change(change) => {
                 let mut request = match self.aim {
                     Aim::Pass | Aim::Reach => scene.permitted(),
-                    Aim::See => scene.list(),
+                    Aim::See | Aim::Keep => scene.list(),
                     _ => scene.denied(),
                 };
                 change(scene, &mut request);
@@ -134,7 +147,7 @@ impl Form {
 
 /// Every form, table by table.
 pub(crate) fn all() -> impl Iterator<Item = &'static Form> {
-    let tables: [&'static [Form]; 10] = [
+    let tables: [&'static [Form]; 11] = [
         keys::FORMS,
         documents::FORMS,
         names::FORMS,
@@ -143,6 +156,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Form> {
         headers::FORMS,
         eras::FORMS,
         side_doors::FORMS,
+        changes::FORMS,
         lists::FORMS,
         variants::FORMS,
     ];

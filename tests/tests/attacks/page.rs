@@ -19,7 +19,9 @@ fn table(name: &str) -> String {
                 (Aim::Run, "the denied tool runs"),
                 (Aim::Argue, "a tool runs with arguments that it may not have"),
                 (Aim::Reach, "a tool runs for somebody who may not call any"),
-                (Aim::See, "the denied tool is listed"),
+                (Aim::Harm, "a tool that may be called as long as it only reads does harm"),
+                (Aim::See, "the denied tool is listed, or one that does more than it may"),
+                (Aim::Keep, "a list may be kept by whoever passes it on"),
                 (Aim::Read, "a denied resource or prompt is given out"),
             ];
             let mut text = String::new();
@@ -53,7 +55,7 @@ fn row(form: &Form) -> String {
 /// The servers on which a form achieves what it is after by itself.
 fn by(form: &Form) -> String {
     let of_form = || outcomes().iter().filter(|outcome| std::ptr::eq(outcome.form, form));
-    if of_form().all(|outcome| outcome.directly) {
+    if !form.of_changes && of_form().all(|outcome| outcome.directly) {
         return "every server".to_owned();
     }
     let labels = TARGETS.iter().filter_map(|target| {

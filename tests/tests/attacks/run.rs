@@ -9,7 +9,7 @@ use reeve_tests::servers::Server;
 use reeve_tests::sidecar::Sidecar;
 use reeve_tests::sink::Sink;
 
-use crate::forms::{self, Aim, Form};
+use crate::forms::{self, Aim, Form, changes};
 use crate::scene::Scene;
 use crate::targets::{TARGETS, Target, Tool, Trace};
 
@@ -119,7 +119,9 @@ fn evidence(form: &Form, scene: &Scene<'_>) -> Evidence {
         Aim::Run => ran(denied),
         Aim::Argue => guarded.as_ref().map_or(Evidence::Known(false), ran),
         Aim::Reach | Aim::Pass => ran(permitted),
-        Aim::See => Evidence::Known(scene.received(hidden)),
+        Aim::Harm => Evidence::Logged(scene.fill(r#"ran harm "$T""#)),
+        Aim::See => Evidence::Known(scene.received(hidden) || scene.received(changes::ERASES)),
+        Aim::Keep => Evidence::Known(scene.received(r#""public""#)),
         Aim::Read => {
             let contents = secret.map(|secret| secret.contents).unwrap_or_default();
             Evidence::Known(contents.iter().any(|text| scene.received(text)))
@@ -134,7 +136,7 @@ impl Form {
             Aim::Read => target.secret.is_some(),
             _ => true,
         };
-        has && target.kind.speaks(era)
+        has && target.kind.speaks(era) && (target.changes || !self.of_changes)
     }
 }
 

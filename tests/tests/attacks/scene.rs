@@ -183,6 +183,24 @@ impl<'a> Scene<'a> {
         self.request("tools/list", "", LIST)
     }
 
+    /// Calls a tool of a server that changes what it offers.
+    pub(crate) fn call(&self, tool: &str) {
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{{"name":"{tool}","arguments":{{"token":"$T"}}$M}}}}"#
+        );
+        self.send(&self.request("tools/call", tool, &body));
+    }
+
+    /// Has the server's tools do harm or none from now on. The sidecar does not hear of it.
+    pub(crate) fn turn(&self, to: &str) {
+        let directly = Scene::begin(self.target, self.era, self.server, self.server, self.site, 0).expect("it answers");
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{{"name":"turn","arguments":{{"to":"{to}"}}$M}}}}"#
+        );
+        let told = directly.answer(&directly.request("tools/call", "turn", &body)).expect("it answers");
+        assert!(told.body.contains(&format!("turned {to}")), "{}: {told:?}", self.target.label);
+    }
+
     /// Sends a request, and keeps what comes back.
     pub(crate) fn send(&self, request: &Request) -> Answer {
         self.send_bytes(&request.bytes(self.address))

@@ -49,7 +49,12 @@ pub(crate) struct Target {
     pub(crate) guarded: Option<Tool>,
     /// What nobody may read.
     pub(crate) secret: Option<Secret>,
+    /// Whether it changes what it offers while it is used.
+    pub(crate) changes: bool,
 }
+
+/// The tools of a server that changes what it offers. Any may be called as long as it does no more than read.
+const CHANGING: &str = "[find_record, purge_record, wipe_record]";
 
 const ECHO: Tool = Tool { name: "echo", arguments: r#""message":"$T""#, trace: (Trace::Answer, "Echo: $T") };
 
@@ -67,6 +72,7 @@ const fn own(kind: Kind, label: &'static str) -> Target {
         hidden: "Deletes every datastore.",
         guarded: Some(Tool { name: "add", arguments: r#""a":1,"b":2"#, trace: (Trace::Log, r#"ran add "$N"#) }),
         secret: None,
+        changes: false,
     }
 }
 
@@ -87,13 +93,14 @@ const fn health_imaging(kind: Kind, label: &'static str) -> Target {
         hidden: "Start a DICOM import job.",
         guarded: None,
         secret: None,
+        changes: false,
     }
 }
 
 /// Every server.
 pub(crate) const TARGETS: &[Target] = &[
-    own(Kind::TypeScript, "TypeScript"),
-    own(Kind::Express, "Express"),
+    own(Kind::TypeScript, "TypeScript").changing(),
+    own(Kind::Express, "Express").changing(),
     Target {
         guarded: None,
         secret: Some(Secret {
@@ -120,12 +127,13 @@ pub(crate) const TARGETS: &[Target] = &[
             prompt: "simple-prompt",
             contents: ["Everything Server", "This is a simple prompt without arguments."],
         }),
+        changes: false,
     },
-    own(Kind::Python, "Python"),
-    own(Kind::Fast, "fastmcp"),
+    own(Kind::Python, "Python").changing(),
+    own(Kind::Fast, "fastmcp").changing(),
     health_imaging(Kind::HealthImaging, "HealthImaging"),
     health_imaging(Kind::HealthImagingBridged, "bridged"),
-    own(Kind::Rust, "Rust"),
+    own(Kind::Rust, "Rust").changing(),
     own(Kind::Go13, "Go 1.3.0"),
     own(Kind::Go14, "Go 1.4.0"),
 ];
@@ -136,15 +144,24 @@ impl Target {
         self
     }
 
+    const fn changing(mut self) -> Self {
+        self.changes = true;
+        self
+    }
+
     /// Starts the server, whose tools make their requests to this site.
     pub(crate) fn start(&self, sink: &Sink) -> Server {
-        Server::start_with(self.kind, &[("AWS_ENDPOINT_URL", &sink.url)])
+        let mut environment = vec![("AWS_ENDPOINT_URL", &*sink.url)];
+        environment.extend(self.changes.then_some(("REEVE_CHANGES", "yes")));
+        Server::start_with(self.kind, &environment)
     }
 
     /// A policy that permits what may be called, and nothing else.
     pub(crate) fn denied_by_default(&self) -> String {
         let name = self.permitted.name;
-        policy(&format!("  - {{name: harmless, tools: ['{name}'], action: Allow}}\n{}", self.guard("Allow")), "Deny")
+        let mut rules = format!("  - {{name: harmless, tools: ['{name}'], action: Allow}}\n{}", self.guard("Allow"));
+        rules += &format!("  - {{name: reading, tools: {CHANGING}, risk: {{categories: [Read]}}, action: Allow}}\n");
+        policy(&(rules + &no_more_than_reading()), "Deny")
     }
 
     /// A policy that denies what may not be called, and nothing else: whatever is taken for something else, passes.
@@ -154,7 +171,7 @@ impl Target {
             rules += &format!("  - {{name: secret, resources: ['{}'], action: Deny}}\n", secret.resource);
             rules += &format!("  - {{name: prompt, prompts: ['{}'], action: Deny}}\n", secret.prompt);
         }
-        policy(&(rules + &self.guard("Constrain")), "Allow")
+        policy(&(rules + &self.guard("Constrain") + &no_more_than_reading()), "Allow")
     }
 
     fn guard(&self, action: &str) -> String {
@@ -162,6 +179,10 @@ impl Target {
         let require = "[{expression: args.a <= 1000.0, message: at most 1000}]";
         format!("  - {{name: guarded, tools: ['{}'], action: {action}, require: {require}}}\n", tool.name)
     }
+}
+
+fn no_more_than_reading() -> String {
+    format!("  - {{name: more, tools: {CHANGING}, risk: {{minSeverity: Medium}}, action: Deny}}\n")
 }
 
 fn policy(rules: &str, default: &str) -> String {
