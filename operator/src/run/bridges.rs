@@ -78,8 +78,8 @@ pub(super) async fn trust(mut trust: TrustReceiver, webhook: Webhook) {
     }
 }
 
-/// Carries what the webhook tells, about the workload that people know.
-pub(super) async fn injections(mut told: mpsc::Receiver<Event>, client: Client, events: mpsc::Sender<Event>) {
+/// Carries what is told of the makers of pods, about the workload that people know.
+pub(super) async fn workloads(mut told: mpsc::Receiver<Event>, client: Client, events: mpsc::Sender<Event>) {
     let mut workloads = Workloads::new(client);
     while let Some(event) = told.recv().await {
         if events.send(workloads.resolve(event).await).await.is_err() {

@@ -270,13 +270,11 @@ impl Shared {
     }
 
     fn webhook(&mut self, world: &SharedWorld, trust: &TrustReceiver) -> Result<Webhook, RunError> {
-        let (injections, told) = mpsc::channel(WRITES);
-        let (events, to_tell) = mpsc::channel(WRITES);
+        let (injections, to_tell) = mpsc::channel(WRITES);
         let counted = webhook::metrics::Metrics::new(self.metrics.registry()).map_err(unregistered)?;
         let webhook = Webhook::new(Arc::clone(world), self.settings.injection(), self.client.clone())
             .counting(counted)
             .telling(injections);
-        self.task("the telling of injections", bridges::injections(told, self.client.clone(), events));
         self.tell_events(to_tell, Teller::Each);
         self.task("the webhook's trust", bridges::trust(trust.clone(), webhook.clone()));
         Ok(webhook)
@@ -318,9 +316,12 @@ impl Shared {
         Ok(delivery)
     }
 
+    /// Tells Events, those of what made a pod about the workload that people know.
     fn tell_events(&mut self, events: mpsc::Receiver<Event>, teller: Teller) {
         let (client, metrics, replica) = (self.client.clone(), Arc::clone(&self.metrics), Arc::clone(&self.replica));
-        self.task("the telling of Events", events::run(client, replica, events, teller, metrics));
+        let (of_workloads, to_tell) = mpsc::channel(WRITES);
+        self.task("the finding of workloads", bridges::workloads(events, client.clone(), of_workloads));
+        self.task("the telling of Events", events::run(client, replica, to_tell, teller, metrics));
     }
 
     /// How many pods each policy has, as its status says: told by the leader alone.

@@ -1,4 +1,4 @@
-//! What a status says is true at each instant: of policies and of servers, and in Events.
+//! What a status says is true at each instant: of policies, of servers, and in Events.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use reeve_tests::cluster::workload::{deployment, pods, rolled_out};
 use reeve_tests::cluster::{Alone, Namespace, events, installed};
 use serde_json::{Value, json};
 
-use super::{ENABLED, clinic, lists};
+use super::{ENABLED, clinic, lists, watched};
 
 fn rule(name: &str, tools: &str, action: &str) -> Value {
     json!({"name": name, "tools": [tools], "action": action})
@@ -80,6 +80,31 @@ fn when_kubectl_wait_ends_the_next_call_of_every_pod_meets_the_changed_policy() 
             assert!(list.starts_with(decision), "round {round}, {}: {list}", agent.name);
         }
     }
+}
+
+#[test]
+fn a_workload_and_the_policy_are_told_of_a_pod_without_sidecar_by_the_same_word() {
+    let namespace = watched(&[]);
+    namespace.apply(json!({"apiVersion": "reeve.dev/v1alpha1", "kind": "McpServer", "metadata": {"name": "imaging"},
+        "spec": {"url": "http://imaging.example/mcp"}}));
+    namespace.apply(deployment(&agent(&namespace, "agent"), 1));
+    rolled_out(&namespace, "deployment/agent");
+    lists(&namespace);
+    namespace.told(&["label", "namespace", &namespace.name, "reeve.dev/inject=enabled"]);
+    let status = programmed(&namespace, "mcppolicy/imaging", "False", "UnprotectedPods");
+    let told = events::told(&namespace, "McpPolicy/imaging", "UnprotectedPods");
+    assert_eq!(told, message(&status, "Programmed"));
+    let pod = &pods(&namespace, "agent")[0].name;
+    let words = format!(
+        "pod {pod} is governed by policy {}/imaging and has no sidecar: restart it, so that it is given one",
+        namespace.name
+    );
+    assert_eq!(events::told(&namespace, "Deployment/agent", "UnprotectedPods"), words);
+    // What it says to do helps.
+    namespace.told(&["rollout", "restart", "deployment/agent"]);
+    rolled_out(&namespace, "deployment/agent");
+    programmed(&namespace, "mcppolicy/imaging", "True", "Programmed");
+    events::told(&namespace, "McpPolicy/imaging", "Programmed");
 }
 
 #[test]
