@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::figures::{count, figure};
 use crate::load::{Agents, Call, USUAL};
@@ -14,6 +15,10 @@ use crate::table::Table;
 
 /// The calls that are counted.
 const CALLS: u64 = 2_000;
+
+/// How long a proxy is called before anything is counted: files that were written just before it began to read them it reads once
+/// more, some seconds later.
+const SETTLED_AFTER: Duration = Duration::from_secs(7);
 
 /// What allocates memory.
 const ALLOCATORS: [&str; 6] = ["malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc", "memalign"];
@@ -71,7 +76,10 @@ pub async fn measure(place: &Place, subject: Subject, upstream: &Upstream, call:
     let running = place.start_in(&valgrind, subject, upstream).await;
     let process = running.process().expect("a proxy is a process").to_string();
     let mut agents = Agents::connect(running.address, 1, call).await;
-    agents.call(200).await;
+    let begun = Instant::now();
+    while begun.elapsed() < SETTLED_AFTER {
+        agents.call(200).await;
+    }
     control(&["--instr=on", &process]);
     agents.call(50).await;
     control(&["--zero", &process]);
