@@ -59,10 +59,11 @@ use crate::metrics::Metrics;
 use crate::state::Cache;
 use crate::upstream::Environment;
 
-/// The first wait before another attempt. A replica that ends is mostly one of several, and another is there.
-pub const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// The first wait before another attempt is at most this. When a replica ends, all that it served come to another within this time:
+/// long enough that it can let them in one after the other, and short beside how long a change may take.
+pub const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 /// The longest. It bounds how long a sidecar stays behind once its operator is back.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(10);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// A way to the operator, of which all is known to be good that can be known beforehand.
 #[derive(Clone, Debug)]

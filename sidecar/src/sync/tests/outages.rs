@@ -150,14 +150,14 @@ async fn a_cut_stream_is_made_anew_with_back_off() {
     let begun = Instant::now();
     drop(stream);
     let mut waits = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..2 {
         let before = Instant::now();
         let mut stream = operator.stream().await;
         assert_eq!(stream.hello().await.running.unwrap().origin, first().origin());
         waits.push(before.elapsed());
     }
-    // At least half of 100, 200, 400 and 800 milliseconds.
-    assert!(begun.elapsed() >= Duration::from_millis(750), "{waits:?}");
+    // At least half of one second, and then of two.
+    assert!(begun.elapsed() >= Duration::from_millis(1_500), "{waits:?}");
     assert!(pod.permits().await);
 }
 
