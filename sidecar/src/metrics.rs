@@ -169,6 +169,11 @@ impl Metrics {
     pub fn configured(&self, generation: u64) {
         self.config_generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
         self.config_updated.set(seconds(self.clock.wall().0));
+        self.configuration_accepted();
+    }
+
+    /// What is in force is what should be.
+    pub fn configuration_accepted(&self) {
         self.config_reload_successful.set(1);
     }
 

@@ -132,7 +132,7 @@ impl Dialogue {
         let is_sendable = assignment.document.bytes.len() <= LONGEST_DOCUMENT;
         if lacks_document && !is_sendable {
             let (pod, bytes) = (assignment.pod(), assignment.document.bytes.len());
-            tracing::error!(%pod, bytes, most = LONGEST_DOCUMENT, "the pod's configuration is too large to be sent: its sidecar keeps what it has; the status of its policies says what to do");
+            tracing::error!(%pod, bytes, most = LONGEST_DOCUMENT, "the pod's configuration is too large to be sent: its sidecar keeps what it has: make the policies and servers of its namespace fewer or smaller");
         }
         // Told of a document that it is not sent, the sidecar does not take pings for a word that what it runs is what should.
         let with_document = lacks_document && is_sendable;

@@ -17,13 +17,13 @@ use http_body::Body as _;
 use super::Place;
 use super::body::{self, SLICE};
 use super::events::Events;
-use super::forward::no_room;
+use super::forward::{Expected, no_room};
 use super::memory::{Full, Share};
 use super::record::Flight;
 use crate::lifecycle::Drain;
 use crate::mcp::sse::{Piece, Scanner};
 use crate::mcp::version::Era;
-use crate::upstream::{self, UpstreamError};
+use crate::upstream::{self, Cause, UpstreamError};
 
 /// Whether a stream ends by itself.
 pub(super) enum Endless {
@@ -187,10 +187,18 @@ impl Relay {
         }
     }
 
+    /// Whether only a session's own stream has ended: it may at any time, and its agent opens another.
+    fn is_end_of_own_stream(&self, error: &UpstreamError) -> bool {
+        let is_own = matches!(&self.way, Way::Events { events, .. } if events.awaited.expected == Expected::Stream);
+        is_own && matches!(error.cause, Cause::Reset | Cause::StreamIdle)
+    }
+
     /// Ends the answer with an error: told to the agent where the stream has room for it, else by breaking off.
     fn fail(&mut self, error: &UpstreamError) -> Poll<Option<io::Result<Bytes>>> {
         self.ended = true;
-        self.flight.failed(error);
+        if !self.is_end_of_own_stream(error) {
+            self.flight.failed(error);
+        }
         if let Way::Events { events, ready, .. } = &mut self.way {
             let told = events.fail(&error.message());
             // In the legacy era the server may go on, and answer on another stream.

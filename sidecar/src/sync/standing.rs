@@ -107,6 +107,11 @@ impl Standing {
                 }
             }
         };
+        let metrics = &self.0.enforcer.metrics;
+        match outcome {
+            Outcome::Applied(_) => metrics.configuration_accepted(),
+            _ => metrics.configuration_refused(),
+        }
         Ack { hash, world, outcome, running: self.0.report.borrow().running.clone() }
     }
 

@@ -54,6 +54,21 @@ fn passes(upstream: &Upstream, agent: &Agent) {
 }
 
 #[test]
+fn a_sessions_own_stream_that_is_cut_is_no_fault_of_the_server() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    let agent = begin(&upstream, &sidecar.url, "one");
+    let (stream, own) = own_stream(&upstream, &agent);
+    own.end();
+    stream.rest();
+    let exchange = agent.begin_call("echo");
+    upstream.next().end();
+    exchange.rest();
+    // Of both, the call alone.
+    assert_eq!(sidecar.metric("reeve_upstream_errors_total{cause=\"reset\",server=\"upstream\"}"), 1.0);
+}
+
+#[test]
 fn a_session_that_the_server_did_not_give_is_unknown() {
     let upstream = Upstream::start();
     let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);

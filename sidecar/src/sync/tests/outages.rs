@@ -34,6 +34,9 @@ async fn what_was_seen_before_a_restart_is_not_forgotten_by_it() {
     let between = Offer::new().policy("other", 1, NOTHING).seen(World { policies: 50, pod: 1, ..World::default() });
     let ack = stream.offers(&between).await;
     assert!(matches!(ack.outcome, Outcome::RefusedOlder(_)), "{ack:?}");
+    pod.shows("/metrics", "\nreeve_config_last_reload_successful 0\n").await;
+    stream.offers(&first().seen(World { policies: 91, pod: 1, ..World::default() })).await;
+    pod.shows("/metrics", "\nreeve_config_last_reload_successful 1\n").await;
 }
 
 #[tokio::test]

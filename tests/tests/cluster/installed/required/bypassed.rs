@@ -38,7 +38,7 @@ const AROUND: &str = "this namespace requires Reeve's sidecar, and the pod could
 const USER: &str = "user 7338 is Reeve's sidecar's: run the container as another user";
 
 /// Each attempt, and what the API server says of it.
-const ATTEMPTS: [(&str, Alter, &str); 23] = [
+const ATTEMPTS: [(&str, Alter, &str); 24] = [
     ("no sidecar", |pod| pod["spec"]["initContainers"] = json!([]), MISSING),
     (
         "another container before it",
@@ -53,6 +53,14 @@ const ATTEMPTS: [(&str, Alter, &str); 23] = [
         "another image",
         |pod| sidecar(pod)["image"] = json!("reeve.test/busybox:1"),
         "this namespace requires Reeve's sidecar with the image ghcr.io/reeve-dev/reeve-sidecar:0.1.0",
+    ),
+    (
+        "a name of the operator that leads elsewhere",
+        |pod| {
+            let names = json!(["reeve-operator.reeve-system.svc"]);
+            push(&mut pod["spec"], "hostAliases", json!({"ip": "10.0.0.9", "hostnames": names}));
+        },
+        "hostAliases of the pod name the operator",
     ),
     ("a command", |pod| sidecar(pod)["command"] = json!(["/usr/local/bin/reeve-sidecar", "demo"]), ALTERED),
     ("arguments", |pod| sidecar(pod)["args"] = json!(["demo", "--serve", "127.0.0.1:14001"]), ALTERED),
