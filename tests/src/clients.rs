@@ -205,11 +205,17 @@ impl Outcome {
         matches!(self, Self::ToolError(text) if text.contains("policy") && text.contains(" was not called."))
     }
 
-    /// How long a limit's refusal asks to wait; `None` if this is no such refusal. In whole seconds, as agents are told.
+    /// How long a limit's refusal asks to wait; `None` if this is no such refusal. As agents are told: `59s`, `1m`, `1m30s`.
     pub fn retry_after(&self) -> Option<Duration> {
         let Self::ToolError(text) = self else { return None };
         let (_, rest) = text.split_once("Retry after ")?;
-        let (seconds, _) = rest.split_once("s.")?;
-        seconds.parse().ok().map(Duration::from_secs)
+        let (written, _) = rest.split_once('.')?;
+        let mut seconds = 0;
+        for part in written.split_inclusive(char::is_alphabetic) {
+            let (number, unit) = part.split_at_checked(part.len().checked_sub(1)?)?;
+            let each = [("s", 1), ("m", 60), ("h", 3_600)].into_iter().find(|(name, _)| *name == unit)?.1;
+            seconds += number.parse::<u64>().ok()? * each;
+        }
+        Some(Duration::from_secs(seconds))
     }
 }

@@ -158,10 +158,11 @@ pub fn leader() -> String {
     })
 }
 
-/// The replicas' pods, as they are now.
+/// The replicas' pods, as they are now, without those that are being ended.
 pub fn pods() -> Vec<Value> {
     let pods = kubectl::json(&["-n", NAMESPACE, "get", "pods", "--selector", SELECTOR]);
-    pods["items"].as_array().cloned().unwrap_or_default()
+    let all = pods["items"].as_array().cloned().unwrap_or_default();
+    all.into_iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).collect()
 }
 
 /// A replica's name.
@@ -187,11 +188,14 @@ pub fn await_restart(before: &Value) {
     });
 }
 
-/// Waits until all replicas are ready.
+/// Waits until all replicas are ready, and no others are left.
 pub fn await_replicas() {
     eventually("every replica of the operator is ready", || {
         let operator = kubectl::json(&["-n", NAMESPACE, "get", "deployment", OPERATOR]);
-        (operator["status"]["readyReplicas"] == REPLICAS).then_some(())
+        let status = &operator["status"];
+        let is_seen = status["observedGeneration"] == operator["metadata"]["generation"];
+        let are_all = ["replicas", "updatedReplicas", "readyReplicas"].iter().all(|count| status[count] == REPLICAS);
+        (is_seen && are_all && pods().len() == REPLICAS).then_some(())
     });
 }
 
