@@ -17,8 +17,7 @@ use jiff::Timestamp;
 use prometheus::{
     Encoder, Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
-
-use self::process::Process;
+use reeve_process::usage::Gauges;
 
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -36,7 +35,7 @@ pub struct Metrics {
     leader: IntGauge,
     connections: IntGauge,
     refused_connections: IntCounterVec,
-    process: Process,
+    process: Gauges,
     sources: Mutex<Vec<Source>>,
 }
 
@@ -77,7 +76,7 @@ impl Metrics {
                 Opts::new("reeve_operator_refused_connections_total", "Connections that were turned away, by why."),
                 &["cause"],
             )?,
-            process: Process::new(&registry)?,
+            process: process::gauges(&registry)?,
             sources: Mutex::default(),
             registry,
         };

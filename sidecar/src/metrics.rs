@@ -25,6 +25,7 @@ use prometheus::{
     TextEncoder,
 };
 use reeve_policy::reason::Reason;
+use reeve_process::usage::Gauges;
 
 use crate::audit;
 use crate::clock::Clock;
@@ -33,8 +34,6 @@ use crate::mcp::rejection;
 
 pub use family::{Definition, Kind, reference};
 pub use server::{InFlight, ServerMetrics, ToolMetrics};
-
-use process::Process;
 
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -85,7 +84,7 @@ pub struct Metrics {
     audit_queue: IntGauge,
     audit_queue_limit: IntGauge,
     audit_dropped: IntCounter,
-    process: Process,
+    process: Gauges,
     /// How many children [`family::CALLS`] has, over all servers.
     call_series: Arc<AtomicUsize>,
     servers: Mutex<HashMap<String, Arc<ServerMetrics>>>,
@@ -127,7 +126,7 @@ impl Metrics {
             audit_queue: family::AUDIT_QUEUE.gauge(&registry)?,
             audit_queue_limit: family::AUDIT_QUEUE_LIMIT.gauge(&registry)?,
             audit_dropped: family::AUDIT_DROPPED.counter(&registry)?,
-            process: Process::new(&registry, &clock)?,
+            process: process::gauges(&registry, &clock)?,
             call_series: Arc::default(),
             servers: Mutex::default(),
             sources: Mutex::default(),

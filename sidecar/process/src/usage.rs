@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use prometheus::{Counter, IntGauge};
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -52,6 +53,36 @@ impl Usage {
             open_files: 0,
             most_open_files: 0,
         })
+    }
+}
+
+/// The metrics that show it, as each program has defined and registered them.
+#[derive(Clone, Debug)]
+pub struct Gauges {
+    /// `process_cpu_seconds_total`.
+    pub cpu: Counter,
+    /// `process_resident_memory_bytes`.
+    pub resident: IntGauge,
+    /// `process_virtual_memory_bytes`.
+    pub virtual_memory: IntGauge,
+    /// `process_open_fds`.
+    pub open_fds: IntGauge,
+    /// `process_max_fds`.
+    pub max_fds: IntGauge,
+    /// `process_threads`.
+    pub threads: IntGauge,
+}
+
+impl Gauges {
+    /// Reads again. What cannot be read keeps its value.
+    pub fn refresh(&self) {
+        let Some(usage) = Usage::read() else { return };
+        self.cpu.inc_by((usage.cpu.as_secs_f64() - self.cpu.get()).max(0.0));
+        self.resident.set(usage.resident_bytes);
+        self.virtual_memory.set(usage.virtual_bytes);
+        self.open_fds.set(usage.open_files);
+        self.max_fds.set(usage.most_open_files);
+        self.threads.set(usage.threads);
     }
 }
 

@@ -7,7 +7,7 @@ use reeve_tests::cluster::installed;
 use reeve_tests::cluster::pod::Pod;
 use serde_json::json;
 
-use super::{Calling, alone, for_seconds};
+use super::{Calling, alone, pause};
 
 /// Waits until the API server answers; gives when that was.
 fn await_api_server() -> Instant {
@@ -21,11 +21,11 @@ fn an_api_server_that_is_frozen_or_killed_stops_no_call_and_is_caught_up_with() 
     let calling = Calling::start(&alone);
     let frozen = alone.freeze("kube-apiserver");
     // Longer than the Lease holds.
-    for_seconds(30);
+    pause(30);
     frozen.mend();
     calling.catches_up("an API server that was frozen", await_api_server(), &["create_*"]);
     let killed = alone.kill("kube-apiserver");
-    for_seconds(5);
+    pause(5);
     killed.mend();
     calling.catches_up("an API server that was killed", await_api_server(), &[]);
     calling.nothing_was_loosened("the API server was frozen, then killed");
