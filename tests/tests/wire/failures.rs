@@ -82,9 +82,9 @@ fn answers_that_are_none_are_told_as_faults_of_the_server() {
             "not valid HTTP",
         ),
         (
-            |mut request| {
+            |request| {
                 let large = "x".repeat(1 << 20);
-                request.write(format!("HTTP/1.1 200 OK\r\nX-Large: {large}\r\n\r\n"));
+                request.try_write(format!("HTTP/1.1 200 OK\r\nX-Large: {large}\r\n\r\n"));
             },
             "502",
             "larger than permitted",
