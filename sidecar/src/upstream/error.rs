@@ -17,7 +17,7 @@ pub enum Sent {
 /// Declares [`Cause`]: each cause, its word in metrics, what the agent reads after the server's name, and what it means.
 macro_rules! causes {
     ($($(#[doc = $doc:literal])+ $name:ident = $word:literal, $sentence:literal;)+) => {
-        /// Why a call to a server failed: the label `cause` of `reeve_upstream_errors_total`.
+        /// Why a request to a server failed: the label `cause` of `reeve_upstream_errors_total`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Cause { $($(#[doc = $doc])+ $name,)+ }
 
