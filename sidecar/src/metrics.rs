@@ -1,17 +1,18 @@
 //! Every metric of the sidecar, in a registry of its own, with bounded labels.
 //!
 //! [`family`] is the one table of names, labels, help and buckets; `docs/metrics.md` shows it. Children are made when first
-//! used. The hot path looks no label up: a call asks its [`ServerMetrics`] for the handles of its tool, and those for the
+//! used, but for the decisions that policies can make, which are [`foreseen`]. The hot path looks no label up: a call asks its [`ServerMetrics`] for the handles of its tool, and those for the
 //! counter of its decision.
 //!
 //! | label | bounded by |
 //! |---|---|
 //! | `server` | the configuration; empty before any has come |
 //! | `tool` | names that a policy or the catalogue knows, at most [`server::TOOLS`] of a server; any other is `other` |
-//! | `policy`, `rule` | the policies; past [`server::CALL_SERIES`] combinations in all, `other` |
+//! | `policy`, `rule` | the policies; past [`server::CALL_SERIES`] combinations in all, [`FORESEEN_SERIES`] not counted, `other` |
 //! | `decision`, `reason`, `mode`, `cause` | enums of this program |
 
 pub mod family;
+mod foreseen;
 mod process;
 pub mod server;
 
@@ -33,6 +34,7 @@ use crate::listener::{Observer, Refusal};
 use crate::mcp::rejection;
 
 pub use family::{Definition, Kind, reference};
+pub use foreseen::FORESEEN_SERIES;
 pub use server::{InFlight, ServerMetrics, ToolMetrics};
 
 /// The media type of [`Metrics::encode`].
@@ -87,6 +89,8 @@ pub struct Metrics {
     process: Gauges,
     /// How many children [`family::CALLS`] has, over all servers.
     call_series: Arc<AtomicUsize>,
+    /// How many of its children wait for their first call.
+    foreseen_series: Arc<AtomicUsize>,
     servers: Mutex<HashMap<String, Arc<ServerMetrics>>>,
     sources: Mutex<Sources>,
 }
@@ -128,6 +132,7 @@ impl Metrics {
             audit_dropped: family::AUDIT_DROPPED.counter(&registry)?,
             process: process::gauges(&registry, &clock)?,
             call_series: Arc::default(),
+            foreseen_series: Arc::default(),
             servers: Mutex::default(),
             sources: Mutex::default(),
             registry,
@@ -144,6 +149,13 @@ impl Metrics {
         let server = Arc::new(ServerMetrics::new(self, name));
         servers.insert(name.to_owned(), Arc::clone(&server));
         server
+    }
+
+    /// Other servers than these are gone: nothing is foreseen of their calls any more.
+    pub fn keep_servers(&self, is_there: impl Fn(&str) -> bool) {
+        for (_, gone) in lock(&self.servers).iter().filter(|(name, _)| !is_there(name)) {
+            gone.foresee(std::iter::empty());
+        }
     }
 
     /// A request was refused for what it is, before any policy.

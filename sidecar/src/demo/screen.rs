@@ -62,7 +62,8 @@ impl Screen {
     /// The samples that came of the calls.
     pub(super) fn metrics(&mut self, text: &str) {
         let shown = ["reeve_calls_total", "reeve_limit_usage_ratio", "reeve_call_duration_seconds_count"];
-        for line in text.lines().filter(|line| shown.iter().any(|name| line.starts_with(name))) {
+        let came = |line: &&str| shown.iter().any(|name| line.starts_with(name)) && !line.ends_with(" 0");
+        for line in text.lines().filter(came) {
             println!("  {line}");
         }
     }

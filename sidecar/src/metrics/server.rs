@@ -1,14 +1,15 @@
 //! The metrics of one server, with the handles that a call needs already resolved.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
 use reeve_crds::v1alpha1::Mode;
 use reeve_policy::compile::pointer::{Parts, split};
+use reeve_policy::decide::Foreseen;
 use reeve_policy::reason::Reason;
 
 use super::Metrics;
@@ -26,14 +27,17 @@ pub(super) const OTHER: &str = "other";
 
 /// The metrics of one server.
 pub struct ServerMetrics {
-    server: Arc<str>,
-    calls: IntCounterVec,
+    pub(super) server: Arc<str>,
+    pub(super) calls: IntCounterVec,
     call_duration: HistogramVec,
     upstream_errors: IntCounterVec,
     inflight: IntGauge,
     call_series: Arc<AtomicUsize>,
-    other: Arc<ToolMetrics>,
-    tools: RwLock<HashMap<Arc<str>, Arc<ToolMetrics>, RandomState>>,
+    pub(super) other: Arc<ToolMetrics>,
+    pub(super) tools: RwLock<HashMap<Arc<str>, Arc<ToolMetrics>, RandomState>>,
+    /// The children of [`super::family::CALLS`] that wait for their first call, and how many those of all servers are.
+    pub(super) foreseen: Mutex<HashSet<Foreseen>>,
+    pub(super) foreseen_series: Arc<AtomicUsize>,
 }
 
 /// The metrics of one tool; what a call holds on to.
@@ -43,14 +47,15 @@ pub struct ToolMetrics {
     calls: IntCounterVec,
     duration: Histogram,
     call_series: Arc<AtomicUsize>,
-    decisions: RwLock<HashMap<DecisionKey, IntCounter, RandomState>>,
+    pub(super) decisions: RwLock<HashMap<DecisionKey, IntCounter, RandomState>>,
 }
 
+/// What a tool's calls are counted by.
 #[derive(PartialEq, Eq, Hash)]
-struct DecisionKey {
-    reason: Reason,
-    pointer: Option<Arc<str>>,
-    mode: Mode,
+pub(super) struct DecisionKey {
+    pub(super) reason: Reason,
+    pub(super) pointer: Option<Arc<str>>,
+    pub(super) mode: Mode,
 }
 
 impl ServerMetrics {
@@ -72,6 +77,8 @@ impl ServerMetrics {
             call_series: Arc::clone(&metrics.call_series),
             other: Arc::new(other),
             tools: RwLock::default(),
+            foreseen: Mutex::default(),
+            foreseen_series: Arc::clone(&metrics.foreseen_series),
             server,
         }
     }
@@ -148,27 +155,31 @@ impl ToolMetrics {
         if let Some(counter) = decisions.get(&key) {
             return counter.clone();
         }
-        // The part of a rule is left out: one rule is one series.
-        let Parts { policy, rule, .. } = split(key.pointer.as_deref().unwrap_or_default());
+        let parts = split(key.pointer.as_deref().unwrap_or_default());
         if self.call_series.fetch_add(1, Ordering::Relaxed) < CALL_SERIES {
-            let counter = self.child(&self.tool, &key, policy, rule.unwrap_or_default());
+            let counter = self.child(&self.tool, &key, parts);
             decisions.insert(key, counter.clone());
             counter
         } else {
             // Not remembered, so that memory is bounded too; looked up each time instead.
             self.call_series.fetch_sub(1, Ordering::Relaxed);
-            self.child(OTHER, &key, OTHER, OTHER)
+            self.child(OTHER, &key, Parts { policy: OTHER, rule: Some(OTHER), part: None })
         }
     }
 
-    fn child(&self, tool: &str, key: &DecisionKey, policy: &str, rule: &str) -> IntCounter {
-        let mode = match key.mode {
-            Mode::Enforce => "Enforce",
-            Mode::Audit => "Audit",
-        };
-        let (decision, reason) = (key.reason.outcome().as_str(), key.reason.as_str());
-        self.calls.with_label_values(&[&*self.server, tool, decision, reason, policy, rule, mode])
+    fn child(&self, tool: &str, key: &DecisionKey, parts: Parts<'_>) -> IntCounter {
+        self.calls.with_label_values(&labels(&self.server, tool, key.reason, parts, key.mode))
     }
+}
+
+/// The labels of [`super::family::CALLS`], in its order. The part of a rule is none: one rule is one series.
+pub(super) fn labels<'l>(server: &'l str, tool: &'l str, reason: Reason, parts: Parts<'l>, mode: Mode) -> [&'l str; 7] {
+    let mode = match mode {
+        Mode::Enforce => "Enforce",
+        Mode::Audit => "Audit",
+    };
+    let rule = parts.rule.unwrap_or_default();
+    [server, tool, reason.outcome().as_str(), reason.as_str(), parts.policy, rule, mode]
 }
 
 /// A call in flight.

@@ -1,6 +1,6 @@
 //! From names and URIs to the rules whose patterns match them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -92,6 +92,15 @@ impl Index {
                 _ => None,
             }
         })
+    }
+
+    /// The rules that select tools by pattern, and whether they select every tool.
+    pub(crate) fn tool_patterns(&self) -> BTreeMap<u32, bool> {
+        let mut rules = BTreeMap::new();
+        for (pattern, rule) in self.tools.globs() {
+            *rules.entry(rule).or_default() |= pattern.as_str() == "*";
+        }
+        rules
     }
 
     /// Whether a rule names this tool exactly.

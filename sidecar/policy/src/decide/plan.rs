@@ -70,7 +70,8 @@ impl Ruleset {
         plan
     }
 
-    fn work_out(&self, target: Target<'_>, risk: Option<&Risk>) -> Plan {
+    /// The same, worked out anew.
+    pub(super) fn work_out(&self, target: Target<'_>, risk: Option<&Risk>) -> Plan {
         let mut plan = Plan::default();
         for number in self.index.matches(target) {
             let rule = &self.rules[number as usize];

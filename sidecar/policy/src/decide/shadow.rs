@@ -44,7 +44,7 @@ impl Ruleset {
     }
 
     /// The audited rules of one policy: they stand together, as rules are numbered policy by policy.
-    fn audited_by<'p>(&self, plan: &'p Plan, policy: u32) -> &'p [Selected] {
+    pub(super) fn audited_by<'p>(&self, plan: &'p Plan, policy: u32) -> &'p [Selected] {
         let owner = |selected: &Selected| self.rules[selected.rule as usize].policy;
         let from = plan.audited.partition_point(|selected| owner(selected) < policy);
         let to = plan.audited.partition_point(|selected| owner(selected) <= policy);

@@ -5,6 +5,7 @@ mod audit;
 mod combine;
 mod demands;
 mod explain;
+mod foresee;
 mod laws;
 mod listing;
 mod server_requests;

@@ -50,6 +50,11 @@ impl Set {
         self.exact.is_empty() && self.globs.is_empty()
     }
 
+    /// The patterns that match more than one text, each with its number, in no order.
+    pub(crate) fn globs(&self) -> impl Iterator<Item = (&Pattern, u32)> {
+        self.globs.iter().map(|(pattern, number)| (pattern, *number))
+    }
+
     /// The numbers of all patterns that match, ascending, each once, appended to `into`.
     pub fn matches(&self, text: &str, into: &mut Vec<u32>) {
         let from = into.len();

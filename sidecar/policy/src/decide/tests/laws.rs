@@ -3,6 +3,7 @@
 mod generate;
 mod reference;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -12,7 +13,8 @@ use reeve_crds::v1alpha1::{Action, Listing, Mode, Policy, Rule};
 use self::generate::{CallSpec, calls, policies, policy, rule, some_policies};
 use super::world::{World, brief};
 use crate::compile::Source;
-use crate::decide::{Target, Verdict};
+use crate::compile::pointer::{Parts, split};
+use crate::decide::{Foreseen, Target, Verdict};
 use crate::reason::{Outcome, Reason};
 
 fn world(policies: &[Policy]) -> World {
@@ -85,6 +87,20 @@ fn on_resources(mut policy: Policy) -> Policy {
         rule.validate_arguments = false;
     }
     policy
+}
+
+/// What is no policy's word, but a call or an expression that cannot be used.
+const GOES_WRONG: [Reason; 4] =
+    [Reason::ExpressionError, Reason::ArgumentsAmbiguous, Reason::CostInvalid, Reason::SchemaUnknown];
+
+/// What must be foreseen for a decision with this pointer to have been.
+fn expected(world: &World, tool: &str, reason: Reason, pointer: Option<&str>, mode: Mode) -> Foreseen {
+    let is_known = world.catalogue.tool(tool).is_some() || world.ruleset.named_tools().any(|name| **name == *tool);
+    let whole = pointer.map(|pointer| {
+        let Parts { policy, rule, .. } = split(pointer);
+        rule.map_or_else(|| policy.to_owned(), |rule| format!("{policy}#{rule}")).into()
+    });
+    Foreseen { tool: is_known.then(|| tool.into()), reason, pointer: whole, mode }
 }
 
 proptest! {
@@ -167,6 +183,20 @@ proptest! {
                 prop_assert!(after.outcome() != Outcome::Allow || after.reason == Reason::AuditOnly);
             } else {
                 prop_assert_eq!(brief(&after), brief(&before));
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_a_policy_says_of_a_call_was_foreseen(policies in policies(), calls in calls()) {
+        let world = world(&policies);
+        let foreseen: HashSet<Foreseen> = world.ruleset.foresee(&world.catalogue).collect();
+        for call in &calls {
+            let verdict = decide(&world, call);
+            let shadow = verdict.shadow.iter().map(|shadow| (shadow.reason, Some(&shadow.pointer), Mode::Audit));
+            for (reason, pointer, mode) in shadow.chain([(verdict.reason, verdict.pointer.as_ref(), Mode::Enforce)]) {
+                let said = expected(&world, call.tool, reason, pointer.map(|pointer| &**pointer), mode);
+                prop_assert!(GOES_WRONG.contains(&reason) || foreseen.contains(&said), "{:?}: {:?} {:#?}", call, said, foreseen);
             }
         }
     }
