@@ -8,6 +8,7 @@
 //!
 //! The webhooks and delivery add their own to the same registry. What can be told from the world is read from it at each scrape rather than counted along, so that it is true after a restart.
 
+mod policies;
 mod process;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::world::PodObject;
 
+mod cardinality;
 mod claims;
 mod laws;
 mod scale;

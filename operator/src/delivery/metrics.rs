@@ -47,27 +47,27 @@ impl Metrics {
         Ok(metrics)
     }
 
-    pub(super) fn refused(&self, reason: &str) {
+    pub(crate) fn refused(&self, reason: &str) {
         self.refused.with_label_values(&[reason]).inc();
     }
 
-    pub(super) fn ended(&self, reason: &str) {
+    pub(crate) fn ended(&self, reason: &str) {
         self.ended.with_label_values(&[reason]).inc();
     }
 
-    pub(super) fn pushed(&self, took: Duration) {
+    pub(crate) fn pushed(&self, took: Duration) {
         self.push.observe(took.as_secs_f64());
     }
 
     /// A sidecar is connected, and is counted until this is dropped.
-    pub(super) fn sidecar(&self) -> Counted {
+    pub(crate) fn sidecar(&self) -> Counted {
         let [behind, current] = ["behind", "current"].map(|state| self.sidecars.with_label_values(&[state]));
         behind.inc();
         Counted { behind, current, is_current: false }
     }
 
     /// A replica is connected, and is counted until this is dropped.
-    pub(super) fn replica(&self) -> CountedReplica {
+    pub(crate) fn replica(&self) -> CountedReplica {
         self.replicas.inc();
         CountedReplica(self.replicas.clone())
     }
@@ -75,14 +75,14 @@ impl Metrics {
 
 /// A connected sidecar.
 #[derive(Debug)]
-pub(super) struct Counted {
+pub(crate) struct Counted {
     behind: IntGauge,
     current: IntGauge,
     is_current: bool,
 }
 
 impl Counted {
-    pub(super) fn set_current(&mut self, is_current: bool) {
+    pub(crate) fn set_current(&mut self, is_current: bool) {
         if self.is_current != is_current {
             self.gauge().dec();
             self.is_current = is_current;
@@ -103,7 +103,7 @@ impl Drop for Counted {
 
 /// A connected replica.
 #[derive(Debug)]
-pub(super) struct CountedReplica(IntGauge);
+pub(crate) struct CountedReplica(IntGauge);
 
 impl Drop for CountedReplica {
     fn drop(&mut self) {

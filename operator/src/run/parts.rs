@@ -327,21 +327,10 @@ impl Shared {
     /// How many pods each policy has, as its status says: told by the leader alone.
     fn observe_policies(&self, world: SharedWorld, leadership: watch::Receiver<Leadership>) {
         self.metrics.observe(move |metrics| {
-            metrics.forget_policies();
-            if !leadership.borrow().leads(Instant::now()) {
-                return;
-            }
-            let world = world.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-            for policy in world.policies.values().chain(world.cluster_policies.values()) {
-                let (namespace, status) = (policy.namespace.as_deref().unwrap_or_default(), &policy.status);
-                for (state, count) in [
-                    ("programmed", status.programmed_pods),
-                    ("reconciling", status.matched_pods - status.programmed_pods - status.unprotected_pods),
-                    ("unprotected", status.unprotected_pods),
-                    ("unrouted", status.unrouted_pods),
-                ] {
-                    metrics.policy_pods(namespace, policy.name(), state, count);
-                }
+            if leadership.borrow().leads(Instant::now()) {
+                metrics.tell_policies(&world.read().unwrap_or_else(std::sync::PoisonError::into_inner));
+            } else {
+                metrics.forget_policies();
             }
         });
     }

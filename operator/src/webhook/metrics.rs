@@ -60,15 +60,15 @@ impl Metrics {
         Ok(metrics)
     }
 
-    pub(super) fn injection(&self, outcome: &str, reason: &str) {
+    pub(crate) fn injection(&self, outcome: &str, reason: &str) {
         self.injections.with_label_values(&[outcome, reason]).inc();
     }
 
-    pub(super) fn validation(&self, kind: &str, outcome: &str) {
+    pub(crate) fn validation(&self, kind: &str, outcome: &str) {
         self.validations.with_label_values(&[kind, outcome]).inc();
     }
 
-    pub(super) fn answered(&self, which: Which, took: Duration) {
+    pub(crate) fn answered(&self, which: Which, took: Duration) {
         self.duration.with_label_values(&[which.as_str()]).observe(took.as_secs_f64());
     }
 }
