@@ -93,7 +93,12 @@ impl Call {
 
     /// The bytes of the request.
     pub fn request(&self, address: SocketAddr) -> Bytes {
-        let body = self.body();
+        self.request_for(self.tool, address)
+    }
+
+    /// The same for another tool. In the legacy era only the body names it.
+    pub fn request_for(&self, tool: &str, address: SocketAddr) -> Bytes {
+        let body = self.body().replacen(self.tool, tool, 1);
         let mut head = format!("POST {PATH} HTTP/1.1\r\nhost: {address}\r\n");
         for (name, value) in self.headers() {
             head += &format!("{name}: {value}\r\n");
@@ -176,6 +181,17 @@ impl Agents {
     pub async fn call(&mut self, calls: usize) -> Taken {
         let share = calls.div_ceil(self.agents.len());
         self.each(move |_, made| made < share).await
+    }
+
+    /// Calls each of these tools once, one after the other on the first connection.
+    ///
+    /// # Panics
+    /// If one is answered otherwise than expected.
+    pub async fn call_tools(&mut self, call: &Call, tools: impl Iterator<Item = String>) {
+        let agent = self.agents.first_mut().expect("there is a connection");
+        for tool in tools {
+            agent.call(&call.request_for(&tool, agent.address), self.expected).await;
+        }
     }
 
     /// Calls for this long.

@@ -40,22 +40,44 @@ pub fn without_expression(rules: usize) -> String {
     all.replacen(all.lines().find(|line| line.contains(EXPRESSION)).unwrap_or_default(), "", 1)
 }
 
+/// The tool that a rule of [`limited`] is for.
+pub fn limited_tool(rule: usize) -> String {
+    format!("list_table_{rule}")
+}
+
+/// Rules for a tool each, every one of which has a limit of its own that never trips.
+pub fn limited(rules: usize) -> String {
+    let mut policy = head();
+    for rule in 0..rules {
+        let tool = limited_tool(rule);
+        let limit = format!("{{counter: calls-{rule}, window: 1m, max: 1000000000}}");
+        let _ = writeln!(policy, "  - {{name: rule-{rule}, tools: [{tool}], action: Allow, limits: [{limit}]}}");
+    }
+    policy
+}
+
 fn with_first(requirement: &str) -> String {
-    format!(
-        "apiVersion: reeve.dev/v1alpha1
-kind: McpPolicy
-metadata: {{name: bench, namespace: default}}
-spec:
-  serverRefs: [{{name: \"*\"}}]
-  default: Deny
-  rules:
-  - name: reads
+    let first = format!(
+        "  - name: reads
     tools: [{TOOL}]
     action: Allow
     {requirement}
     limits: [{{counter: reads, window: 1m, max: 1000000000}}]
 "
-    )
+    );
+    head() + &first
+}
+
+fn head() -> String {
+    "apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: bench, namespace: default}
+spec:
+  serverRefs: [{name: \"*\"}]
+  default: Deny
+  rules:
+"
+    .to_owned()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! | [`calls`] | the usual call, at 1 and 16 connections |
 //! | [`variants`] | large arguments, HTTP/2 to the agent, TLS to the server, many streams |
 //! | [`growth`] | from start to ready, memory over many calls, reloads |
+//! | [`scrape`] | reading the metrics |
 //! | [`count`] | instructions and allocations, by valgrind |
 //! | [`bars`] | what each figure must be |
 
@@ -12,6 +13,7 @@ pub mod bars;
 pub mod calls;
 pub mod count;
 pub mod growth;
+pub mod scrape;
 pub mod variants;
 
 use std::time::Instant;
@@ -52,6 +54,8 @@ pub enum Part {
     Memory,
     /// Reloading.
     Reload,
+    /// Reading the metrics.
+    Scrape,
     /// Instructions and allocations.
     Count,
 }
@@ -73,6 +77,7 @@ pub async fn run(options: Options) {
             Part::Starts => growth::starts(&place, &plain, rounds, &mut bars).await,
             Part::Memory => growth::memory(&place, &plain, many, &mut bars).await,
             Part::Reload => growth::reload(&place, &plain, &mut bars).await,
+            Part::Scrape => scrape::run(&place, &plain, rounds, &mut bars).await,
             Part::Count => count::run(&place, &plain, &mut bars).await,
         }
     }

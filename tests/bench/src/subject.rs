@@ -34,6 +34,11 @@ pub enum Subject {
         /// The rules.
         rules: usize,
     },
+    /// Reeve with this many rules for a tool each, all of which have a limit.
+    Limited {
+        /// The rules.
+        rules: usize,
+    },
     /// Envoy, as `envoy.yaml` says.
     Envoy,
 }
@@ -45,8 +50,8 @@ impl Subject {
             Self::Direct => "direct".into(),
             Self::Splice => "TCP splice".into(),
             Self::Minimal => "minimal hyper proxy".into(),
-            Self::Reeve { rules: 1 } => "Reeve, 1 rule".into(),
-            Self::Reeve { rules } => format!("Reeve, {rules} rules"),
+            Self::Reeve { rules: 1 } | Self::Limited { rules: 1 } => "Reeve, 1 rule".into(),
+            Self::Reeve { rules } | Self::Limited { rules } => format!("Reeve, {rules} rules"),
             Self::Envoy => "Envoy".into(),
         }
     }
@@ -111,7 +116,8 @@ impl Place {
                 return Running { child: None, address, admin: None, ready_after: Duration::ZERO, folder };
             }
             Subject::Splice | Subject::Minimal => (at.own(subject), None),
-            Subject::Reeve { rules } => (at.reeve(&self.reeve, rules), Some(admin)),
+            Subject::Reeve { rules } => (at.reeve(&self.reeve, &policies::yaml(rules)), Some(admin)),
+            Subject::Limited { rules } => (at.reeve(&self.reeve, &policies::limited(rules)), Some(admin)),
             Subject::Envoy => (at.envoy(&self.envoy), Some(admin)),
         };
         let output = File::create(folder.path().join("output")).expect("a temporary file can be made");
@@ -215,8 +221,8 @@ impl At<'_> {
         arguments
     }
 
-    fn reeve(&self, program: &Path, rules: usize) -> Vec<String> {
-        self.write("policy.yaml", &policies::yaml(rules));
+    fn reeve(&self, program: &Path, policy: &str) -> Vec<String> {
+        self.write("policy.yaml", policy);
         let (scheme, host, tls) = match &self.upstream.authority {
             None => ("http", "127.0.0.1", String::new()),
             Some(file) => ("https", identity::NAME, format!("\n  tls: {{caBundle: {}}}", file.display())),

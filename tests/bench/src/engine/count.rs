@@ -12,7 +12,7 @@ use crate::sidecar::count::read;
 use crate::table::Table;
 
 /// What is counted.
-const CASES: [(Operation, usize); 13] = [
+const CASES: [(Operation, usize); 14] = [
     (Operation::Visit, 1),
     (Operation::Tree, 1),
     (Operation::Parse, 1),
@@ -26,6 +26,7 @@ const CASES: [(Operation, usize); 13] = [
     (Operation::BareExpression, 1),
     (Operation::Expression, 1),
     (Operation::Hash, 1),
+    (Operation::Count, 1),
 ];
 
 /// An operation with a number of rules, as criterion names it.
