@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use reeve_tests::agent::{Agent, LEGACY, MODERN};
+use reeve_tests::eventually::eventually;
 use reeve_tests::http::{self, Exchange};
 use reeve_tests::process::root;
 use reeve_tests::sidecar::{Setup, Sidecar};
+use reeve_tests::upstream::Upstream;
 use serde_json::{Value, json};
+
+use super::two_tools;
 
 /// Something of each kind that looks at a call: a limit for all and one for each value of an argument, a requirement, rules for tools,
 /// resources and prompts, and one in Audit mode.
@@ -37,7 +41,7 @@ fn random(number: u64) -> String {
     format!("{:016x}", number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
-/// Eight kinds of requests in turn, of which each has everything of its own that an agent can choose: names of tools, resources and
+/// Kinds of requests in turn, of which each has everything of its own that an agent can choose: names of tools, resources and
 /// prompts, names and values of arguments, sessions, and what the agent says that it is.
 fn call(address: &str, number: u64) -> String {
     let own = random(number);
@@ -47,7 +51,11 @@ fn call(address: &str, number: u64) -> String {
         0 | 1 => modern(address, "tools/call", &own, tool(&own), &own),
         2 => modern(address, "tools/call", "echo", tool("echo"), &own),
         3 => modern(address, "tools/call", "add", tool("add"), &own),
-        4 => modern(address, "tools/call", "note", tool("note"), &own),
+        4 if number % 16 == 4 => modern(address, "tools/call", "note", tool("note"), &own),
+        4 => {
+            let headers = format!("MCP-Protocol-Version: {LEGACY}\r\n");
+            post(address, &headers, &Agent::legacy(address).body("tools/call", tool(&own)))
+        }
         5 => {
             let headers = format!("MCP-Protocol-Version: {LEGACY}\r\nMcp-Session-Id: {own}\r\n");
             post(address, &headers, &Agent::legacy(address).body("tools/call", tool(&own)))
@@ -102,7 +110,7 @@ fn sum(metrics: &str, family: &str, label: &str) -> f64 {
 
 #[test]
 fn a_hundred_thousand_calls_of_random_names_sessions_and_arguments_add_no_series() {
-    let setup = Setup::policy(POLICY, "http://127.0.0.1:1/mcp").flags(&["--audit", "off", "--log-level", "error"]);
+    let setup = Setup::policy(POLICY, "http://127.0.0.1:1/mcp").flags(&["--audit", "off"]);
     let sidecar = setup.start();
     let address = http::split(&sidecar.url).0;
     // Each kind of call once.
@@ -167,4 +175,47 @@ fn a_sidecar_has_as_many_series_as_the_documentation_states() {
         let called = stated("each tool of a server that was called") + stated("each cause of failures of a server");
         assert_eq!(after.len(), configured + called, "{:#?}", after.difference(&before).collect::<Vec<_>>());
     }
+}
+
+/// What is counted of refusals by a rule, by tool: of series that are there.
+fn refusals(sidecar: &Sidecar, rule: &str) -> Vec<(String, f64)> {
+    let metrics = sidecar.metrics();
+    let of_rule = |line: &&str| {
+        line.starts_with("reeve_calls_total{")
+            && line.contains(&format!("rule=\"{rule}\""))
+            && line.contains("DeniedByRule")
+    };
+    let told = metrics.lines().filter(of_rule).filter_map(|line| {
+        let (labels, value) = line.rsplit_once(' ')?;
+        Some((labels.split_once("tool=\"")?.1.split('"').next()?.to_owned(), value.parse().ok()?))
+    });
+    told.collect()
+}
+
+#[test]
+fn refusals_by_a_rule_are_counted_from_zero_on_and_go_away_with_it_if_there_were_none() {
+    let policy = |rules: &str| format!("{}{rules}", POLICY.split_once("  - ").unwrap().0);
+    let upstream = Upstream::start();
+    let rules =
+        "  - {name: never, tools: ['delete_*', drop], action: Deny}\n  - {name: other, tools: [wipe], action: Deny}\n";
+    let setup = Setup::policy(&policy(rules), &upstream.url);
+    let sidecar = setup.start();
+    let tools =
+        |told: &[(&str, f64)]| told.iter().map(|(tool, count)| ((*tool).to_owned(), *count)).collect::<Vec<_>>();
+    assert_eq!(refusals(&sidecar, "never"), tools(&[("drop", 0.0), ("other", 0.0)]));
+    let agent = Agent::modern(&sidecar.url);
+    agent.call("drop", json!({}));
+    assert_eq!(refusals(&sidecar, "never"), tools(&[("drop", 1.0), ("other", 0.0)]));
+
+    let list = agent.begin("tools/list", json!({}));
+    upstream.next().result(two_tools());
+    list.rest();
+    let listed = tools(&[("delete_everything", 0.0), ("drop", 1.0), ("other", 0.0)]);
+    assert_eq!(refusals(&sidecar, "never"), listed, "a tool that is known since");
+
+    setup.write("policy.yaml", &policy("  - {name: new, tools: [drop], action: Deny}\n"));
+    eventually("the new policy is in force", || (refusals(&sidecar, "new").len() == 1).then_some(()));
+    assert_eq!(refusals(&sidecar, "new"), tools(&[("drop", 0.0)]));
+    assert_eq!(refusals(&sidecar, "other"), []);
+    assert_eq!(refusals(&sidecar, "never"), tools(&[("drop", 1.0)]), "what was counted stays");
 }
