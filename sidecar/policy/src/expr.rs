@@ -54,6 +54,7 @@ use crate::catalogue::Tool;
 use crate::decide::Subject;
 use crate::json::Value;
 use crate::limit::Units;
+use crate::pace::Pace;
 use crate::time::WallTime;
 
 /// The most bytes of an expression's source.
@@ -261,11 +262,12 @@ impl From<Failure> for EvalError {
 /// Does work that compiles many expressions on one thread with a large stack, where else each would take a thread of its
 /// own.
 pub fn compiling<T: Send>(mut work: impl FnMut() -> T + Send) -> T {
+    let pace = Pace::here();
     let done = thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK);
         let run = || {
             HAS_ROOM.set(true);
-            work()
+            pace.keep(&mut work)
         };
         thread.spawn_scoped(scope, run).ok()?.join().ok()
     });

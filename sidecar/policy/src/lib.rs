@@ -20,6 +20,7 @@
 //! | [`compile`] | policies → [`compile::Ruleset`], indexed so that a decision does not depend on the number of rules |
 //! | [`decide`] | a call under a ruleset → a verdict; lists; explanations |
 //! | [`limit`] | sliding windows, concurrency, snapshots |
+//! | [`pace`] | long work that gives way to calls |
 //!
 //! No tokio, hyper or kube; time and randomness come from the caller. The sidecar enforces with this crate and the
 //! operator accepts policies with it, so that *Accepted* means what will be enforced.
@@ -32,6 +33,7 @@ pub mod glob;
 pub mod json;
 pub mod limit;
 pub mod load;
+pub mod pace;
 pub mod reason;
 pub mod schema;
 pub mod time;

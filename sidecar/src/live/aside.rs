@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use reeve_policy::pace::giving_way;
 use tokio::sync::oneshot;
 
 use super::Live;
@@ -18,7 +19,7 @@ pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
         // Of this thread alone, as Linux has it. Without it calls may have to wait a little, and that is all.
         let _ = rustix::process::setpriority_process(None, NICE);
         // Nobody waits any more if the process ends.
-        let _ = done.send(work());
+        let _ = done.send(giving_way(work));
     };
     if let Err(error) = std::thread::Builder::new().name("reload".into()).spawn(work) {
         tracing::error!(%error, "a thread cannot be started");

@@ -11,6 +11,7 @@ use super::model::{CompiledPolicy, Fallback, Role, Rule};
 use super::{ResolvedCounter, Roles, Ruleset, ScopeKeys, Source};
 use crate::decide::{Plans, ServerRequestTable, Subject};
 use crate::limit::{CounterName, Limiter};
+use crate::pace::pause;
 
 /// Compiles the policies that govern.
 pub(super) fn assemble(sources: &[Source], subject: &Subject, limiter: &Limiter) -> Ruleset {
@@ -32,6 +33,7 @@ pub(super) fn assemble(sources: &[Source], subject: &Subject, limiter: &Limiter)
         policies.push(draft.policy);
     }
     let (rules, index) = index(rules);
+
     let roles = roles(&policies);
     Ruleset {
         server_requests: ServerRequestTable::new(&policies, &roles),
@@ -90,6 +92,7 @@ struct Resolver<'a> {
 impl Resolver<'_> {
     fn rules(&mut self, policy: u32, rules: Vec<DraftRule>, counters: &[DraftCounter]) -> Vec<DraftRule> {
         let resolve = |mut draft: DraftRule| {
+            pause();
             let rule = &mut draft.rule;
             rule.policy = policy;
             let shadow = rule.mode == Mode::Audit;
@@ -125,6 +128,7 @@ fn index(mut drafts: Vec<DraftRule>) -> (Vec<Rule>, Index) {
     let mut patterns = Patterns::default();
     let mut rules = Vec::with_capacity(drafts.len());
     for draft in drafts {
+        pause();
         let rule = number(rules.len());
         patterns.tools.extend(draft.tools.into_iter().map(|pattern| (pattern, rule)));
         patterns.resources.extend(draft.resources.into_iter().map(|pattern| (pattern, rule)));

@@ -16,6 +16,7 @@ use super::scope;
 use crate::catalogue::Catalogue;
 use crate::expr::{CompileError, Expression, Purpose};
 use crate::glob::Pattern;
+use crate::pace::pause;
 use crate::time::parse_duration;
 
 /// What a policy says, whichever kind of object it is.
@@ -224,6 +225,7 @@ fn config_max_age(spec: &Spec<'_>, problems: &mut Problems) -> Option<Duration> 
 fn unique_names(rules: &[RuleSpec], problems: &mut Problems) {
     let mut first = BTreeMap::new();
     for (number, rule) in rules.iter().enumerate() {
+        pause();
         if let Some(earlier) = first.get(rule.name.as_str()) {
             let message = format!("rules[{earlier}] is called `{}` too: give each rule a name of its own", rule.name);
             problems.error(format!("/spec/rules/{number}/name"), message);

@@ -14,6 +14,7 @@ use super::problems::Problems;
 use crate::expr::{Path, Purpose};
 use crate::glob::{Dialect, Pattern};
 use crate::json::Name;
+use crate::pace::pause;
 use crate::time::parse_duration;
 
 /// How long a call counts as in flight at most, where the rule does not say.
@@ -27,6 +28,7 @@ const LONGEST: Duration = Duration::from_secs(31 * 86_400);
 
 /// Checks and compiles one rule. What is wrong is noted and left out: nothing enforces a policy that has an error.
 pub(super) fn draft(number: usize, spec: &RuleSpec, context: &mut Context<'_>) -> DraftRule {
+    pause();
     let at = format!("/spec/rules/{number}");
     rule_name(&at, &spec.name, &mut context.problems);
     selectors(&at, spec, &mut context.problems);

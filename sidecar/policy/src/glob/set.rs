@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::Pattern;
+use crate::pace::pause;
 
 /// Many patterns, each with a number, matched together. The cost of a look-up does not grow with the number of patterns that
 /// the text does not begin like; those that it does are each matched in turn.
@@ -36,6 +37,7 @@ impl Set {
         let mut exact: HashMap<Box<str>, Vec<u32>, _> = HashMap::default();
         let mut globs = Vec::new();
         for (pattern, number) in patterns {
+            pause();
             match pattern.exact() {
                 Some(name) => exact.entry(name.into()).or_default().push(number),
                 None => globs.push((pattern, number)),
@@ -98,6 +100,7 @@ fn trie(globs: &[(Pattern, u32)]) -> Box<[Node]> {
     // For each node, made or to be made: its patterns and those of its children, and the length of the parent's prefix.
     let mut ranges = Vec::from_iter((!globs.is_empty()).then_some((0..globs.len(), 0)));
     while let Some((range, parent)) = ranges.get(nodes.len()).cloned() {
+        pause();
         let (first, last) = (prefix(range.start), prefix(range.end - 1));
         let length = first.iter().zip(last).take_while(|(one, other)| one == other).count();
         let own = range.clone().take_while(|&at| prefix(at).len() == length).count();

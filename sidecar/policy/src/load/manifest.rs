@@ -147,12 +147,21 @@ pub(super) fn read(object: &Node) -> Result<Policy, Vec<Finding>> {
     if !findings.is_empty() {
         return Err(findings);
     }
-    object.read().map_err(|error| vec![Finding::new(object.mark, String::new(), error.to_string())])
+    policy(object).map_err(|error| vec![Finding::new(object.mark, String::new(), error.to_string())])
 }
 
 /// A manifest without what is wrong in it, as far as that leaves anything.
 pub(super) fn mended(object: &Node, wrong: &Wrong) -> Option<Policy> {
-    policy_schema().mend(object, wrong.lost()).read().ok()
+    policy(&policy_schema().mend(object, wrong.lost())).ok()
+}
+
+/// Looks at the kind first: serde would copy everything before it did.
+fn policy(object: &Node) -> Result<Policy, serde::de::value::Error> {
+    match object.get("kind").and_then(Node::as_str) {
+        Some("McpPolicy") => object.read_without("kind").map(Policy::McpPolicy),
+        Some("ClusterMcpPolicy") => object.read_without("kind").map(Policy::ClusterMcpPolicy),
+        _ => object.read(),
+    }
 }
 
 /// The API server writes `status`; a file does not say what it is.

@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use super::node::{Data, Mark, Member, Node, Step, pointer, quoted};
 use super::suggest::{either, nearest};
 use super::{Finding, Lost, MAX_MISTAKES};
+use crate::pace::pause;
 
 /// The schema of a type.
 pub(super) struct Schema {
@@ -204,6 +205,7 @@ impl<'a> Checker<'a> {
         }
         let Some(item_schema) = schema.get("items") else { return };
         for (index, item) in items.iter().enumerate() {
+            pause();
             self.path.push(Step::Index(index));
             self.value(item, item.mark, item_schema);
             self.path.pop();

@@ -12,6 +12,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::node::{Data, MAX_DEPTH, MAX_NODES, Mark, Member, Node, Step, Unquoted, pointer, quoted};
 use super::{Finding, MAX_MISTAKES};
+use crate::pace::pause;
 
 /// The most documents in a file.
 const MAX_DOCUMENTS: usize = 1_000;
@@ -28,6 +29,7 @@ pub(super) fn read(text: &str) -> Yaml {
     let mut builder = Builder::default();
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
+        pause();
         let taken = match event {
             Ok((Event::StreamEnd, _)) => break,
             Ok((event, span)) => builder.take(event, span),

@@ -83,7 +83,8 @@ const RELOADS: usize = 10;
 /// How long calls are made around each change.
 const AROUND: Duration = Duration::from_millis(1_500);
 
-/// The longest call while 10,000 rules are reloaded.
+/// The longest call while 10,000 rules are reloaded, beside the longest of as long a time without: the machine stalls calls too,
+/// and a reload is judged by what it adds.
 ///
 /// # Panics
 /// If a reload does not take place.
@@ -114,9 +115,11 @@ pub async fn reload(place: &Place, upstream: &Upstream, bars: &mut Bars) {
         figure(median(reloading.clone()), ""),
         figure(longest(&reloading), ""),
     ]);
+    let added: Vec<_> = reloading.iter().zip(&quiet).map(|(with, without)| with - without).collect();
+    table.row(["the difference".into(), figure(median(added.clone()), ""), figure(longest(&added), "")]);
     let reloads = count(RELOADS as u64);
     table.print(&format!("{reloads} reloads of 10,000 rules, 1 connection; RSS at most {} MiB", figure(memory, "")));
-    bars.at_most("longest call during a reload of 10,000 rules, median", median(reloading), 2.0, " ms");
+    bars.at_most("what a reload of 10,000 rules adds to the longest call, median", median(added), 2.0, " ms");
 }
 
 /// Replaces the policy by one that differs in one rule.

@@ -5,6 +5,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Vi
 use serde::forward_to_deserialize_any;
 
 use super::{Data, Node};
+use crate::pace::pause;
 
 /// Why a document could not be read into its type. Structure is checked before, so that this is rare.
 pub(in crate::load) type Error = serde::de::value::Error;
@@ -16,6 +17,15 @@ impl Node {
     /// What serde says.
     pub(in crate::load) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
         T::deserialize(self)
+    }
+
+    /// Reads an object into a type, as if it lacked one field.
+    ///
+    /// # Errors
+    /// What serde says.
+    pub(in crate::load) fn read_without<T: DeserializeOwned>(&self, field: &str) -> Result<T, Error> {
+        let others = self.members().iter().filter(|member| member.key != field);
+        T::deserialize(MapDeserializer::new(others.map(|member| (member.key.as_str(), &member.value))))
     }
 }
 
@@ -46,7 +56,7 @@ impl<'de> Deserializer<'de> for &'de Node {
                 }
             }
             Data::String(text) => visitor.visit_borrowed_str(text),
-            Data::Array(items) => SeqDeserializer::new(items.iter()).deserialize_any(visitor),
+            Data::Array(items) => SeqDeserializer::new(items.iter().inspect(|_| pause())).deserialize_any(visitor),
             Data::Object(members) => {
                 let members = members.iter().map(|member| (member.key.as_str(), &member.value));
                 MapDeserializer::new(members).deserialize_any(visitor)
