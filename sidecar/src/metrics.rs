@@ -1,8 +1,8 @@
 //! Every metric of the sidecar, in a registry of its own, with bounded labels.
 //!
 //! [`family`] is the one table of names, labels, help and buckets; `docs/metrics.md` shows it. Children are made when first
-//! used, but for the decisions that policies can make, which are [`foreseen`]. The hot path looks no label up: a call asks its [`ServerMetrics`] for the handles of its tool, and those for the
-//! counter of its decision.
+//! used, but for the decisions that policies can make, which are foreseen. The hot path looks no label up: a call asks its
+//! [`ServerMetrics`] for the handles of its tool, and those for the counter of its decision.
 //!
 //! | label | bounded by |
 //! |---|---|
