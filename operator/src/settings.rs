@@ -2,6 +2,7 @@
 //!
 //! One parser for both. Everything is a value afterwards, so that what is made of it can be tested without a process.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -146,6 +147,15 @@ pub struct SidecarSettings {
     /// How much a sidecar logs, where its pod does not say.
     #[arg(long, env = "REEVE_SIDECAR_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
     pub sidecar_log_level: logging::Level,
+    /// The sidecars' variables of OpenTelemetry, which say whether and where calls are traced: a JSON object of names and texts.
+    #[arg(
+        long,
+        env = "REEVE_SIDECAR_OPEN_TELEMETRY",
+        value_name = "JSON",
+        default_value = "{}",
+        value_parser = open_telemetry
+    )]
+    pub sidecar_open_telemetry: BTreeMap<String, String>,
     /// Who assigns users to containers.
     #[arg(long, env = "REEVE_PLATFORM", value_name = "PLATFORM", default_value = "kubernetes")]
     pub platform: Platform,
@@ -198,6 +208,17 @@ pub enum Platform {
     Kubernetes,
     /// The namespace.
     Openshift,
+}
+
+/// Reads variables of OpenTelemetry. No others: they would configure the sidecar beside the operator.
+fn open_telemetry(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let example = r#"write one such as {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}"#;
+    let variables: BTreeMap<String, String> =
+        serde_json::from_str(text).map_err(|error| format!("no JSON object of texts: {error}; {example}"))?;
+    match variables.keys().find(|name| !name.starts_with("OTEL_")) {
+        Some(name) => Err(format!("{name:?} is no variable of OpenTelemetry, whose names begin with OTEL_: {example}")),
+        None => Ok(variables),
+    }
 }
 
 impl Settings {
@@ -278,6 +299,7 @@ impl Settings {
                 Platform::Kubernetes => inject::Platform::Kubernetes,
                 Platform::Openshift => inject::Platform::OpenShift,
             },
+            open_telemetry: self.sidecar.sidecar_open_telemetry.clone(),
         }
     }
 
@@ -321,6 +343,20 @@ mod tests {
             (settings.operator_url(), settings.address(9443)),
             ("https://reeve-operator.r.svc".into(), "[fd00::7]:9443".into())
         );
+    }
+
+    #[test]
+    fn only_variables_of_open_telemetry_are_handed_on() {
+        let given =
+            parse(&["--sidecar-open-telemetry", r#"{"OTEL_SERVICE_NAME": "agents"}"#]).injection().open_telemetry;
+        assert_eq!(given, BTreeMap::from([("OTEL_SERVICE_NAME".to_owned(), "agents".to_owned())]));
+        assert!(parse(&[]).injection().open_telemetry.is_empty());
+        for (text, word) in [
+            (r#"{"REEVE_OPERATOR": "https://x"}"#, "REEVE_OPERATOR"),
+            (r#"{"OTEL_X": 1}"#, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ] {
+            assert!(open_telemetry(text).unwrap_err().contains(word), "{text}");
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::lifecycle::Signals;
 use crate::listener::Addresses;
 use crate::serve::{Options, ServeError, Sidecar};
 use crate::supply::Supply;
+use crate::trace;
 
 /// The seed policy, as `examples/` has it.
 const POLICY: &str = include_str!("../../examples/start-dicom-export-job.json");
@@ -109,6 +110,7 @@ fn options(folder: &Folder, upstream: &str) -> Options {
         inspect: Addresses::Preferred(config::INSPECT_ADDRESS),
         cache_dir: None,
         grace_period: Duration::from_secs(1),
+        tracing: trace::Settings::default(),
     }
 }
 

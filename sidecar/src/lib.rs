@@ -5,7 +5,7 @@
 //!                          │                      │                            │
 //!                          │                 reeve-policy                answers and streams:
 //!                          │                                             scan → filter → relay
-//!                          └── audit · metrics · admin (/started /live /ready /metrics) · inspect (/policy /limits)
+//!                          └── audit · trace · metrics · admin (/started /live /ready /metrics) · inspect (/policy /limits)
 //!
 //! supply: files or flags ──► config ──┐
 //!         the operator ──► sync ─────┴──► live: rulesets and upstreams, swapped as one
@@ -24,6 +24,7 @@
 //! | [`mcp`] | the rules of the wire, as pure functions and tables |
 //! | [`upstream`] | connections to servers: pools, TLS, credentials, what their failures mean |
 //! | [`audit`] | one record for each decision |
+//! | [`trace`] | one OpenTelemetry span for each call |
 //! | [`metrics`] | every metric, with bounded labels |
 //! | [`admin`] | probes and metrics, over HTTP |
 //! | [`inspect`] | the effective policy and the state of limits, over HTTP |
@@ -51,4 +52,5 @@ pub mod serve;
 pub mod state;
 pub mod supply;
 pub mod sync;
+pub mod trace;
 pub mod upstream;

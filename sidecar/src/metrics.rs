@@ -63,6 +63,19 @@ impl LimitUsage {
     }
 }
 
+/// What becomes of spans.
+#[derive(Clone, Debug)]
+pub struct SpanCounters {
+    /// The collector has taken them.
+    pub exported: IntCounter,
+    /// Too many were waiting.
+    pub queue_full: IntCounter,
+    /// The collector could not be reached, or turned the batch away.
+    pub undelivered: IntCounter,
+    /// The collector took the batch, and not them.
+    pub refused: IntCounter,
+}
+
 /// Tells how full the limits are; asked at each scrape.
 pub type LimitSource = Box<dyn Fn() -> Vec<LimitUsage> + Send + Sync>;
 
@@ -86,6 +99,7 @@ pub struct Metrics {
     audit_queue: IntGauge,
     audit_queue_limit: IntGauge,
     audit_dropped: IntCounter,
+    spans: IntCounterVec,
     process: Gauges,
     /// How many children [`family::CALLS`] has, over all servers.
     call_series: Arc<AtomicUsize>,
@@ -130,6 +144,7 @@ impl Metrics {
             audit_queue: family::AUDIT_QUEUE.gauge(&registry)?,
             audit_queue_limit: family::AUDIT_QUEUE_LIMIT.gauge(&registry)?,
             audit_dropped: family::AUDIT_DROPPED.counter(&registry)?,
+            spans: family::SPANS.counters(&registry)?,
             process: process::gauges(&registry, &clock)?,
             call_series: Arc::default(),
             foreseen_series: Arc::default(),
@@ -196,6 +211,17 @@ impl Metrics {
     /// Whether what brings configurations is there: the operator, or the file.
     pub fn configuration_connected(&self, connected: bool) {
         self.config_connected.set(i64::from(connected));
+    }
+
+    /// What is counted of spans. From now on the counters are there, at zero.
+    pub fn span_counters(&self) -> SpanCounters {
+        let counter = |outcome: &str| self.spans.with_label_values(&[outcome]);
+        SpanCounters {
+            exported: counter("exported"),
+            queue_full: counter("queue_full"),
+            undelivered: counter("undelivered"),
+            refused: counter("refused"),
+        }
     }
 
     /// The log whose state each scrape shows.

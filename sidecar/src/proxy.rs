@@ -25,7 +25,7 @@
 //! | `login` | what lets an agent log in to a server through the sidecar |
 //! | `tasks` | whose tasks are whose |
 //! | `unconfigured` | what is answered before any configuration has come |
-//! | `record` | what audit log and metrics are told |
+//! | `record` | what audit log, metrics and traces are told |
 //! | `reply` | answers that the sidecar gives itself |
 
 mod body;
@@ -79,6 +79,7 @@ use crate::mcp::rounds::Rounds;
 use crate::mcp::tasks::Running;
 use crate::metrics::Metrics;
 use crate::state::Keeper;
+use crate::trace::Tracer;
 
 const FULL: &str = "As many requests are in flight as may be (listener.maxRequests): try again.";
 
@@ -106,6 +107,8 @@ pub struct Parts {
     pub audit: audit::Log,
     /// What is counted for people.
     pub metrics: Arc<Metrics>,
+    /// What records calls as spans; none if tracing is off.
+    pub tracer: Option<Arc<Tracer>>,
     /// The time.
     pub clock: Clock,
     /// When to end.
@@ -126,6 +129,7 @@ struct Shared {
     limiter: Arc<Limiter>,
     audit: audit::Log,
     metrics: Arc<Metrics>,
+    tracer: Option<Arc<Tracer>>,
     clock: Clock,
     drain: Drain,
     /// A permit for each request in flight.
@@ -182,6 +186,7 @@ impl Proxy {
             limiter: parts.limiter,
             audit: parts.audit,
             metrics: parts.metrics,
+            tracer: parts.tracer,
             clock: parts.clock,
             drain: parts.drain,
             places: Arc::new(Semaphore::new(listener.max_requests.min(Semaphore::MAX_PERMITS))),

@@ -29,6 +29,7 @@ use crate::proxy::{self, Proxy};
 use crate::state::{self, Cache, Keeper, StateError};
 use crate::supply::Supply;
 use crate::sync::SettingsError;
+use crate::trace::{self, Tracer, Tracing};
 use crate::{admin, inspect};
 
 /// What the command line says.
@@ -46,6 +47,8 @@ pub struct Options {
     pub cache_dir: Option<PathBuf>,
     /// How long calls in flight may take after the end was asked for.
     pub grace_period: Duration,
+    /// Whether and how calls are traced.
+    pub tracing: trace::Settings,
 }
 
 /// Why a sidecar did not start.
@@ -89,6 +92,7 @@ pub struct Sidecar {
     others: Vec<JoinHandle<()>>,
     keeper: Keeper,
     audit: Log,
+    tracing: Option<Tracing>,
 }
 
 impl Sidecar {
@@ -110,6 +114,8 @@ impl Sidecar {
         let ports = Ports::bind(&options).await?;
         ground.audit.note(&audit::Note::Started { version: env!("CARGO_PKG_VERSION") });
         let [agents, admin, inspect] = ports.addresses();
+        let tracing =
+            Tracing::begin(options.tracing.clone(), supply.environment(), &ground.clock, &ground.metrics).await;
 
         let (trigger, drain) = lifecycle::drain();
         let (unseen, seen) = lifecycle::drain();
@@ -127,7 +133,8 @@ impl Sidecar {
         let Ground { metrics, audit, keeper, .. } = &ground;
         let (metrics, audit, keeper) = (Arc::clone(metrics), audit.clone(), keeper.clone());
         let gate = Gate::new(&bound(&ports.agents), &fixed.listener.allowed_hosts, &fixed.listener.allowed_origins);
-        let parts = ground.proxy_parts(current, gate, drain.clone());
+        let tracer = tracing.as_ref().map(|tracing| Arc::clone(&tracing.tracer));
+        let parts = ground.proxy_parts(current, gate, drain.clone(), tracer);
         let proxy = Proxy::new(parts, &fixed.listener).map_err(ServeError::Listener)?;
         let answer = move |request, _peer: Peer| proxy.clone().respond(request);
         let observer = Arc::clone(&metrics) as _;
@@ -139,7 +146,7 @@ impl Sidecar {
         ];
         readiness.serving();
         let grace_period = options.grace_period;
-        Ok(Self { agents, admin, inspect, trigger, unseen, grace_period, serving, others, keeper, audit })
+        Ok(Self { agents, admin, inspect, trigger, unseen, grace_period, serving, others, keeper, audit, tracing })
     }
 
     /// Where agents connect.
@@ -178,7 +185,11 @@ impl Sidecar {
                 tracing::warn!(bytes, "the end of the audit log was not written in time");
             }
         });
-        let _ = closed.await;
+        let _ = tokio::join!(closed, async {
+            if let Some(tracing) = self.tracing {
+                tracing.end(LAST_WRITES).await;
+            }
+        });
     }
 }
 
@@ -223,9 +234,9 @@ impl Ground {
         Inspector { live: Arc::clone(live), limiter: Arc::clone(&self.limiter), clock: self.clock.clone() }
     }
 
-    fn proxy_parts(self, live: Arc<Current>, gate: Gate, drain: Drain) -> proxy::Parts {
+    fn proxy_parts(self, live: Arc<Current>, gate: Gate, drain: Drain, tracer: Option<Arc<Tracer>>) -> proxy::Parts {
         let Self { clock, limiter, bindings, metrics, audit, keeper, .. } = self;
-        proxy::Parts { live, gate, limiter, audit, metrics, clock, drain, keeper, bindings }
+        proxy::Parts { live, gate, limiter, audit, metrics, tracer, clock, drain, keeper, bindings }
     }
 }
 
@@ -274,7 +285,7 @@ fn tell(ports: &Ports, current: &Current, cache_dir: Option<&Path>) {
     }
 }
 
-/// How long the last writes to the cache directory, and to the audit log, may take.
+/// How long the last writes to the cache directory, and to the audit log, may take, and the last spans to the collector.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
 fn keep(

@@ -74,6 +74,11 @@ impl Opened {
         &self.fixed
     }
 
+    /// Proxy variables and the system's authorities.
+    pub fn environment(&self) -> &Arc<Environment> {
+        &self.environment
+    }
+
     /// Puts the first configuration into force, if it is here.
     pub fn begin(self, enforcer: Enforcer, cache: &Cache, clock: &Clock) -> Follower {
         let Self { source, fixed, environment } = self;

@@ -67,6 +67,7 @@ impl World {
             inspect: any(),
             cache_dir: None,
             grace_period: Duration::from_secs(1),
+            tracing: reeve_sidecar::trace::Settings::default(),
         });
         Self { sidecar: sidecar.await.unwrap(), _folder: folder }
     }

@@ -9,6 +9,8 @@
 //! [`load`] and [`ledger`] are agents and a server that keep books, for what must add up under load; [`wrk`] makes more of it.
 //! [`books`] puts a sidecar between them, and compares its books with theirs.
 //!
+//! [`collector`] takes the spans of calls.
+//!
 //! What is started ends when its value is dropped. Nothing sleeps for luck: [`eventually`] waits for a condition.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a harness fails tests by panicking")]
@@ -17,6 +19,7 @@ pub mod agent;
 pub mod books;
 pub mod clients;
 pub mod cluster;
+pub mod collector;
 pub mod conformance;
 pub mod eventually;
 pub mod front;

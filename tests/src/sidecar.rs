@@ -43,7 +43,7 @@ pub fn built(name: &str) -> PathBuf {
 /// The program with these arguments, and nothing of this process's environment that would configure it.
 pub fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(built("reeve-sidecar"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REEVE_")) {
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REEVE_") || name.starts_with("OTEL_")) {
         command.env_remove(name);
     }
     command.args(arguments);

@@ -69,6 +69,7 @@ fn webhook(cluster: Told) -> Webhook {
         resources: Resources::default(),
         log_level: "info".into(),
         platform: Platform::Kubernetes,
+        open_telemetry: std::collections::BTreeMap::new(),
     };
     Webhook::with(Arc::new(std::sync::RwLock::new(world)), settings, Arc::new(cluster))
 }

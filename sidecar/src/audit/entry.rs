@@ -9,6 +9,7 @@ use reeve_policy::time::WallTime;
 
 use super::arguments::{Arguments, SessionTag};
 use super::text::{push_formatted, push_hex, push_number, push_string, push_time};
+use crate::trace::TraceId;
 
 /// Room for what [`Decision`] adds to a line: a rule pointer of its greatest length, the fixed words, and some shadow
 /// decisions (those that have no room are counted).
@@ -73,8 +74,8 @@ pub struct Entry<'a> {
     pub target: Option<Target<'a>>,
     /// Its arguments.
     pub arguments: Option<&'a Arguments>,
-    /// The trace it belongs to, from `traceparent`.
-    pub trace_id: Option<&'a str>,
+    /// The trace it belongs to.
+    pub trace_id: Option<TraceId>,
 }
 
 /// What is known once it is over.
@@ -131,7 +132,9 @@ pub(super) fn render(entry: &Entry<'_>, sequence: u64, run: &str, time: WallTime
     }
     out.extend_from_slice(arguments);
     if let Some(trace_id) = entry.trace_id {
-        push_member(&mut out, "traceId", trace_id, WORD_BYTES);
+        out.extend_from_slice(b",\"traceId\":\"");
+        push_hex(&mut out, trace_id.bytes());
+        out.push(b'"');
     }
     out
 }

@@ -48,7 +48,8 @@ pub struct Line {
     pub arguments: Option<BTreeMap<String, serde_json::Value>>,
     /// Those of them that had no room.
     pub arguments_omitted: Option<Vec<String>>,
-    /// The trace that the call belongs to, from its `traceparent` header.
+    /// The trace that the call belongs to: of its `traceparent` in `params._meta`, else in the header, else of the span that
+    /// the sidecar began.
     pub trace_id: Option<String>,
     /// `allow`, `deny`, `limited` or `approval_required`.
     pub decision: Option<String>,

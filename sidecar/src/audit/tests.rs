@@ -12,6 +12,7 @@ use reeve_policy::reason::Reason;
 use reeve_policy::time::{Instant, WallTime};
 
 use super::*;
+use crate::trace::TraceId;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -128,7 +129,7 @@ fn a_line_tells_everything_about_a_call_but_its_values() {
     let entry = Entry {
         session: Some(SessionTag::of("0123-4567")),
         arguments: Some(&arguments),
-        trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
+        trace_id: TraceId::parse(b"4bf92f3577b34da6a3ce929d0e0e4736"),
         ..entry()
     };
     let shadow = [Shadow { reason: Reason::LimitExceeded, pointer: "clinic/trial#tight/limits/all".into() }];
@@ -372,7 +373,7 @@ proptest! {
         let memory = Memory::default();
         let log = Log::open(Destination::Writer(Box::new(memory.clone())), settings(OnFull::Deny), clock()).unwrap();
         let parties = Parties::new(&name, &name, &name);
-        let entry = Entry { parties: &parties, method: &name, target: Some(Target::Resource(&name)), trace_id: Some(&name), ..entry() };
+        let entry = Entry { parties: &parties, method: &name, target: Some(Target::Resource(&name)), trace_id: TraceId::parse(&[b'f'; 32]), ..entry() };
         let shadow = vec![Shadow { reason: Reason::DeniedByRule, pointer: rule.as_str().into() }; shadows];
         log.reserve(&entry).unwrap().write(&Decision { rule: Some(&rule), shadow: &shadow, ..decision() });
         log.close(DEADLINE).unwrap();

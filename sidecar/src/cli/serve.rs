@@ -18,6 +18,7 @@ use crate::listener::Addresses;
 use crate::serve::{Options, ServeError, Sidecar};
 use crate::supply::Supply;
 use crate::sync::{self, Mounted};
+use crate::trace;
 
 /// What the default command is told.
 #[derive(Debug, Args)]
@@ -155,6 +156,7 @@ impl ServeArgs {
             inspect: Addresses::Given(vec![self.inspect]),
             cache_dir: self.cache_dir,
             grace_period: self.grace_period,
+            tracing: trace::Settings::read(|name| std::env::var(name).ok()),
         };
         Ok((options, self.threads))
     }

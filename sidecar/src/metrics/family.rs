@@ -106,6 +106,8 @@ families! {
         "What reeve_audit_queue_bytes cannot exceed; 0 if the audit log is off.";
     AUDIT_DROPPED: Counter "reeve_audit_dropped_total" [],
         "Decisions that have no audit record because the log was full; the call was refused, or passed with onFull: Drop.";
+    SPANS: Counter "reeve_spans_total" ["outcome"],
+        "Spans of calls, if OpenTelemetry is on: exported; queue_full, undelivered or refused are lost, because too many waited, the collector did not take them in time, or it refused them.";
     BUILD_INFO: Gauge "reeve_build_info" ["version"],
         "Always 1; the labels say which build this is.";
     PROCESS_CPU: Counter "process_cpu_seconds_total" [],

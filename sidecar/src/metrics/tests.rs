@@ -38,6 +38,7 @@ fn exercised() -> Arc<Metrics> {
     metrics.configuration_connected(true);
     metrics.opened();
     metrics.refused(Refusal::HeaderTimeout);
+    metrics.span_counters().exported.inc();
     metrics.observe_limits(Box::new(|| {
         vec![LimitUsage { policy: "clinic/imaging".into(), rule: "overall".into(), counter: "all".into(), ratio: 0.25 }]
     }));

@@ -5,7 +5,7 @@ use reeve_policy::decide::Held;
 use reeve_policy::time::Instant;
 
 use super::Shared;
-use super::events::Events;
+use super::events::{Events, Said};
 use super::forward::{Awaited, Expected, OfTasks, Sending};
 use super::record::Flight;
 use super::request;
@@ -45,6 +45,12 @@ impl Events {
         if let Some(round) = self.round.take() {
             let charged = flight.take_out().into_iter().map(Held::landed).collect();
             self.shared.rounds().open(round, charged);
+        }
+        if let (Some(error), Some(span)) = (self.error.take(), flight.span()) {
+            match error {
+                Said::ToolError => span.failed("tool_error", "the tool answered with an error"),
+                Said::Code(code) => span.errored(&code),
+            }
         }
         flight.answered();
     }

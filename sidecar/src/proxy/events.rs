@@ -30,9 +30,20 @@ pub(super) struct Events {
     pub(super) made: Option<Box<str>>,
     /// The round that the server has opened in its answer.
     pub(super) round: Option<Round>,
+    /// What the answer says of an error, if the call is recorded.
+    pub(super) error: Option<Said>,
     /// The agent was told that what came cannot be read. The answer may still come, for nobody.
     told: bool,
     answered: bool,
+}
+
+/// An error that a server's answer tells.
+#[derive(Clone, Debug)]
+pub(super) enum Said {
+    /// A result that says of itself that it is one.
+    ToolError,
+    /// A JSON-RPC error with this code, as it was written.
+    Code(Box<str>),
 }
 
 /// What becomes of a message.
@@ -49,7 +60,16 @@ pub(super) enum Fate {
 
 impl Events {
     pub(super) fn new(shared: &Arc<Shared>, sending: Sending, awaited: Awaited) -> Self {
-        Self { shared: Arc::clone(shared), sending, awaited, made: None, round: None, told: false, answered: false }
+        Self {
+            shared: Arc::clone(shared),
+            sending,
+            awaited,
+            made: None,
+            round: None,
+            error: None,
+            told: false,
+            answered: false,
+        }
     }
 
     pub(super) fn max_event_bytes(&self) -> usize {
@@ -172,6 +192,9 @@ impl Events {
     fn response(&mut self, document: &Document, envelope: &Envelope<'_>, id: Option<&Id<'_>>) -> Fate {
         let own = self.is_own(id);
         self.answered |= own;
+        if own && self.shared.tracer.is_some() {
+            self.error = said(document, envelope);
+        }
         let earlier = id
             .filter(|_| !own)
             .and_then(|id| self.shared.unanswered().take(&self.sending.backend.name, self.session(), id));
@@ -239,6 +262,15 @@ impl Events {
         let message = format!("The MCP server {:?} {cause}.", self.sending.backend.name);
         answer::failed(Some(id), Failure::Unreachable, &message)
     }
+}
+
+/// The error that an answer tells.
+fn said(document: &Document, envelope: &Envelope<'_>) -> Option<Said> {
+    if let Some(result) = envelope.result() {
+        return result.get("isError").and_then(Value::as_bool).filter(|is_error| *is_error).map(|_| Said::ToolError);
+    }
+    let code = document.root().get("error")?.get("code").filter(|code| code.kind() == json::Kind::Number)?;
+    Some(Said::Code(String::from_utf8_lossy(code.raw()).into()))
 }
 
 /// Answers of servers may be larger than requests, and have as many values as fit.

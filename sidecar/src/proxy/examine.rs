@@ -23,6 +23,7 @@ use crate::mcp::method::{Form, Handling, Named, TABLE, handling};
 use crate::mcp::rejection::Rejection;
 use crate::mcp::rounds::{CallKey, Round};
 use crate::mcp::version::{Era, Version};
+use crate::trace::Context;
 
 /// An id as it was written. Numbers and UUIDs need no allocation.
 pub(super) type RawId = SmallVec<[u8; 40]>;
@@ -35,6 +36,8 @@ pub(super) struct Examined {
     pub(super) id: Option<RawId>,
     /// The method, as the audit log names it; empty for a response.
     pub(super) method: &'static str,
+    /// The caller's span, as the message names it.
+    pub(super) trace_context: Option<Context>,
     pub(super) ask: Ask,
 }
 
@@ -142,7 +145,13 @@ pub(super) fn examine(
     })?;
     let method = envelope.method().and_then(|method| TABLE.iter().find(|row| row.method == method));
     let method = method.map_or("", |row| row.method);
-    Ok(Examined { version, id: envelope.id().map(|id| RawId::from_slice(id.raw())), method, ask })
+    Ok(Examined {
+        version,
+        id: envelope.id().map(|id| RawId::from_slice(id.raw())),
+        method,
+        trace_context: envelope.params.trace_context(),
+        ask,
+    })
 }
 
 struct Reader<'a, 'd> {

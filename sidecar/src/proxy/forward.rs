@@ -13,7 +13,7 @@ use super::events::Events;
 use super::examine::{Kind, RawId};
 use super::memory::{Full, Share};
 use super::onward::Onward;
-use super::record::{self, Flight};
+use super::record::Flight;
 use super::relay::{Attended, Endless, Relay};
 use super::take::Taken;
 use super::{Listing, Place, Shared, WORKER_BYTES, reply};
@@ -158,11 +158,11 @@ impl Exchange {
 
     /// The agent's answer, which keeps the request's place if it is relayed.
     fn end(self, answered: Result<(response::Parts, Answered), UpstreamError>, place: &mut Place) -> Response<Body> {
-        let Self { events, flight } = self;
+        let Self { events, mut flight } = self;
         let (head, answered) = match answered {
             Ok(answered) => answered,
             Err(error) => {
-                record::upstream_failed(&events.sending.backend.metrics, &error);
+                flight.failed(&error);
                 return reply::failed(events.awaited.id.as_deref(), &error);
             }
         };
@@ -233,6 +233,9 @@ impl Shared {
         headers::for_agent(&mut head.headers, sending.era);
         let unusable = |detail| Err(sending.backend.upstream.error(Cause::Protocol, detail));
         let success = head.status.is_success();
+        if let Some(span) = exchange.flight.span().filter(|_| !success) {
+            span.failed(head.status.as_str(), "the server answered with this status of HTTP");
+        }
         let answered = match (content, expected) {
             (Content::Unreadable(why), _) => return unusable(why),
             (Content::Events, _) => {

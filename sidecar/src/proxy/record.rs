@@ -4,11 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName};
 use reeve_crds::v1alpha1::Mode;
 use reeve_policy::catalogue::{Catalogue, Extent};
 use reeve_policy::compile::pointer;
-use reeve_policy::decide::{Held, Shadow, Verdict};
+use reeve_policy::decide::{Held, Shadow, Target, Verdict};
 use reeve_policy::json::Value;
 use reeve_policy::reason::{Outcome, Reason};
 use reeve_policy::time::Instant;
@@ -22,6 +21,7 @@ use crate::mcp::envelope::Envelope;
 use crate::mcp::ids::OpenId;
 use crate::mcp::version::Era;
 use crate::metrics::{InFlight, ServerMetrics, ToolMetrics};
+use crate::trace::{self, Span, TraceId};
 use crate::upstream::{Progress, UpstreamError};
 
 /// The moments of a request.
@@ -35,23 +35,23 @@ pub(super) struct Moments {
 
 /// What is known of a request beside its calls.
 #[derive(Debug)]
-pub(super) struct Facts<'a> {
+pub(super) struct Facts {
     era: Era,
     session: Option<SessionTag>,
     method: &'static str,
-    trace_id: Option<&'a str>,
+    trace_id: Option<TraceId>,
     moments: Moments,
 }
 
-impl<'a> Facts<'a> {
+impl Facts {
     pub(super) fn new(
-        headers: &'a HeaderMap,
         era: Era,
         session: Option<&str>,
         method: &'static str,
+        trace_id: Option<TraceId>,
         moments: Moments,
     ) -> Self {
-        Self { era, session: session.map(SessionTag::of), method, trace_id: trace_id(headers), moments }
+        Self { era, session: session.map(SessionTag::of), method, trace_id, moments }
     }
 
     pub(super) fn era(&self) -> Era {
@@ -87,6 +87,26 @@ impl<'a> Facts<'a> {
     ) -> Decision<'d> {
         Decision { latency: now.since(self.moments.begun), ..decision(route, verdict, shadow) }
     }
+
+    /// Writes down in its span what a message calls, and what was decided. `target` is none if it calls several things.
+    pub(super) fn describe(&self, span: &mut Span, route: &Route, target: Option<Target<'_>>, decision: &Decision<'_>) {
+        let is_known = match target {
+            Some(Target::Tool(name)) => route.knows_tool(name),
+            // Of prompts there is no catalogue, and a rule may name any.
+            _ => false,
+        };
+        span.decided(&trace::Call {
+            method: self.method,
+            target,
+            is_known,
+            session: self.session,
+            server: &route.name,
+            grant: &route.grant,
+            reason: decision.reason,
+            rule: decision.rule,
+            mode: decision.mode,
+        });
+    }
 }
 
 fn decision<'d>(route: &Route, verdict: &'d Verdict, shadow: &'d [Shadow]) -> Decision<'d> {
@@ -100,15 +120,6 @@ fn decision<'d>(route: &Route, verdict: &'d Verdict, shadow: &'d [Shadow]) -> De
         latency: std::time::Duration::ZERO,
         shadow,
     }
-}
-
-/// The header of W3C Trace Context.
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-
-/// The trace of a W3C `traceparent`: `00-<32 hexadecimal digits>-…`.
-pub(super) fn trace_id(headers: &HeaderMap) -> Option<&str> {
-    let id = headers.get(TRACEPARENT)?.to_str().ok()?.split('-').nth(1)?;
-    (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
 }
 
 impl Shared {
@@ -239,8 +250,16 @@ impl Flight {
     }
 
     /// The server or the network failed.
-    pub(super) fn failed(&self, error: &UpstreamError) {
+    pub(super) fn failed(&mut self, error: &UpstreamError) {
         upstream_failed(&self.metrics, error);
+        if let Some(span) = self.taken.span() {
+            span.failed(error.cause.as_str(), error.cause.meaning());
+        }
+    }
+
+    /// The call as it is recorded, if it is.
+    pub(super) fn span(&mut self) -> Option<&mut Span> {
+        self.taken.span()
     }
 }
 

@@ -8,6 +8,7 @@ use http::{HeaderMap, Method, Response};
 use hyper::body::Incoming;
 use reeve_policy::decide::Verdict;
 use reeve_policy::json::{Document, Limits};
+use reeve_policy::time::Instant;
 
 use super::body::{Body, Received};
 use super::examine::{Ask, Auditing, Decided, Examined, examine};
@@ -21,6 +22,7 @@ use crate::mcp::binding::Thing;
 use crate::mcp::headers;
 use crate::mcp::ids::OpenId;
 use crate::mcp::rejection::{Cause, Rejection};
+use crate::trace::{Followed, Span, Stated};
 
 /// Why a message goes no further.
 enum Stop {
@@ -63,9 +65,11 @@ impl Shared {
             self.check_session(&route, session).map_err(|rejection| rejection.of(examined.id.as_deref()))?;
         }
         let id = self.open_id(&route, session, &examined)?;
-        let facts = Facts::new(&headers, era, session, examined.method, moments);
+        let followed = self.follow(&examined, &headers, received);
+        followed.tell(&mut headers);
+        let facts = Facts::new(era, session, examined.method, followed.trace, moments);
         let mut awaited = Awaited::answer(examined.id, Expected::Anything);
-        let taken = match self.prepare(&route, examined.ask, session, &facts, &mut awaited) {
+        let taken = match self.prepare(&route, examined.ask, session, &facts, followed.span, &mut awaited) {
             Ok(taken) => taken.with_id(id),
             Err(Stop::Rejected(rejection)) => return Err(rejection.of(awaited.id.as_deref())),
             Err(Stop::Refused(call, verdict)) => {
@@ -85,7 +89,8 @@ impl Shared {
         route: &Arc<Route>,
         ask: Ask,
         session: Option<&str>,
-        facts: &Facts<'_>,
+        facts: &Facts,
+        span: Option<Box<Span>>,
         awaited: &mut Awaited,
     ) -> Result<Taken, Stop> {
         match ask {
@@ -105,18 +110,34 @@ impl Shared {
             }
             Ask::Call(call, tasks) => {
                 (awaited.expected, awaited.tasks, awaited.call) = (Expected::Call(call.kind), tasks, call.again.key);
-                let taken = self.take(route, slice::from_ref(&call), facts);
+                let taken = self.take(route, slice::from_ref(&call), facts, span);
                 return taken.map_err(|refused| Stop::Refused(Box::new(call), refused.verdict));
             }
             Ask::Listen { mut calls, tasks } => {
                 self.check_listened(route, &tasks)?;
                 awaited.expected = Expected::Stream;
-                return self.take(route, &calls, facts).map(Taken::endless).map_err(|Refused { number, verdict }| {
-                    Stop::Refused(Box::new(calls.swap_remove(number)), verdict)
-                });
+                return self.take(route, &calls, facts, span).map(Taken::endless).map_err(
+                    |Refused { number, verdict }| Stop::Refused(Box::new(calls.swap_remove(number)), verdict),
+                );
             }
         }
         Ok(Taken::nothing(self))
+    }
+
+    /// Follows a message into its trace. Only calls are recorded.
+    fn follow(&self, examined: &Examined, headers: &HeaderMap, received: Instant) -> Followed {
+        let is_call = match &examined.ask {
+            Ask::Call(..) => true,
+            Ask::Listen { calls, .. } => !calls.is_empty(),
+            _ => return Followed::default(),
+        };
+        let stated = Stated { meta: examined.trace_context, headers };
+        let mut followed = stated.follow(self.tracer.as_ref().filter(|_| is_call), received);
+        if let (Some(span), Some(id)) = (&mut followed.span, &examined.id) {
+            span.request_id(id);
+            span.version(examined.version);
+        }
+        followed
     }
 
     async fn examine(

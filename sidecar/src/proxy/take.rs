@@ -17,6 +17,7 @@ use crate::audit::{Full, Slot};
 use crate::live::Route;
 use crate::mcp::ids::OpenId;
 use crate::metrics::ToolMetrics;
+use crate::trace::Span;
 use crate::upstream::{Progress, Sent};
 
 /// What a forwarded call holds until its answer has ended.
@@ -33,6 +34,8 @@ pub(super) struct Taken {
     question: Option<Question>,
     /// Its id, of a request in a session.
     id: Option<OpenId>,
+    /// What is recorded of the call, if anything.
+    span: Option<Box<Span>>,
     progress: Progress,
 }
 
@@ -63,6 +66,7 @@ impl Taken {
             call: None,
             question: None,
             id: None,
+            span: None,
             progress: Progress::new(),
         }
     }
@@ -86,9 +90,12 @@ impl Taken {
     }
 
     /// The same of a stream that no answer ends. The calls that it was decided as are counted; for how long it is open is the
-    /// duration of none of them.
+    /// duration of none of them, and its span ends with the decision.
     pub(super) fn endless(mut self) -> Self {
         self.call = None;
+        if let Some(mut span) = self.span.take() {
+            span.answered();
+        }
         self
     }
 
@@ -96,6 +103,14 @@ impl Taken {
     pub(super) fn answered(&mut self) {
         self.held.clear();
         self.id = None;
+        if let Some(span) = &mut self.span {
+            span.answered();
+        }
+    }
+
+    /// What is recorded of the call, if it is.
+    pub(super) fn span(&mut self) -> Option<&mut Span> {
+        self.span.as_deref_mut()
     }
 
     /// Its id, for who holds it on.
@@ -144,7 +159,8 @@ impl Drop for Taken {
 
 impl Shared {
     /// Takes what the calls of a message need, records every decision, and says whether the message may go on. If one call is
-    /// refused, none passes, and the others are recorded as refused for what refused it.
+    /// refused, none passes, and the others are recorded as refused for what refused it. The message has one span, which tells
+    /// of the call that is refused, or of the first.
     ///
     /// # Errors
     /// Which call is refused, and why. What the others took is returned.
@@ -152,7 +168,8 @@ impl Shared {
         self: &Arc<Self>,
         route: &Route,
         calls: &[Decided],
-        facts: &Facts<'_>,
+        facts: &Facts,
+        mut span: Option<Box<Span>>,
     ) -> Result<Taken, Refused> {
         let now = self.clock.now();
         let mut taken = Taken::nothing(self);
@@ -170,6 +187,7 @@ impl Shared {
             slots.push(slot.ok());
         }
         let permitted = refused.is_none();
+        let told = refused.as_ref().map_or(0, |(number, _)| *number);
         for ((number, call), slot) in calls.iter().enumerate().zip(slots) {
             let mut shadow = call.verdict.shadow.clone();
             if let (true, Some(held)) = (permitted, taken.held.get_mut(number)) {
@@ -181,6 +199,9 @@ impl Shared {
             let tool = self.tool_metrics(route, call, facts.method());
             let decision = facts.decision(route, verdict, &shadow, self.clock.now());
             self.record_call(&tool, verdict, &decision);
+            if let Some(span) = span.as_mut().filter(|_| number == told) {
+                facts.describe(span, route, (calls.len() == 1).then(|| call.target()), &decision);
+            }
             if let Some(slot) = slot {
                 slot.write(&decision);
             }
@@ -189,7 +210,10 @@ impl Shared {
             }
         }
         match refused {
-            None => Ok(taken),
+            None => {
+                taken.span = span;
+                Ok(taken)
+            }
             Some((number, verdict)) => Err(Refused { number, verdict: Box::new(verdict) }),
         }
     }

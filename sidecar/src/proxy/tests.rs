@@ -46,6 +46,7 @@ fn proxy(live: Arc<Current>, audit: Destination, metrics: &Arc<Metrics>, drain: 
         limiter: Arc::new(Limiter::new(Capacity::default())),
         audit: Log::open(audit, settings, clock.clone()).unwrap(),
         metrics: Arc::clone(metrics),
+        tracer: None,
         drain,
         keeper: Keeper::start(&Cache::none(), sources, clock.clone()).unwrap(),
         bindings: Arc::new(Mutex::new(Bindings::new(REMEMBERED))),

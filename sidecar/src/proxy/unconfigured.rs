@@ -12,7 +12,6 @@ use reeve_policy::reason::Reason;
 
 use super::body::Body;
 use super::examine::{Kind, session};
-use super::record::trace_id;
 use super::{Shared, reply};
 use crate::audit::{Arguments, Decision, Entry, Event, Parties, SessionTag};
 use crate::live::host_name;
@@ -22,6 +21,7 @@ use crate::mcp::method::{Form, Handling, Named, TABLE};
 use crate::mcp::rejection::{Cause, Rejection};
 use crate::mcp::version::Era;
 use crate::mcp::{era, headers};
+use crate::trace::{self, Span, Stated};
 
 const REASON: Reason = Reason::NoConfiguration;
 
@@ -69,16 +69,22 @@ impl Shared {
         let parties = Parties::new("", &host_name(), "");
         let given = envelope.params.arguments().ok().flatten().filter(|_| self.audit.is_on());
         let arguments = given.map(|given| Arguments::of(given, &[]));
+        let stated = Stated { meta: envelope.params.trace_context(), headers: &parts.headers };
+        let mut followed = stated.follow(self.tracer.as_ref().filter(|_| !called.names.is_empty()), received);
+        let session = session(&parts.headers, era).map(SessionTag::of);
         for name in &called.names {
             let entry = Entry {
                 event: Event::Call,
                 parties: &parties,
-                session: session(&parts.headers, era).map(SessionTag::of),
+                session,
                 method: called.method,
                 target: Some(called.kind.target(name)),
                 arguments: arguments.as_ref(),
-                trace_id: trace_id(&parts.headers),
+                trace_id: followed.trace,
             };
+            if let Some(mut span) = followed.span.take() {
+                describe(&mut span, &entry);
+            }
             let slot = self.audit.reserve(&entry);
             let latency = self.clock.now().since(received);
             self.metrics.unconfigured((called.kind != Kind::Tool).then_some(called.method));
@@ -97,6 +103,21 @@ impl Shared {
             }
         }
     }
+}
+
+/// The span of the message ends with the refusal.
+fn describe(span: &mut Span, entry: &Entry<'_>) {
+    span.decided(&trace::Call {
+        method: entry.method,
+        target: entry.target,
+        is_known: false,
+        session: entry.session,
+        server: "",
+        grant: "",
+        reason: REASON,
+        rule: None,
+        mode: Mode::Enforce,
+    });
 }
 
 /// What a request calls, by the table of methods; none if it is no call.

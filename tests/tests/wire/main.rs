@@ -18,6 +18,7 @@ mod servers;
 mod sessions;
 mod streams;
 mod tasks;
+mod traces;
 
 use reeve_tests::agent::Agent;
 use reeve_tests::sidecar::{ECHO_ONLY, Sidecar};

@@ -1,5 +1,7 @@
 //! What is the same for every pod: what the operator was told when it was installed.
 
+use std::collections::BTreeMap;
+
 use super::quantity::{self, Kind};
 
 /// What is the same for all pods.
@@ -17,6 +19,8 @@ pub struct Settings {
     pub log_level: String,
     /// What assigns the sidecar's user.
     pub platform: Platform,
+    /// The sidecar's variables of OpenTelemetry. No pod has a say in them either.
+    pub open_telemetry: BTreeMap<String, String>,
 }
 
 /// What a container may use, as quantities of Kubernetes.

@@ -55,7 +55,8 @@ fn environment(fit: &Fit, context: &Context<'_>) -> Vec<Value> {
     if !context.authorities.is_empty() {
         variables.insert(1, (OPERATOR_CA_VARIABLE, context.authorities.to_owned()));
     }
-    variables.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
+    let traced = settings.open_telemetry.iter().map(|(name, value)| (name.as_str(), value.clone()));
+    variables.into_iter().chain(traced).map(|(name, value)| json!({"name": name, "value": value})).collect()
 }
 
 fn probe(path: &str, period_seconds: u32, failures: u32) -> Value {

@@ -3,6 +3,8 @@
 mod conflicting;
 mod routing;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -15,6 +17,7 @@ pub(super) fn settings() -> Settings {
         resources: Resources::default(),
         log_level: "info".into(),
         platform: Platform::Kubernetes,
+        open_telemetry: BTreeMap::new(),
     }
 }
 
@@ -132,6 +135,26 @@ fn on_openshift_the_namespace_chooses_the_user() {
     let security = &pod["spec"]["initContainers"][0]["securityContext"];
     assert_eq!((&security["runAsUser"], &security["runAsGroup"]), (&Value::Null, &Value::Null));
     assert_eq!(security["runAsNonRoot"], true);
+}
+
+#[test]
+fn where_calls_are_traced_to_is_not_the_pods_to_say() {
+    const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    let brought = pod(|pod| {
+        let env = json!([{"name": ENDPOINT, "value": "http://evil:4318"}, {"name": "OTEL_SERVICE_NAME", "value": "x"}]);
+        pod["spec"]["initContainers"] = json!([{"name": "reeve-sidecar", "image": "x", "env": env}]);
+    });
+    let traced = |settings: &Settings| {
+        let servers = servers();
+        let Outcome::Injected(Injected { pod, .. }) = inject(&brought, &context(&servers, settings)) else { panic!() };
+        assert_eq!(pod["spec"]["initContainers"].as_array().unwrap().len(), 1);
+        let env = pod["spec"]["initContainers"][0]["env"].as_array().unwrap().clone();
+        env.into_iter().filter(|variable| variable["name"].as_str().unwrap().starts_with("OTEL_")).collect::<Vec<_>>()
+    };
+    assert_eq!(traced(&settings()), Vec::<Value>::new());
+    let collector = "http://collector:4318";
+    let on = Settings { open_telemetry: BTreeMap::from([(ENDPOINT.into(), collector.into())]), ..settings() };
+    assert_eq!(traced(&on), [json!({"name": ENDPOINT, "value": collector})]);
 }
 
 #[test]

@@ -6,9 +6,13 @@ use reeve_policy::json::{Kind, Value};
 
 use super::keys;
 use crate::mcp::rejection::{Cause, Rejection};
+use crate::trace::Context;
 
 /// The key of `_meta` that carries the version, and by its presence the era, of a request.
 pub const META_PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+
+/// The key of `_meta` that names the caller's span (SEP-414).
+const META_TRACEPARENT: &str = "traceparent";
 
 /// The most resources, and the most tasks, that one listener may subscribe to: each is decided and recorded by itself.
 pub const MAX_SUBSCRIPTIONS: usize = 256;
@@ -32,6 +36,7 @@ pub struct Params<'d> {
     reference: Option<Value<'d>>,
     notifications: Option<Value<'d>>,
     meta_protocol_version: Option<Value<'d>>,
+    traceparent: Option<Value<'d>>,
 }
 
 /// What a completion completes an argument of.
@@ -92,6 +97,8 @@ impl<'d> Params<'d> {
         for (key, value) in meta.members_as_bytes() {
             if *key == *META_PROTOCOL_VERSION.as_bytes() {
                 self.meta_protocol_version = Some(value);
+            } else if *key == *META_TRACEPARENT.as_bytes() {
+                self.traceparent = Some(value);
             } else {
                 keys::check(&key, keys::META)?;
             }
@@ -213,6 +220,13 @@ impl<'d> Params<'d> {
     /// The version in `_meta`, whatever its type.
     pub fn meta_protocol_version(&self) -> Option<Value<'d>> {
         self.meta_protocol_version
+    }
+
+    /// The caller's span, if `_meta` names one that can be read.
+    pub fn trace_context(&self) -> Option<Context> {
+        // Nothing in one needs an escape.
+        let quoted = self.traceparent.filter(|value| value.kind() == Kind::String)?.raw();
+        Context::parse(quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?)
     }
 
     /// That a legacy call wants to run as a task: `params.task`.

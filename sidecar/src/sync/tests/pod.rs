@@ -77,6 +77,7 @@ impl Pod {
             inspect: any(),
             cache_dir: Some(self.folder.path().join("cache")),
             grace_period: Duration::from_secs(1),
+            tracing: crate::trace::Settings::default(),
         };
         let begun = Instant::now();
         self.sidecar = loop {

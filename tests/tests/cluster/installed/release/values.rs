@@ -19,6 +19,10 @@ fn a_value_that_the_chart_does_not_know_or_cannot_use_is_refused_by_its_name() {
             "at '/operator/logLevel': value must be one of 'error', 'warn', 'info', 'debug', 'trace'",
         ),
         ("sidecar.image.digest=sha256:12", "at '/sidecar/image/digest': 'sha256:12' does not match pattern"),
+        (
+            "sidecar.openTelemetry.REEVE_OPERATOR=x",
+            "at '/sidecar/openTelemetry': additional properties 'REEVE_OPERATOR' not allowed",
+        ),
         ("webhook.timeoutSeconds=60", "at '/webhook/timeoutSeconds': maximum: got 60, want 30"),
         ("admissionPolicies.enabled=maybe", "at '/admissionPolicies/enabled': got string, want boolean"),
         ("monitoring.interval=often", "at '/monitoring/interval': 'often' does not match pattern"),

@@ -32,13 +32,15 @@ const ALTERED: &str =
     "this namespace requires Reeve's sidecar as it was put into the pod: its container reeve-sidecar was altered";
 const VARIABLES: &str =
     "the variables of Reeve's sidecar were altered: it takes its configuration from the operator alone";
+const TRACED: &str =
+    "the variables of Reeve's sidecar were altered: where calls are traced to is said by sidecar.openTelemetry";
 const MOUNTED: &str = "a container mounts a volume of Reeve's sidecar";
 const VOLUMES: &str = "the volumes of Reeve's sidecar were altered";
 const AROUND: &str = "this namespace requires Reeve's sidecar, and the pod could reach around or into it";
 const USER: &str = "user 7338 is Reeve's sidecar's: run the container as another user";
 
 /// Each attempt, and what the API server says of it.
-const ATTEMPTS: [(&str, Alter, &str); 24] = [
+const ATTEMPTS: [(&str, Alter, &str); 25] = [
     ("no sidecar", |pod| pod["spec"]["initContainers"] = json!([]), MISSING),
     (
         "another container before it",
@@ -97,6 +99,11 @@ const ATTEMPTS: [(&str, Alter, &str); 24] = [
         "policies of its own",
         |pod| push(sidecar(pod), "env", json!({"name": "REEVE_POLICY", "value": "/mine"})),
         VARIABLES,
+    ),
+    (
+        "another collector",
+        |pod| push(sidecar(pod), "env", json!({"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://mine:4318"})),
+        TRACED,
     ),
     (
         "its token mounted elsewhere",
