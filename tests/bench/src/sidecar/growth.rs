@@ -119,7 +119,7 @@ pub async fn reload(place: &Place, upstream: &Upstream, bars: &mut Bars) {
     table.row(["the difference".into(), figure(median(added.clone()), ""), figure(longest(&added), "")]);
     let reloads = count(RELOADS as u64);
     table.print(&format!("{reloads} reloads of 10,000 rules, 1 connection; RSS at most {} MiB", figure(memory, "")));
-    bars.at_most("what a reload of 10,000 rules adds to the longest call, median", median(added), 2.0, " ms");
+    bars.at_most("what a reload of 10,000 rules adds to the longest call", median(added), 2.0, " ms");
 }
 
 /// Replaces the policy by one that differs in one rule.
