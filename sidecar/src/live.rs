@@ -13,9 +13,11 @@ pub mod reload;
 pub mod vouched;
 
 mod enforcer;
+mod foresight;
 mod prepared;
 
 pub use enforcer::Enforcer;
+pub use foresight::Foresight;
 pub use prepared::{Backed, Prepared};
 
 use std::collections::{HashMap, HashSet};

@@ -79,6 +79,9 @@ pub struct SpanCounters {
 /// Tells how full the limits are; asked at each scrape.
 pub type LimitSource = Box<dyn Fn() -> Vec<LimitUsage> + Send + Sync>;
 
+/// Brings up to date what the policies can say; asked at each scrape.
+pub type Foresee = Box<dyn Fn(&Metrics) + Send + Sync>;
+
 /// The metrics of one process.
 pub struct Metrics {
     registry: Registry,
@@ -114,6 +117,7 @@ pub struct Metrics {
 struct Sources {
     audit: Option<audit::Log>,
     limits: Option<LimitSource>,
+    foresee: Option<Foresee>,
 }
 
 impl Metrics {
@@ -234,6 +238,11 @@ impl Metrics {
         lock(&self.sources).limits = Some(source);
     }
 
+    /// What each scrape brings up to date first.
+    pub fn observe_policies(&self, foresee: Foresee) {
+        lock(&self.sources).foresee = Some(foresee);
+    }
+
     /// Everything, as Prometheus reads it.
     ///
     /// # Errors
@@ -249,6 +258,9 @@ impl Metrics {
 
     fn refresh(&self, sources: &Sources) {
         self.process.refresh();
+        if let Some(foresee) = &sources.foresee {
+            foresee(self);
+        }
         if let Some(log) = &sources.audit {
             self.audit_queue.set(i64::try_from(log.queue_bytes()).unwrap_or(i64::MAX));
             self.audit_queue_limit.set(i64::try_from(log.queue_limit()).unwrap_or(i64::MAX));

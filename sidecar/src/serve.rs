@@ -21,7 +21,7 @@ use crate::config::source::Rejected;
 use crate::lifecycle::{self, Drain, DrainTrigger, Phase, Readiness};
 use crate::listener::{self, Addresses, BindError, Bounds, Peer, bind};
 use crate::live::inspector::Inspector;
-use crate::live::{Builder, Catalogues, Current, Enforcer};
+use crate::live::{Builder, Catalogues, Current, Enforcer, Foresight};
 use crate::mcp::binding::{Bindings, Change};
 use crate::mcp::gate::Gate;
 use crate::metrics::Metrics;
@@ -130,6 +130,8 @@ impl Sidecar {
             let inspector = inspector.clone();
             move || inspector.usage()
         }));
+        let foresight = Foresight::new(Arc::clone(&current));
+        ground.metrics.observe_policies(Box::new(move |metrics| foresight.show(metrics)));
         let Ground { metrics, audit, keeper, .. } = &ground;
         let (metrics, audit, keeper) = (Arc::clone(metrics), audit.clone(), keeper.clone());
         let gate = Gate::new(&bound(&ports.agents), &fixed.listener.allowed_hosts, &fixed.listener.allowed_origins);

@@ -29,7 +29,6 @@ impl Enforcer {
         let live = self.builder.build(prepared, self.current.load().as_deref());
         let (generation, servers) = (live.number, live.routes().len());
         // Before the first call that is decided under it.
-        live.foresee(&self.metrics);
         self.audit.note(&Note::Configured { generation });
         let replaced = self.current.swap(live);
         self.metrics.configured(generation);

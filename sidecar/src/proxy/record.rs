@@ -185,10 +185,6 @@ impl Shared {
         let learned = route.tools.load_full();
         if !known.is_same(&learned) {
             self.keeper.changed();
-            // By the policies in force now, which may be newer than those that the list was asked for under.
-            if let Some(route) = self.live.load().as_deref().and_then(|live| live.of(&route.name)) {
-                route.foresee();
-            }
         }
         learned
     }
