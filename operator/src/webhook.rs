@@ -132,7 +132,6 @@ impl Webhook {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let begun = Instant::now();
         let which = match request.uri().path() {
             INJECT_PATH => Which::Inject,
             VALIDATE_PATH => Which::Validate,
@@ -157,6 +156,7 @@ impl Webhook {
             }
             Ok(Err(error)) => return plain(StatusCode::BAD_REQUEST, &format!("the body cannot be read: {error}")),
         };
+        let begun = Instant::now();
         let review = match review::Request::read(&body) {
             Ok(review) => review,
             Err(message) => return plain(StatusCode::BAD_REQUEST, &message),

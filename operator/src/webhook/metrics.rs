@@ -46,7 +46,7 @@ impl Metrics {
         );
         let duration = HistogramOpts::new(
             "reeve_webhook_duration_seconds",
-            "How long a webhook took to answer, from the request's headers to the whole answer.",
+            "How long a webhook took to answer, from when it had the whole question.",
         )
         .buckets(vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0]);
         let metrics = Self {

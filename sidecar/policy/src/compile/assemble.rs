@@ -33,7 +33,6 @@ pub(super) fn assemble(sources: &[Source], subject: &Subject, limiter: &Limiter)
         policies.push(draft.policy);
     }
     let (rules, index) = index(rules);
-
     let roles = roles(&policies);
     Ruleset {
         server_requests: ServerRequestTable::new(&policies, &roles),

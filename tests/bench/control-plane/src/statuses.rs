@@ -63,10 +63,16 @@ impl Statuses {
     /// Watches the McpPolicies of a namespace, or of all.
     pub async fn watch(cluster: &Cluster, namespace: Option<&str>) -> Self {
         let path = namespace.map_or_else(|| "/apis/reeve.dev/v1alpha1/mcppolicies".into(), objects::policies);
+        let cluster = cluster.clone();
         let mut events = Box::pin(cluster.watch(&path).await);
         let (sender, seen) = watch::channel(Seen { policies: BTreeMap::new(), changed: Instant::now() });
         let watching = tokio::spawn(async move {
-            while let Some(policy) = events.next().await {
+            loop {
+                let Some(policy) = events.next().await else {
+                    // The API server ends the watch of whoever does not keep up; a new one begins with everything there is.
+                    events = Box::pin(cluster.watch(&path).await);
+                    continue;
+                };
                 let (key, said) = (key(&policy), Said::of(&policy));
                 sender.send_if_modified(|seen| {
                     if seen.policies.get(&key) == Some(&said) {
@@ -112,7 +118,8 @@ impl Statuses {
     async fn wait(&self, is_true: impl FnMut(&Seen) -> bool, otherwise: impl Fn() -> String) {
         let mut seen = self.seen.clone();
         let outcome = timeout(PATIENCE, seen.wait_for(is_true)).await;
-        assert!(outcome.is_ok_and(|seen| seen.is_ok()), "{}: {:?}", otherwise(), self.seen.borrow().policies);
+        let seen = self.seen.borrow();
+        assert!(outcome.is_ok_and(|seen| seen.is_ok()), "{}: {:?} ...", otherwise(), seen.policies.iter().next());
     }
 }
 

@@ -192,7 +192,7 @@ impl Histogram {
         let mean = figure(self.seconds / self.count * 1e6, "");
         let cpu = figure(micros(processor) / self.count, "");
         table.row([format!("{:.0} answers", self.count), mean].into_iter().chain(shares).chain([cpu]));
-        table.print("**In the operator, 200 pods created at once** (its own histogram: from the request's head to the whole answer)");
+        table.print("**In the operator, 200 pods created at once** (its own histogram: from the whole question to the whole answer)");
     }
 }
 
