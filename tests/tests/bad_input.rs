@@ -13,7 +13,7 @@ use reeve_tests::sidecar::{Setup, program};
 use reeve_tests::upstream::Upstream;
 
 /// How long the program may take to refuse. Generous, as the machine may be busy.
-const PROMPTLY: Duration = Duration::from_secs(5);
+const PROMPTLY: Duration = Duration::from_secs(20);
 
 /// A policy with these rules, the first of which begins in line 7.
 fn policy(rules: &str) -> String {

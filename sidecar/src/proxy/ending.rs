@@ -67,6 +67,9 @@ impl Events {
     /// The stream has ended. If its answer has not come, it may come on another one.
     pub(super) fn leave(&self, flight: &mut Flight) {
         if !self.is_answered() {
+            if let Some(span) = flight.span() {
+                span.failed("no_answer", "its stream ended before the answer had come");
+            }
             self.shared.leave(&self.sending, &self.awaited, flight);
         }
     }

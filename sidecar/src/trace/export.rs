@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use reeve_process::back_off::BackOff;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::protobuf::{field_len, push_attribute, push_bytes, push_head, rejected_spans};
 use super::queue::Queue;
@@ -22,6 +22,9 @@ use crate::upstream::{Body, Environment, Outgoing, Progress, Traffic, Upstream, 
 /// How long to wait before a batch is sent once more: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// The longest that a collector may wish to be left alone.
+const LONGEST_WISH: u64 = 300;
 
 /// The most of an answer that is read.
 const LONGEST_ANSWER: usize = 64 << 10;
@@ -38,6 +41,8 @@ pub(super) struct Exporter {
     ending: Drain,
     /// Whether the last batch was not delivered, so that it need not be told again.
     failing: bool,
+    /// Until when the collector wishes to be left alone.
+    rests: Instant,
 }
 
 /// Ends an [`Exporter`].
@@ -88,6 +93,7 @@ pub(super) fn start(
         bounds: export.batch,
         ending,
         failing: false,
+        rests: Instant::now(),
     };
     Ok((Arc::new(tracer), exporter, End { queue, trigger }))
 }
@@ -104,8 +110,9 @@ impl Exporter {
     }
 
     async fn deliver(&mut self, body: &Bytes, count: u64) {
-        let until = Instant::now() + self.bounds.patience;
         let mut back_off = BackOff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        self.unless_ending(sleep_until(self.rests)).await;
+        let until = Instant::now() + self.bounds.patience;
         loop {
             let was_ending = self.ending.phase() >= Phase::Draining;
             match self.collector.send(body).await {
@@ -113,17 +120,22 @@ impl Exporter {
                 Err(failure) => {
                     let pause = back_off.wait().max(failure.pause);
                     self.failed(&failure);
+                    self.rests = Instant::now() + failure.pause;
                     if !failure.may_pass || was_ending || Instant::now() + pause >= until {
                         self.counters.undelivered.inc_by(count);
                         return;
                     }
-                    // Whoever ends waits no longer, and tries once more.
-                    tokio::select! {
-                        () = sleep(pause) => {}
-                        () = self.ending.draining() => {}
-                    }
+                    self.unless_ending(sleep(pause)).await;
                 }
             }
+        }
+    }
+
+    /// Whoever ends waits no longer, and tries once more.
+    async fn unless_ending(&self, wait: impl Future<Output = ()>) {
+        tokio::select! {
+            () = wait => {}
+            () = self.ending.draining() => {}
         }
     }
 
@@ -242,14 +254,14 @@ async fn read(mut body: Body) -> Result<Vec<u8>, UpstreamError> {
 /// By the specification of OTLP these statuses pass, and no others.
 fn turned_away(status: StatusCode, headers: &HeaderMap) -> Failure {
     let may_pass = matches!(status.as_u16(), 429 | 502 | 503 | 504);
-    let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     let hint = match status.as_u16() {
         401 | 403 => ": see OTEL_EXPORTER_OTLP_HEADERS",
         404 | 405 => ": traces are taken at another path, see OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
         _ => "",
     };
     let detail = format!("it answers with status {status}{hint}");
-    Failure { detail, may_pass, pause: Duration::from_secs(seconds.unwrap_or(0)) }
+    Failure { detail, may_pass, pause: Duration::from_secs(seconds.unwrap_or(0).min(LONGEST_WISH)) }
 }
 
 /// The message `ExportTraceServiceRequest` with these spans.

@@ -8,6 +8,10 @@ use tokio::time::timeout;
 
 use super::settings::Batch;
 
+/// The most bytes of spans that wait, and that are sent at once unless one span alone has more. A usual span has half a KiB.
+const MOST_BYTES: usize = 8 << 20;
+const LARGEST_BATCH: usize = 1 << 20;
+
 #[derive(Debug)]
 pub(super) struct Queue {
     bounds: Batch,
@@ -19,8 +23,25 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     spans: VecDeque<Vec<u8>>,
+    bytes: usize,
     /// No more spans will come.
     closed: bool,
+}
+
+impl Waiting {
+    /// The first spans: at most so many, and no more bytes than a batch may have.
+    fn take(&mut self, most: usize) -> Vec<Vec<u8>> {
+        let mut bytes = 0;
+        let fits = |span: &&Vec<u8>| {
+            let before = bytes;
+            bytes += span.len();
+            before == 0 || bytes <= LARGEST_BATCH
+        };
+        let count = self.spans.iter().take(most).take_while(fits).count();
+        let batch: Vec<_> = self.spans.drain(..count).collect();
+        self.bytes -= batch.iter().map(Vec::len).sum::<usize>();
+        batch
+    }
 }
 
 impl Queue {
@@ -31,9 +52,11 @@ impl Queue {
     /// Puts a span in. False if there is no room for it.
     pub(super) fn push(&self, span: Vec<u8>) -> bool {
         let mut waiting = self.lock();
-        if waiting.closed || waiting.spans.len() >= self.bounds.queue.get() {
+        let bytes = waiting.bytes + span.len();
+        if waiting.closed || waiting.spans.len() >= self.bounds.queue.get() || bytes > MOST_BYTES {
             return false;
         }
+        waiting.bytes = bytes;
         waiting.spans.push_back(span);
         let length = waiting.spans.len();
         drop(waiting);
@@ -50,8 +73,7 @@ impl Queue {
         let full = self.until(|waiting| waiting.spans.len() >= self.bounds.size.get() || waiting.closed);
         let _ = timeout(self.bounds.delay, full).await;
         let mut waiting = self.lock();
-        let count = waiting.spans.len().min(self.bounds.size.get());
-        let batch: Vec<_> = waiting.spans.drain(..count).collect();
+        let batch = waiting.take(self.bounds.size.get());
         if waiting.spans.is_empty() {
             // What a burst has made large is given back.
             waiting.spans = VecDeque::new();
@@ -124,6 +146,22 @@ mod tests {
         assert_eq!((0..7).filter(|span| queue.push(vec![*span])).count(), 5);
         queue.batch().await;
         assert!(queue.push(vec![9]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn large_spans_are_bounded_by_their_bytes() {
+        let most = NonZeroUsize::new(10_000).unwrap();
+        let queue = Queue::new(Batch { delay: DELAY, patience: DELAY, queue: most, size: most });
+        let large = || vec![0; LARGEST_BATCH / 2];
+        assert_eq!((0..100).filter(|_| queue.push(large())).count(), MOST_BYTES / large().len());
+        assert_eq!(queue.batch().await.unwrap().len(), 2);
+        assert!(queue.push(vec![0; LARGEST_BATCH]), "there is room again");
+        let mut rest = 0;
+        while queue.len() > 0 {
+            rest += queue.batch().await.unwrap().len();
+        }
+        assert_eq!(rest, MOST_BYTES / large().len() - 2 + 1);
+        assert!(queue.push(large()));
     }
 
     #[tokio::test(start_paused = true)]

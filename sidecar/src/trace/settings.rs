@@ -53,7 +53,7 @@ pub struct Batch {
     pub size: NonZeroUsize,
 }
 
-/// The largest queue that is made, whatever is asked for: some 30 MiB.
+/// The largest queue that is made, whatever is asked for. Bytes are bounded beside.
 const LARGEST_QUEUE: usize = 65_536;
 
 impl Export {
@@ -103,9 +103,9 @@ impl Reader<'_> {
         }
         self.note_propagators();
         Some(Export {
+            tls: self.tls(&url),
             url,
             headers: self.headers(),
-            tls: self.tls(),
             timeout: self.timeout(),
             sampler: self.sampler(),
             resource: self.resource(),
@@ -117,6 +117,12 @@ impl Reader<'_> {
     fn url(&mut self) -> Option<String> {
         let (name, value) = self.of_traces("ENDPOINT")?;
         let is_of_traces = name.contains("TRACES");
+        if !is_of_traces && value.contains('?') {
+            let why = "has a query, to which no path can be added: give the whole URL in OTEL_EXPORTER_OTLP_TRACES_ENDPOINT; \
+                       no call is traced";
+            self.problem(&name, why);
+            return None;
+        }
         let url = if is_of_traces { value } else { format!("{}/v1/traces", value.trim_end_matches('/')) };
         // What is wrong with it may be that it holds a password: it is not repeated.
         let is_http = url.starts_with("http://") || url.starts_with("https://");
@@ -186,14 +192,23 @@ impl Reader<'_> {
         headers
     }
 
-    fn tls(&self) -> Option<Tls> {
-        let file = |rest| self.of_traces(rest).map(|(_, file)| file);
-        let tls = Tls {
-            ca_bundle: file("CERTIFICATE"),
-            client_certificate: file("CLIENT_CERTIFICATE"),
-            client_key: file("CLIENT_KEY"),
-        };
-        (tls != Tls::default()).then_some(tls)
+    fn tls(&mut self, url: &str) -> Option<Tls> {
+        let [bundle, certificate, key] =
+            ["CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"].map(|rest| self.of_traces(rest));
+        let (name, _) = [&bundle, &certificate, &key].into_iter().flatten().next()?.clone();
+        if url.starts_with("http://") {
+            self.problem(&name, "is given, and the collector is reached without TLS: it is left out");
+            return None;
+        }
+        let file = |variable: Option<(String, String)>| variable.map(|(_, file)| file);
+        let mut tls = Tls { ca_bundle: file(bundle), client_certificate: file(certificate), client_key: file(key) };
+        if tls.client_certificate.is_some() != tls.client_key.is_some() {
+            (tls.client_certificate, tls.client_key) = (None, None);
+            let why =
+                "and OTEL_EXPORTER_OTLP_CLIENT_KEY go together, and one is missing: no client certificate is shown";
+            self.problem("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", why);
+        }
+        Some(tls)
     }
 
     fn timeout(&mut self) -> Duration {

@@ -18,8 +18,8 @@ use super::protobuf::{push_attribute, push_bytes, push_fixed32, push_fixed64, pu
 use crate::audit::SessionTag;
 use crate::mcp::version::Version;
 
-/// The most of a name that is written. Tools' names come from agents, and are bounded by nobody.
-const LONGEST_VALUE: usize = 256;
+/// The most of a name that is written: every policy and rule has room. Tools' names come from agents, and are bounded by nobody.
+const LONGEST_VALUE: usize = 512;
 
 /// What a span needs as a rule, so that it is seldom moved while it grows.
 const USUAL_BYTES: usize = 768;

@@ -113,7 +113,7 @@ fn how_a_server_fails_is_told() {
     let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.url), ("OTEL_BSP_SCHEDULE_DELAY", "10")];
     let sidecar = traced(ECHO_ONLY, &upstream, &variables);
     let agent = Agent::modern(&sidecar.url);
-    let answers: [(&str, Answer); 5] = [
+    let answers: [(&str, Answer); 6] = [
         ("tool_error", |request| request.result(json!({"resultType": "complete", "isError": true, "content": []}))),
         ("-32602", |request| {
             let error =
@@ -122,6 +122,7 @@ fn how_a_server_fails_is_told() {
         }),
         ("502", |request| request.answer("502 Bad Gateway", &["Content-Type: text/plain"], "no")),
         ("reset", drop),
+        ("no_answer", |request| request.answer("200 OK", &["Content-Type: text/event-stream"], ": nothing\n\n")),
         ("protocol", |request| request.answer("200 OK", &["Content-Type: application/json"], "no JSON")),
     ];
     for (number, (expected, answer)) in answers.into_iter().enumerate() {
@@ -136,7 +137,7 @@ fn how_a_server_fails_is_told() {
     let request = upstream.next();
     drop(exchange);
     request.closed();
-    assert_eq!(attribute(&collector.spans(6)[5]["attributes"], "error.type"), Some("cancelled"));
+    assert_eq!(attribute(&collector.spans(7)[6]["attributes"], "error.type"), Some("cancelled"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The exporter before a collector made of a socket, on paused time.
+//! The exporter before a collector made of a socket.
 
 use std::num::NonZeroUsize;
 
@@ -156,4 +156,24 @@ fn what_cannot_be_used_is_told_by_the_name_of_its_variable() {
     };
     assert!(problems[0].starts_with("OTEL_EXPORTER_OTLP_CERTIFICATE cannot be followed: "), "{problems:?}");
     assert!(problems[0].contains("/nowhere/ca.pem") && problems[0].ends_with("no call is traced"), "{problems:?}");
+}
+
+#[tokio::test]
+async fn a_collector_that_wishes_to_be_left_alone_for_ever_is_asked_again_at_the_end() {
+    let world = World::new().await;
+    world.record(2);
+    world.answer("HTTP/1.1 503 Busy\r\nRetry-After: 18446744073709551615\r\nContent-Length: 0\r\n\r\n").await;
+    world.record(2);
+    let World { listener, counters, end, exporter, .. } = world;
+    // The first batch is given up, as it would have to wait longer than it may; the second waits.
+    while counters.undelivered.get() < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(timeout(Duration::from_millis(200), listener.accept()).await.is_err(), "it is left alone");
+    end.tell();
+    let (mut stream, _) = listener.accept().await.unwrap();
+    request_of(&mut stream).await;
+    stream.write_all(OK.as_bytes()).await.unwrap();
+    exporter.await.unwrap();
+    assert_eq!((counters.exported.get(), counters.undelivered.get()), (2, 2));
 }

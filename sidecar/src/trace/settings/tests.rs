@@ -59,6 +59,7 @@ fn the_endpoint_of_traces_is_taken_as_it_is_and_wins() {
 #[test]
 fn every_supported_variable_is_followed() {
     let export = export(&[
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://collector/v1/traces"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%2Cb, X-Tenant = clinic"),
@@ -104,6 +105,9 @@ fn what_switches_tracing_off_is_no_problem() {
 
 #[test]
 fn what_cannot_be_sent_as_it_is_asked_for_is_not_sent_and_told_by_the_name_of_its_variable() {
+    let query = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318?key=secret")]);
+    assert_eq!(query.export, None);
+    assert!(query.problems[0].contains("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") && !query.problems[0].contains("secret"));
     for (name, value) in [
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector:4318"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://me:secret@collector"),
@@ -126,6 +130,7 @@ fn what_cannot_be_sent_as_it_is_asked_for_is_not_sent_and_told_by_the_name_of_it
 fn a_value_that_cannot_be_followed_is_told_and_the_default_holds() {
     for (name, value) in [
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "secret key"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "key=%zz"),
         ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "10s"),
@@ -141,6 +146,10 @@ fn a_value_that_cannot_be_followed_is_told_and_the_default_holds() {
         assert!(problems[0].starts_with(&format!("{name} ")) && !problems[0].contains("secret"), "{problems:?}");
         assert_eq!(found, Some(export(&[])), "{name}");
     }
+    let https = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://collector/v1/traces");
+    let Settings { export, problems } = read(&[https, ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/key.pem")]);
+    assert!(export.is_some_and(|export| export.tls.is_some_and(|tls| tls.client_key.is_none())));
+    assert!(problems[0].starts_with("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE "), "{problems:?}");
     let sampler = [ENDPOINT, ("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")];
     assert!(read(&sampler).problems[0].starts_with("OTEL_TRACES_SAMPLER_ARG "));
 }
