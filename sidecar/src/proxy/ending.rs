@@ -64,12 +64,16 @@ impl Events {
         }
     }
 
+    /// The stream has ended: the call's span says so, if the answer has not come.
+    pub(super) fn conclude(&self, flight: &mut Flight) {
+        if let Some(span) = flight.span().filter(|_| !self.is_answered()) {
+            span.failed("no_answer", "its stream ended before the answer had come");
+        }
+    }
+
     /// The stream has ended. If its answer has not come, it may come on another one.
     pub(super) fn leave(&self, flight: &mut Flight) {
         if !self.is_answered() {
-            if let Some(span) = flight.span() {
-                span.failed("no_answer", "its stream ended before the answer had come");
-            }
             self.shared.leave(&self.sending, &self.awaited, flight);
         }
     }

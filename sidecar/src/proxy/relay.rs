@@ -182,6 +182,7 @@ impl Relay {
                 ready.extend(relay(events, piece));
             }
             events.settle(&mut self.flight);
+            events.conclude(&mut self.flight);
             ready.extend(events.end());
             events.leave(&mut self.flight);
         }
