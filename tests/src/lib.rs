@@ -11,6 +11,8 @@
 //!
 //! [`collector`] takes the spans of calls.
 //!
+//! [`monitoring`] reads what Prometheus and Grafana are given.
+//!
 //! What is started ends when its value is dropped. Nothing sleeps for luck: [`eventually`] waits for a condition.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a harness fails tests by panicking")]
@@ -27,6 +29,7 @@ pub mod guarded;
 pub mod http;
 pub mod ledger;
 pub mod load;
+pub mod monitoring;
 pub mod noise;
 pub mod process;
 pub mod request;

@@ -2,67 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use reeve_tests::monitoring::rules::{RULES, alerts, rules};
+use reeve_tests::monitoring::{files, promql, queries_of, read};
 use reeve_tests::process::root;
 
-use super::{files, promtool, read};
+use super::promtool;
 
-const RULES: &str = "charts/reeve/files/rules";
 /// Where alerts lead to, unless a value of the chart says otherwise.
 const PAGES: &str = "https://github.com/reeve-dev/reeve/blob/main/docs/runbooks";
 /// What `promtool test rules` reads: histories, and which alerts fire at the end of them.
 const TESTS: &str = "tests/observability";
-
-/// A rule, as far as this is asked.
-pub struct Rule {
-    pub name: String,
-    pub is_recording: bool,
-    pub expr: String,
-    /// As it stands in the file.
-    text: String,
-}
-
-/// Every rule of the files, which are written in one manner.
-pub fn rules() -> Vec<Rule> {
-    let mut found = Vec::new();
-    for file in files(RULES, "yaml") {
-        let whole = std::fs::read_to_string(&file).unwrap();
-        for text in whole.split("\n  - ").skip(1) {
-            let (kind, name) = text.lines().next().and_then(|line| line.split_once(": ")).unwrap();
-            assert!(["alert", "record"].contains(&kind), "{}: {text}", file.display());
-            let (_, expr) = text.split_once("\n    expr: ").unwrap_or_else(|| panic!("{name} has no expr"));
-            let expr = expr.strip_prefix("|\n").unwrap_or(expr);
-            // Up to the next key of the rule.
-            let lines = expr.lines().enumerate().take_while(|(at, line)| *at == 0 || line.starts_with("     "));
-            let expr = lines.map(|(_, line)| line).collect::<Vec<_>>().join("\n");
-            found.push(Rule { name: name.to_owned(), is_recording: kind == "record", expr, text: text.to_owned() });
-        }
-    }
-    found
-}
-
-fn alerts() -> Vec<Rule> {
-    rules().into_iter().filter(|rule| !rule.is_recording).collect()
-}
-
-impl Rule {
-    fn key(&self, key: &str) -> &str {
-        let at = self.text.split_once(&format!("{key}: ")).unwrap_or_else(|| panic!("{} has no {key}", self.name)).1;
-        at.lines().next().unwrap_or_default().trim_end_matches('}')
-    }
-
-    /// The file of its page: `ReeveWebhookFailing` is explained in `webhook-failing.md`.
-    fn page(&self) -> String {
-        let name = self.name.strip_prefix("Reeve").unwrap_or_else(|| panic!("{} is not named Reeve…", self.name));
-        let mut page = String::new();
-        for c in name.chars() {
-            if c.is_ascii_uppercase() && !page.is_empty() {
-                page.push('-');
-            }
-            page.push(c.to_ascii_lowercase());
-        }
-        page + ".md"
-    }
-}
 
 #[test]
 fn every_alert_says_how_bad_it_is_and_leads_to_its_page() {
@@ -99,8 +48,8 @@ fn links_and_queries_of_the_pages_lead_somewhere() {
             let is_there = link.is_empty() || link.contains("://") || path.parent().unwrap().join(link).exists();
             assert!(is_there, "{} links to {link}", path.display());
         }
-        for query in page.split("```promql\n").skip(1).filter_map(|rest| rest.split("```").next()) {
-            for name in super::promql::metrics(query) {
+        for query in queries_of(&page) {
+            for name in promql::metrics(&query) {
                 let plain = name.trim_end_matches("_bucket");
                 let is_known = exported.contains(plain) || recorded.contains(&name) || super::FOREIGN.contains(&&*name);
                 assert!(is_known, "{}: no code exports {name}", path.display());
@@ -137,11 +86,16 @@ fn the_rules_and_their_tests_pass() {
 #[test]
 fn the_plain_configuration_is_one_and_labels_as_the_chart_does() {
     let (example, chart) = (read("examples/prometheus/prometheus.yaml"), read("charts/reeve/templates/monitors.yaml"));
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["token", "ca.crt"] {
+        std::fs::write(folder.path().join(file), "").unwrap();
+    }
     let lines = example.lines().map(|line| match line.trim_start().starts_with("kubernetes_sd_configs:") {
         true => "  static_configs: [{targets: [\"127.0.0.1:1\"]}]".to_owned(),
-        false => line.replace("../..", &root().canonicalize().unwrap().display().to_string()),
+        false => line
+            .replace("../..", &root().canonicalize().unwrap().display().to_string())
+            .replace("/var/run/secrets/kubernetes.io/serviceaccount", folder.path().to_str().unwrap()),
     });
-    let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("prometheus.yaml");
     std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
     let said = promtool(&["check", "config", &file.display().to_string()]).output().unwrap();

@@ -3,9 +3,8 @@
 
 use std::process::Command;
 
+use reeve_tests::monitoring::{files, read};
 use reeve_tests::process::root;
-
-use super::{files, read};
 
 /// What a sidecar wrote.
 const LOG: &str = "tests/observability/audit.jsonl";

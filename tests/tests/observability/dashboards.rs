@@ -2,74 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use reeve_tests::monitoring::dashboards::{Query, dashboards, list, panels, queries, text};
+use reeve_tests::monitoring::promql::{self, Filling};
 
-use super::promql;
 use super::world::{self, World};
-
-/// What a panel or variable asks of Prometheus.
-pub struct Query {
-    /// Its dashboard and panel.
-    pub place: String,
-    pub expr: String,
-    /// The labels that its reader is shown.
-    pub labels: Vec<String>,
-}
-
-/// A dashboard: its file, and what is in it.
-fn dashboards() -> Vec<(String, Value)> {
-    let files = super::files("charts/reeve/files/dashboards", "json");
-    let named = files.iter().map(|path| {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(path).unwrap();
-        (name.clone(), serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}")))
-    });
-    named.collect()
-}
-
-fn list<'v>(value: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {
-    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// All panels but rows, each with where it is.
-fn panels() -> Vec<(String, Value)> {
-    let all = dashboards().into_iter().flat_map(|(file, dashboard)| {
-        let panels: Vec<Value> = list(&dashboard, "/panels").filter(|panel| panel["type"] != "row").cloned().collect();
-        panels.into_iter().map(move |panel| (format!("{file}, panel {}", panel["title"]), panel))
-    });
-    all.collect()
-}
-
-/// Every query of every panel and variable.
-pub fn queries() -> Vec<Query> {
-    let mut found = Vec::new();
-    for (place, panel) in panels() {
-        let columns = list(&panel, "/fieldConfig/overrides").filter(|of| of["matcher"]["id"] == "byName");
-        let columns: Vec<&str> = columns.map(|of| text(of, "/matcher/options")).collect();
-        for target in list(&panel, "/targets") {
-            let legend = text(target, "/legendFormat").split("{{").skip(1).filter_map(|rest| rest.split_once("}}"));
-            let legend = legend.map(|(label, _)| label.trim());
-            let labels = legend.chain(columns.iter().copied()).map(str::to_owned).collect();
-            found.push(Query { place: place.clone(), expr: text(target, "/expr").to_owned(), labels });
-        }
-    }
-    for (file, dashboard) in dashboards() {
-        for variable in list(&dashboard, "/templating/list").filter(|variable| variable["type"] == "query") {
-            let place = format!("{file}, variable {}", variable["name"]);
-            let asked = text(variable, "/query/query");
-            assert_eq!(asked, text(variable, "/definition"), "{place}");
-            let inner = asked.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')'));
-            let (expr, label) =
-                inner.and_then(|inner| inner.rsplit_once(", ")).unwrap_or_else(|| panic!("{place}: {asked}"));
-            found.push(Query { place, expr: expr.to_owned(), labels: vec![label.to_owned()] });
-        }
-    }
-    found
-}
 
 #[test]
 fn every_panel_says_what_it_shows_in_which_unit_and_from_where() {
@@ -146,7 +82,7 @@ fn variables_are_defined_where_they_are_used_and_used_where_they_are_defined() {
 #[test]
 fn every_query_answers_with_the_labels_that_its_reader_is_shown() {
     let queries = queries();
-    let asked: Vec<String> = queries.iter().map(|query| promql::filled(&query.expr)).collect();
+    let asked: Vec<String> = queries.iter().map(|query| promql::filled(&query.expr, &Filling::default())).collect();
     let answers = world::ask(&World::steady(), &asked);
     for (query, filled) in queries.iter().zip(&asked) {
         let Query { place, expr, labels } = query;
@@ -163,7 +99,7 @@ fn every_query_answers_with_the_labels_that_its_reader_is_shown() {
 fn what_is_counted_is_counted_from_the_first_time_on() {
     let queries = queries();
     let counts = queries.iter().filter(|query| query.expr.contains("last_over_time"));
-    let asked: Vec<String> = counts.map(|query| promql::filled(&query.expr)).collect();
+    let asked: Vec<String> = counts.map(|query| promql::filled(&query.expr, &Filling::default())).collect();
     assert!(asked.len() > 10, "tables count: {asked:?}");
     let answers = world::ask(&World::just_begun(), &asked);
     for expr in &asked {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::read;
+use reeve_tests::monitoring::read;
 
 /// A metric.
 pub struct Metric {

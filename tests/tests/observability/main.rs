@@ -5,26 +5,14 @@ mod alerts;
 mod audit;
 mod dashboards;
 mod exported;
-mod promql;
 mod world;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::process::Command;
 
+use reeve_tests::monitoring::promql::{self, Filling};
+use reeve_tests::monitoring::{dashboards as boards, rules};
 use reeve_tests::process::root;
-
-/// A file of the project.
-fn read(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-/// The files of a folder that end so, sorted.
-fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
-    let entries = root().join(folder).read_dir().unwrap_or_else(|error| panic!("{folder}: {error}"));
-    let paths: BTreeSet<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.into_iter().filter(|path| path.extension().is_some_and(|end| end == ending)).collect()
-}
 
 /// Prometheus' tool with these arguments.
 fn promtool(arguments: &[&str]) -> Command {
@@ -43,10 +31,11 @@ const NOT_SHOWN: [&str; 2] = ["process_threads", "process_virtual_memory_bytes"]
 
 #[test]
 fn every_metric_that_is_asked_for_is_exported_and_every_exported_one_is_asked_for() {
-    let rules = alerts::rules();
+    let rules = rules::rules();
     let of_rules = rules.iter().map(|rule| (rule.name.as_str(), rule.expr.clone()));
-    let queries = dashboards::queries();
-    let of_panels = queries.iter().map(|query| (query.place.as_str(), promql::filled(&query.expr)));
+    let queries = boards::queries();
+    let of_panels =
+        queries.iter().map(|query| (query.place.as_str(), promql::filled(&query.expr, &Filling::default())));
     let exported: BTreeSet<String> = exported::metrics().into_iter().map(|metric| metric.name).collect();
     let recorded: BTreeSet<&str> =
         rules.iter().filter(|rule| rule.is_recording).map(|rule| rule.name.as_str()).collect();

@@ -1,5 +1,5 @@
 //! As much of PromQL as tells which metrics a query asks for, and what stands for Grafana's variables. What a query means,
-//! Prometheus' own tool says: see `world`.
+//! Prometheus itself says.
 
 use std::collections::BTreeSet;
 
@@ -53,16 +53,37 @@ fn closing(text: &str, end: char) -> usize {
     panic!("{text}: nothing closes it with {end}");
 }
 
-/// The query as Grafana sends it, of everything and of the last hour.
-pub fn filled(expr: &str) -> String {
-    let mut query = expr.to_owned();
-    for (variable, value) in [("$__rate_interval", "5m"), ("$__range", "1h")] {
-        query = query.replace(variable, value);
+/// What stands for Grafana's variables.
+#[derive(Clone, Copy, Debug)]
+pub struct Filling<'a> {
+    /// `$__rate_interval`.
+    pub interval: &'a str,
+    /// `$__range`.
+    pub range: &'a str,
+    /// `$namespace`; everything stands for all other variables.
+    pub namespace: &'a str,
+}
+
+impl Default for Filling<'_> {
+    /// Everything, of the last hour.
+    fn default() -> Self {
+        Self { interval: "5m", range: "1h", namespace: ".*" }
     }
-    for variable in ["cluster", "namespace", "policy", "workload"] {
-        query = query.replace(&format!("${variable}"), ".*");
+}
+
+/// The query as Grafana sends it.
+///
+/// # Panics
+/// If it has a variable that is none.
+pub fn filled(expr: &str, filling: &Filling<'_>) -> String {
+    let mut query = expr.replace("$__rate_interval", filling.interval).replace("$__range", filling.range);
+    for (variable, value) in [("cluster", ".*"), ("namespace", filling.namespace), ("policy", ".*"), ("workload", ".*")]
+    {
+        query = query.replace(&format!("${variable}"), value);
     }
-    assert!(!query.contains('$'), "{expr}: a variable that is none");
+    // What a rule refers to by number, or by label in its texts, is no variable.
+    let is_variable = |rest: &str| rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    assert!(!query.split('$').skip(1).any(is_variable), "{expr}: a variable that is none");
     query
 }
 
