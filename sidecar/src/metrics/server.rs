@@ -132,8 +132,8 @@ impl ServerMetrics {
 }
 
 impl ToolMetrics {
-    /// A call was decided: `Enforce` for what happens to it, once; `Audit` for each rule in Audit mode that would have decided
-    /// otherwise.
+    /// A call was decided: `Enforce` for what happens to it, once; `Audit` for what each policy or rule in Audit mode
+    /// would have done.
     pub fn decided(&self, reason: Reason, pointer: Option<&Arc<str>>, mode: Mode) {
         let key = DecisionKey { reason, pointer: pointer.map(Arc::clone), mode };
         let decisions = self.decisions.read().unwrap_or_else(PoisonError::into_inner);

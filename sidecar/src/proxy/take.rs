@@ -191,7 +191,7 @@ impl Shared {
         for ((number, call), slot) in calls.iter().enumerate().zip(slots) {
             let mut shadow = call.verdict.shadow.clone();
             if let (true, Some(held)) = (permitted, taken.held.get_mut(number)) {
-                shadow.extend(call.verdict.demands.record_shadows(&self.limiter, now, held));
+                call.verdict.demands.record_shadows(&self.limiter, now, held, &mut shadow);
             }
             // A call that is refused for itself says so; another, why the message is.
             let because = refused.as_ref().filter(|_| !is_refused(call)).map(|(_, verdict)| verdict);

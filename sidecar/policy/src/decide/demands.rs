@@ -33,8 +33,16 @@ struct Rare {
     approvals: Vec<Arc<str>>,
     /// In the order of pointers.
     gates: Vec<Entry>,
-    /// What each Audit policy or rule that would permit the call would have it take.
-    shadows: Vec<Demands>,
+    /// What Audit policies and rules that would permit the call would have it take.
+    shadows: Vec<Tried>,
+}
+
+/// What one Audit policy or rule that would permit the call would have it take.
+#[derive(Clone, Debug)]
+struct Tried {
+    demands: Demands,
+    /// Where the verdict's shadows say that it would permit the call; nowhere if it only constrains.
+    told: Option<usize>,
 }
 
 /// A gate to pass.
@@ -109,7 +117,7 @@ impl Demands {
         self.rare.as_ref().map_or(&[], |rare| &rare.gates)
     }
 
-    fn shadows(&self) -> &[Self] {
+    fn shadows(&self) -> &[Tried] {
         self.rare.as_ref().map_or(&[], |rare| &rare.shadows)
     }
 
@@ -122,10 +130,10 @@ impl Demands {
         self.rare().approvals.push(Arc::clone(rule));
     }
 
-    /// Notes what an Audit policy or rule would have the call take.
-    pub(super) fn add_shadow(&mut self, shadow: Self) {
-        if !shadow.is_empty() {
-            self.rare().shadows.push(shadow);
+    /// Notes what an Audit policy or rule would have the call take, and where the verdict's shadows say that it would permit it.
+    pub(super) fn add_shadow(&mut self, demands: Self, told: Option<usize>) {
+        if !demands.is_empty() {
+            self.rare().shadows.push(Tried { demands, told });
         }
     }
 
@@ -159,11 +167,10 @@ impl Demands {
         Ok(())
     }
 
-    /// Counts a call that is on its way on the shadow counters of Audit policies and rules; says which of them would have
-    /// refused it.
-    pub fn record_shadows(&self, limiter: &Limiter, now: Instant, held: &mut Held) -> Vec<Shadow> {
-        let mut refused = Vec::new();
-        for demands in self.shadows() {
+    /// Counts a call that is on its way on the shadow counters of Audit policies and rules. Those that would have refused it say so in
+    /// `shadow`, which is the verdict's: instead of that they would have permitted it, as each says one thing of a call.
+    pub fn record_shadows(&self, limiter: &Limiter, now: Instant, held: &mut Held, shadow: &mut Vec<Shadow>) {
+        for Tried { demands, told } in self.shadows() {
             let taken = demands.acquire(now).and_then(|mut taken| {
                 demands.reserve(limiter, now, &mut taken)?;
                 Ok(taken)
@@ -171,11 +178,14 @@ impl Demands {
             match taken {
                 Ok(taken) => held.shadows.push(taken),
                 Err(Verdict { reason, pointer, .. }) => {
-                    refused.extend(pointer.map(|pointer| Shadow { reason, pointer }));
+                    let Some(refused) = pointer.map(|pointer| Shadow { reason, pointer }) else { continue };
+                    match told.and_then(|told| shadow.get_mut(told)) {
+                        Some(permitted) => *permitted = refused,
+                        None => shadow.push(refused),
+                    }
                 }
             }
         }
-        refused
     }
 
     /// Whether a limit charges the call.

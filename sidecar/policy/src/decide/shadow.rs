@@ -55,9 +55,12 @@ impl Ruleset {
         match self.judge(rules, authority, examined, &NoApprovals) {
             Err(refusal) => verdict.shadow.extend(Shadow::of(Err(refusal))),
             Ok(Granted { grant, demands }) => {
-                verdict.shadow.extend(Shadow::of(Ok(grant)));
+                let told = Shadow::of(Ok(grant)).map(|permits| {
+                    verdict.shadow.push(permits);
+                    verdict.shadow.len() - 1
+                });
                 if verdict.outcome() == Outcome::Allow {
-                    verdict.demands.add_shadow(demands);
+                    verdict.demands.add_shadow(demands, told);
                 }
             }
         }

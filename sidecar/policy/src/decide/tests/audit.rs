@@ -85,13 +85,36 @@ fn shadow_limits_count_apart_and_are_recorded_when_exceeded() {
         let verdict = world.call("x", "{}");
         let mut held = verdict.demands.acquire(world.now)?;
         verdict.demands.reserve(&world.limiter, world.now, &mut held)?;
-        Ok::<_, crate::decide::Verdict>(verdict.demands.record_shadows(&world.limiter, world.now, &mut held))
+        let mut shadow = verdict.shadow.clone();
+        verdict.demands.record_shadows(&world.limiter, world.now, &mut held, &mut shadow);
+        Ok::<_, crate::decide::Verdict>(shadow)
     };
     assert_eq!(call().unwrap(), []);
     for _ in 0..2 {
         assert_eq!(shadows(&call().unwrap()), [(Reason::LimitExceeded, "clinic/imaging#tried/limits/c")]);
     }
     assert_eq!(call().unwrap_err().reason, Reason::LimitExceeded, "the enforced limit of 3 was counted by itself");
+}
+
+#[test]
+fn a_policy_or_rule_that_is_tried_says_one_thing_of_a_call_that_its_limit_would_refuse() {
+    let limited = |name: &str, mode: &str| {
+        format!("{{name: {name}, tools: ['*'], action: Allow, {mode} limits: [{{counter: c, window: 1m, max: 1}}]}}")
+    };
+    let whole = policy("McpPolicy", "whole", "serverRefs: [{name: aws}]\nmode: Audit", &limited("all", ""));
+    let world = World::new(&(imaging("", &format!("{ALLOW_ALL}\n{}", limited("tried", "mode: Audit,"))) + &whole));
+    let call = || {
+        let verdict = world.call("x", "{}");
+        let mut held = verdict.demands.acquire(world.now).unwrap();
+        let mut shadow = verdict.shadow.clone();
+        verdict.demands.record_shadows(&world.limiter, world.now, &mut held, &mut shadow);
+        shadow
+    };
+    let permits = ["clinic/whole#all", "clinic/imaging#tried"].map(|rule| (Reason::AllowedByRule, rule));
+    assert_eq!(shadows(&call()), permits);
+    let refuses =
+        ["clinic/whole#all/limits/c", "clinic/imaging#tried/limits/c"].map(|rule| (Reason::LimitExceeded, rule));
+    assert_eq!(shadows(&call()), refuses);
 }
 
 #[test]
@@ -103,7 +126,9 @@ fn quota_given_back_is_given_back_on_shadow_counters_too() {
     for _ in 0..3 {
         let verdict = world.call("x", "{}");
         let mut held = verdict.demands.acquire(world.now).unwrap();
-        assert_eq!(verdict.demands.record_shadows(&world.limiter, world.now, &mut held), []);
+        let mut shadow = verdict.shadow.clone();
+        verdict.demands.record_shadows(&world.limiter, world.now, &mut held, &mut shadow);
+        assert_eq!(shadow, []);
         held.give_back(&world.limiter);
     }
 }
