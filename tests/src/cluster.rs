@@ -23,6 +23,7 @@ pub mod kubectl;
 pub mod namespace;
 pub mod operator;
 pub mod pod;
+pub mod prometheus;
 mod report;
 pub mod token;
 mod watch;

@@ -7,6 +7,7 @@ mod failure;
 mod injection;
 mod manifests;
 mod noise;
+mod observed;
 mod policy;
 mod release;
 mod replicas;

@@ -6,6 +6,7 @@
 //! | `faults` | parts of the cluster fail when a test makes them, and recover when it mends them |
 //! | `kinds` | the API server takes Reeve's kinds, explains them, and refuses what is wrong in words that help |
 //! | `installed` | Reeve, installed from its chart, governs agents: what is applied is enforced, and what fails loosens nothing |
+//! | `installed::observed` | a Prometheus is told what happened, every query answers, and alerts fire. It needs `tests/cluster/install --prometheus` |
 
 mod faults;
 mod installed;
