@@ -2,7 +2,7 @@
 //!
 //! To read and compile ten thousand rules takes a third of a second. However little a thread counts, Linux lets it go on for
 //! some milliseconds before another has its turn, and where there is one core, those are milliseconds of a call. Whoever
-//! serves calls beside such work does it within [`giving_way`]; what takes long calls [`pause`] between its parts, which
+//! serves calls beside such work does it within [`giving_way`]; what takes long calls `pause` between its parts, which
 //! elsewhere does nothing.
 
 use std::cell::Cell;
