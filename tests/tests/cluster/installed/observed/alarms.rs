@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use reeve_tests::cluster::clinic::{self, agent, call, caller, policy, programmed};
-use reeve_tests::cluster::pod::Pod;
+use reeve_tests::cluster::pod::{Pod, shell_container};
 use reeve_tests::cluster::prometheus::{Pace, Prometheus};
 use reeve_tests::cluster::workload::{deployment, rolled_out};
 use reeve_tests::cluster::{Alone, helm, installed, kubectl};
@@ -177,6 +177,17 @@ fn an_operator_that_is_gone_and_all_that_needs_it_are_told_until_it_is_back() {
     }
 }
 
+/// Some hundred calls a second of which nothing is written: what an agent itself says would not be taken either, and would stop it.
+const SILENT_CALLS: &str = r#"
+    call='{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "delete_datastore", "arguments": {}}}'
+    head='POST /imaging HTTP/1.1\r\nHost: 127.0.0.1:14001\r\nContent-Type: application/json\r\nMCP-Protocol-Version: 2025-11-25\r\n'
+    while :; do
+      while :; do
+        printf "${head}Accept: application/json, text/event-stream\r\nContent-Length: ${#call}\r\n\r\n%s" "$call" && usleep 1000 || break
+      done | nc 127.0.0.1 14001
+      sleep 1
+    done > /dev/null 2>&1"#;
+
 #[test]
 fn a_log_that_nobody_takes_is_told_and_so_are_records_that_it_has_no_room_for_until_it_is_taken() {
     let watched = Watched::new();
@@ -184,9 +195,7 @@ fn a_log_that_nobody_takes_is_told_and_so_are_records_that_it_has_no_room_for_un
     watched.govern();
     let mut pod = agent(alone, "agent");
     pod["spec"]["nodeName"] = json!("node2");
-    let calls = ["first", "second", "third", "fourth"]
-        .map(|name| caller(alone, name, &["delete_datastore", "--every", "0.01"]));
-    pod["spec"]["containers"].as_array_mut().unwrap().extend(calls);
+    pod["spec"]["containers"].as_array_mut().unwrap().push(shell_container("caller", SILENT_CALLS));
     alone.pod(pod);
     programmed(alone, "mcppolicy/imaging", "True", "Programmed");
     let own = [("namespace", namespace.as_str()), ("workload", "agent")];
@@ -210,6 +219,9 @@ fn a_configuration_from_an_older_world_and_a_certificate_that_ends_soon_are_told
     alone.pod(agent(alone, "agent"));
     programmed(alone, "mcppolicy/imaging", "True", "Programmed");
     installed::release(&helm::chart(), &[]).unwrap();
+    no_other_replicas();
+    // What is as it was is not given anew, and so not refused.
+    alone.apply(policy("imaging", "agent", &rules(&["get_*"])));
     let own = [("namespace", namespace.as_str()), ("workload", "agent")];
     watched.fires("ReeveConfigurationRefused", &own);
     alone.told(&["delete", "pod/agent"]);
@@ -226,7 +238,13 @@ fn certificates(variable: &[&str]) {
     let deployment = format!("deployment/{}", installed::OPERATOR);
     kubectl::told(&[&["-n", installed::NAMESPACE, "set", "env", &deployment], variable].concat());
     kubectl::told(&["-n", installed::NAMESPACE, "rollout", "status", &deployment, "--timeout=120s"]);
-    eventually("the replicas are those that there are", || (installed::pods().len() == 2).then_some(()));
+    no_other_replicas();
+}
+
+/// Waits until those that a release has replaced are gone, which serve until they are.
+fn no_other_replicas() {
+    let all = ["-n", installed::NAMESPACE, "get", "pods", "--selector", "app.kubernetes.io/component=operator"];
+    eventually("two replicas are left", || (kubectl::json(&all)["items"].as_array()?.len() == 2).then_some(()));
 }
 
 #[test]

@@ -19,13 +19,14 @@ const MAY_BE_EMPTY: [&str; 2] = ["policy", "rule"];
 
 /// The queries that nothing is answered to, by a part of where they are and of what they ask, and why: what they tell of does not
 /// go wrong here.
-const NOTHING: [(&str, &str, &str); 3] = [
+const NOTHING: [(&str, &str, &str); 4] = [
     ("Connections that were turned away", "", "nobody comes whom the operator turns away: in `noise` they do"),
     (
         "workload.json, panel Connections",
         "refused",
         "no agent opens too many connections, or stops within a head: in the suite faults they do",
     ),
+    ("workload.json, panel Spans", "", "no collector is named, so that no span is made: in the suite wire they are"),
     ("variable cluster", "", "who has one cluster adds no such label: see examples/prometheus"),
 ];
 
