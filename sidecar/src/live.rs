@@ -123,11 +123,6 @@ impl Route {
         self.named_tools.get(name).map_or_else(|| name.into(), Arc::clone)
     }
 
-    /// Shows in the metrics what its policies can say of calls, as far as the tools are known.
-    pub fn foresee(&self) {
-        self.metrics.foresee(self.ruleset.foresee(&self.tools.load()));
-    }
-
     /// Whether a policy or the catalogue knows a tool of this name, so that it may become a label.
     pub fn knows_tool(&self, name: &str) -> bool {
         self.named_tools.contains(name) || self.tools.load().tool(name).is_some()
@@ -153,12 +148,6 @@ impl Live {
     /// The route of the server of this name.
     pub fn of(&self, server: &str) -> Option<&Arc<Route>> {
         self.routes.iter().find(|route| *route.name == *server)
-    }
-
-    /// Shows in the metrics what its policies can say of calls, and no longer what others could.
-    pub fn foresee(&self, metrics: &Metrics) {
-        metrics.keep_servers(|name| self.of(name).is_some());
-        self.routes.iter().for_each(|route| route.foresee());
     }
 
     /// Whether nothing else holds it, or a part of it, any more.

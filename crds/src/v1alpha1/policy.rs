@@ -97,6 +97,16 @@ pub enum Mode {
     Audit,
 }
 
+impl Mode {
+    /// The word that stands for it everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "Enforce",
+            Self::Audit => "Audit",
+        }
+    }
+}
+
 /// What an `McpPolicy` says of calls that none of its rules selects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DefaultAction {

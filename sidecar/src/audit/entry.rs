@@ -151,12 +151,8 @@ pub(super) fn render_decision(decision: &Decision<'_>, out: &mut Vec<u8>, limit:
         // Kubernetes counts generations from 1.
         push_number(out, generation.unsigned_abs(), 1);
     }
-    let mode = match mode {
-        Mode::Enforce => "Enforce",
-        Mode::Audit => "Audit",
-    };
     let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-    push_all(out, &[",\"mode\":\"", mode, "\",\"latencyMs\":"]);
+    push_all(out, &[",\"mode\":\"", mode.as_str(), "\",\"latencyMs\":"]);
     push_number(out, micros / 1_000, 1);
     out.push(b'.');
     push_number(out, micros % 1_000, 3);

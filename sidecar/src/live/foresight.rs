@@ -35,7 +35,10 @@ impl Foresight {
         let now = Shown { configuration: live.number, tools };
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         if shown.as_ref().is_none_or(|shown| *shown != now) {
-            live.foresee(metrics);
+            metrics.keep_servers(|name| live.of(name).is_some());
+            for (route, tools) in live.routes().iter().zip(&now.tools) {
+                route.metrics.foresee(route.ruleset.foresee(tools));
+            }
             *shown = Some(now);
         }
     }

@@ -19,7 +19,7 @@ pub const FORESEEN_SERIES: usize = 512;
 
 impl ServerMetrics {
     /// Shows what can be said of calls, as far as there is room, and nothing else that was not counted. Takes some microseconds
-    /// for each: when policies or the tools that are known change.
+    /// for each.
     pub fn foresee(&self, decisions: impl Iterator<Item = Foreseen>) {
         // A policy may name a tool as those are called that nobody knows.
         let wanted = decisions.filter(|it| it.tool.as_deref() != Some(OTHER));

@@ -174,12 +174,8 @@ impl ToolMetrics {
 
 /// The labels of [`super::family::CALLS`], in its order. The part of a rule is none: one rule is one series.
 pub(super) fn labels<'l>(server: &'l str, tool: &'l str, reason: Reason, parts: Parts<'l>, mode: Mode) -> [&'l str; 7] {
-    let mode = match mode {
-        Mode::Enforce => "Enforce",
-        Mode::Audit => "Audit",
-    };
     let rule = parts.rule.unwrap_or_default();
-    [server, tool, reason.outcome().as_str(), reason.as_str(), parts.policy, rule, mode]
+    [server, tool, reason.outcome().as_str(), reason.as_str(), parts.policy, rule, mode.as_str()]
 }
 
 /// A call in flight.

@@ -184,11 +184,7 @@ impl Span {
             self.attribute("reeve.policy", pointer::policy(rule));
             self.attribute("reeve.rule", rule);
         }
-        let mode = match call.mode {
-            Mode::Enforce => "Enforce",
-            Mode::Audit => "Audit",
-        };
-        self.attribute("reeve.mode", mode);
+        self.attribute("reeve.mode", call.mode.as_str());
         if call.reason.outcome() != Outcome::Allow {
             self.failed(call.reason.as_str(), call.reason.meaning());
         }

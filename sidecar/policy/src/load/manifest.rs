@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use reeve_crds::v1alpha1::Policy;
 use serde_json::{Value, json};
 
-use super::node::{Node, Step, pointer};
+use super::node::{self, Node, Step, pointer};
 use super::salvage::{self, Wrong};
 use super::structure::Schema;
 use super::suggest::nearest;
@@ -156,7 +156,7 @@ pub(super) fn mended(object: &Node, wrong: &Wrong) -> Option<Policy> {
 }
 
 /// Looks at the kind first: serde would copy everything before it did.
-fn policy(object: &Node) -> Result<Policy, serde::de::value::Error> {
+fn policy(object: &Node) -> Result<Policy, node::Error> {
     match object.get("kind").and_then(Node::as_str) {
         Some("McpPolicy") => object.read_without("kind").map(Policy::McpPolicy),
         Some("ClusterMcpPolicy") => object.read_without("kind").map(Policy::ClusterMcpPolicy),

@@ -6,6 +6,8 @@
 
 mod deserialize;
 
+pub(super) use deserialize::Error;
+
 use std::fmt::Write as _;
 
 use serde_json::{Number, Value};

@@ -93,7 +93,6 @@ fn a_pod_without_sidecar_and_a_limit_that_is_used_up_are_told_until_they_are_men
     let (alone, namespace) = (&watched.alone, watched.name());
     watched.govern();
     let mut bare = agent(alone, "bare");
-    bare["metadata"]["labels"] = json!({"app": "agent", "reeve.dev/inject": "enabled"});
     alone.told(&["label", "namespace", &namespace, "reeve.dev/inject-"]);
     bare["metadata"]["labels"] = json!({"app": "agent"});
     alone.pod(bare);
