@@ -16,6 +16,7 @@ mod requests;
 mod rounds;
 mod servers;
 mod sessions;
+mod shipped;
 mod streams;
 mod tasks;
 mod traces;
