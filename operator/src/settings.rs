@@ -111,7 +111,7 @@ pub struct TlsSettings {
     )]
     pub certificate_lifetime: Duration,
     /// A folder with tls.crt, tls.key and ca.crt that someone else keeps, as cert-manager does: no authority of the operator's own is
-    /// made, and no caBundle written.
+    /// made.
     #[arg(long, env = "REEVE_CERTIFICATE_FOLDER", value_name = "FOLDER")]
     pub certificate_folder: Option<PathBuf>,
     /// The MutatingWebhookConfiguration whose caBundle is kept. Empty: none.

@@ -13,7 +13,7 @@
 //! | [`certificate`] | one certificate, read and made |
 //! | [`leaf`] | the certificate that a replica shows |
 //! | [`keeper`] | keeps the Secret, the leaf and what is told of both |
-//! | [`files`] | instead of all that: certificates that someone else provides, as cert-manager does |
+//! | [`files`] | instead of those: certificates that someone else provides, as cert-manager does |
 //! | [`bundle`] | the webhook configurations' `caBundle` |
 //!
 //! Everything is judged by the wall clock at each look, since a timer stands still while a machine sleeps.

@@ -9,6 +9,7 @@
 //! Everything goes through `kubectl`, so that a test meets the words that users meet. Tests share the cluster; those that
 //! make a part of it fail are [`alone::Alone`] in it meanwhile. If a test fails, what its namespace held is told.
 
+pub mod admission;
 pub mod alone;
 pub mod caller;
 pub mod clinic;

@@ -151,31 +151,31 @@ impl Shared {
     fn authority(&mut self) -> (Arc<Resolver>, TrustReceiver) {
         let resolver = Arc::new(Resolver::default());
         let (sender, trust) = watch::channel(Trust::default());
+        let (knows, known) = watch::channel(Trust::default());
         let (shown, metrics) = (Arc::clone(&resolver), Arc::clone(&self.metrics));
         let ready = self.readiness.awaits("a certificate to show");
         if let Some(folder) = self.settings.tls.certificate_folder.clone() {
-            self.task("the reading of the certificate's folder", files::follow(folder, shown, sender, metrics, ready));
-            return (resolver, trust);
+            let following = files::follow(folder, shown, sender, known, metrics, ready);
+            self.task("the reading of the certificate's folder", following);
+        } else {
+            let place = Place {
+                secret: self.settings.tls.ca_secret.clone(),
+                names: self.settings.names(),
+                lifetimes: self.settings.lifetimes(),
+            };
+            let secrets = Api::namespaced(self.client.clone(), &self.settings.replica.namespace);
+            self.task("the keeping of the authority", Keeper::new(secrets, place, shown, sender, metrics).run(ready));
         }
-        let place = Place {
-            secret: self.settings.tls.ca_secret.clone(),
-            names: self.settings.names(),
-            lifetimes: self.settings.lifetimes(),
-        };
-        let secrets = Api::namespaced(self.client.clone(), &self.settings.replica.namespace);
-        self.task("the keeping of the authority", Keeper::new(secrets, place, shown, sender, metrics).run(ready));
 
         let (mutating, validating) = (&self.settings.tls.mutating_webhook, &self.settings.tls.validating_webhook);
-        let configurations: Vec<_> = [Configuration::mutating(mutating), Configuration::validating(validating)]
+        let configurations = [Configuration::mutating(mutating), Configuration::validating(validating)]
             .into_iter()
             .filter(|configuration| !configuration.name.is_empty())
             .collect();
-        if !configurations.is_empty() {
-            let ready = self.readiness.awaits("the webhook configurations to hold the operator's authority");
-            let kept =
-                bundle::keep(self.client.clone(), configurations, trust.clone(), Arc::clone(&self.metrics), ready);
-            self.task("the keeping of the caBundle", kept);
-        }
+        let ready = self.readiness.awaits("the webhook configurations to hold the operator's authority");
+        let (client, metrics) = (self.client.clone(), Arc::clone(&self.metrics));
+        let kept = bundle::keep(client, configurations, trust.clone(), knows, metrics, ready);
+        self.task("the keeping of the caBundle", kept);
         (resolver, trust)
     }
 

@@ -3,7 +3,11 @@
 //! The configurations are the chart's; only this one field is the operator's, written by server-side apply under a field manager of
 //! its own. Never is a configuration made here: after an uninstallation it would stop every pod from starting. Applying with the
 //! object's UID makes sure of that, since the API server refuses it for an object that is gone.
+//!
+//! What others have put there stays beside the operator's own until it expires: while one release replaces another, replicas of both
+//! answer, and they may be known by different authorities.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,9 +17,10 @@ use kube::Client;
 use kube::api::{GetParams, Patch, PatchParams};
 use kube::core::Request;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
-use super::TrustReceiver;
 use super::certificate::Certificate;
+use super::{Trust, TrustReceiver};
 use crate::kubernetes::{KubernetesError, within};
 use crate::metrics::Metrics;
 use crate::readiness::Awaited;
@@ -24,6 +29,8 @@ use crate::readiness::Awaited;
 const EVERY: Duration = Duration::from_secs(5);
 /// Who owns the field.
 const MANAGER: &str = "reeve-operator-ca-bundle";
+/// The most authorities of others that are kept beside the operator's own.
+const MOST_OTHERS: usize = 8;
 const API: &str = "/apis/admissionregistration.k8s.io/v1";
 
 /// A webhook configuration.
@@ -58,22 +65,23 @@ enum Standing {
     Apply(Value),
 }
 
-/// Keeps the bundles for ever. `ready` is reached once each was seen to hold what is trusted.
+/// Keeps the bundles for ever. `known` is told of what each was seen to hold, and `ready` is reached the first time.
 pub async fn keep(
     client: Client,
     configurations: Vec<Configuration>,
     mut trust: TrustReceiver,
-    metrics: std::sync::Arc<Metrics>,
+    known: watch::Sender<Trust>,
+    metrics: Arc<Metrics>,
     ready: Awaited,
 ) {
     let mut ready = Some(ready);
     loop {
         let bundle = trust.borrow_and_update().clone();
         if !bundle.is_empty() {
-            let mut known = true;
+            let mut is_known = true;
             for configuration in &configurations {
-                known &= match keep_one(&client, configuration, &bundle).await {
-                    Ok(known) => known,
+                is_known &= match keep_one(&client, configuration, &bundle).await {
+                    Ok(is_known) => is_known,
                     Err(error) => {
                         metrics.failed(configuration.plural, "ca_bundle");
                         tracing::warn!(name = %configuration.name, kind = configuration.kind, %error, "the caBundle cannot be kept");
@@ -81,8 +89,11 @@ pub async fn keep(
                     }
                 };
             }
-            if known && let Some(ready) = ready.take() {
-                ready.reached();
+            if is_known {
+                known.send_replace(bundle);
+                if let Some(ready) = ready.take() {
+                    ready.reached();
+                }
             }
         }
         // An error says that the keeper has ended, and the process with it.
@@ -106,18 +117,23 @@ async fn keep_one(client: &Client, configuration: &Configuration, bundle: &str) 
 }
 
 /// A bundle that holds all that is trusted is left alone, even if it holds more: during a renewal one replica knows of it before
-/// another. Only what has expired is taken out.
+/// another. Only what has expired is taken out, and of what others have put there the oldest if it is too much.
 fn standing(configuration: &Configuration, live: &Value, bundle: &str, now: Timestamp) -> Standing {
     let webhooks = live["webhooks"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let own = Certificate::together([bundle], now);
     let is_known = |webhook: &Value| {
-        let Some(held) = held(webhook) else { return false };
-        let has_expired = Certificate::read_all(&held).is_ok_and(|all| all.iter().any(|one| one.has_expired(now)));
-        !has_expired && Certificate::read_all(bundle).is_ok_and(|all| all.iter().all(|one| held.contains(&one.pem)))
+        let held = held(webhook).and_then(|held| Certificate::read_all(&held).ok()).unwrap_or_default();
+        own.iter().all(|one| held.contains(one)) && !held.iter().any(|one| one.has_expired(now))
     };
     if webhooks.iter().all(is_known) {
         return Standing::Known;
     }
-    let encoded = STANDARD.encode(bundle);
+    let held: Vec<_> = webhooks.iter().filter_map(held).collect();
+    let mut others = Certificate::together(held.iter().map(String::as_str), now);
+    others.retain(|one| !own.contains(one));
+    others.sort_by_key(|one| std::cmp::Reverse(one.not_before));
+    let all: String = own.iter().chain(others.iter().take(MOST_OTHERS)).map(|one| one.pem.as_str()).collect();
+    let encoded = STANDARD.encode(all);
     let entries: Vec<_> = webhooks
         .iter()
         .map(|webhook| {
@@ -202,6 +218,36 @@ mod tests {
         ));
         let next = renewing.next.unwrap().certificate.pem;
         assert!(matches!(standing(&configuration, &both, &next, day(301)), Standing::Apply(_)));
+    }
+
+    /// What is to be applied to a webhook that holds this.
+    fn applied(held: &str, bundle: &str, now: Timestamp) -> Vec<Certificate> {
+        let Standing::Apply(patch) = standing(&Configuration::mutating("reeve"), &live(Some(held)), bundle, now) else {
+            panic!("it is known")
+        };
+        Certificate::read_all(&super::held(&patch["webhooks"][0]).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn replicas_of_two_authorities_are_known_beside_each_other_and_neither_takes_the_other_out() {
+        let [own, others] = [0, 1].map(|at| Authority::create(day(at), &LIFETIMES).unwrap());
+        let both = applied(&others.bundle(), &own.bundle(), day(2));
+        assert_eq!(both, [own.signing.certificate.clone(), others.signing.certificate.clone()]);
+        let both: String = both.into_iter().map(|one| one.pem).collect();
+        for authority in [&own, &others] {
+            let standing = standing(&Configuration::mutating("reeve"), &live(Some(&both)), &authority.bundle(), day(2));
+            assert_eq!(standing, Standing::Known);
+        }
+        assert_eq!(applied(&both, &others.bundle(), day(300)), [others.signing.certificate], "the other has expired");
+    }
+
+    #[test]
+    fn of_many_authorities_of_others_the_youngest_are_kept() {
+        let authorities: Vec<_> = (0..20).map(|at| Authority::create(day(at), &LIFETIMES).unwrap()).collect();
+        let held: String = authorities[1..].iter().map(Authority::bundle).collect();
+        let kept = applied(&held, &authorities[0].bundle(), day(20));
+        let expected: Vec<_> = authorities[..1].iter().chain(authorities[12..].iter().rev()).collect();
+        assert_eq!(kept, expected.into_iter().map(|one| one.signing.certificate.clone()).collect::<Vec<_>>());
     }
 
     #[test]

@@ -60,6 +60,17 @@ impl Certificate {
         if all.is_empty() { Err("it holds no certificate in PEM".into()) } else { Ok(all) }
     }
 
+    /// Those of several PEM texts together, in their order and each once, without what has expired or cannot be read.
+    pub fn together<'a>(texts: impl IntoIterator<Item = &'a str>, now: Timestamp) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for one in texts.into_iter().flat_map(|text| Self::read_all(text).unwrap_or_default()) {
+            if !one.has_expired(now) && !all.contains(&one) {
+                all.push(one);
+            }
+        }
+        all
+    }
+
     /// How long it is valid in all.
     pub fn lifetime(&self) -> SignedDuration {
         self.not_after.duration_since(self.not_before)

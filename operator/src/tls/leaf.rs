@@ -66,6 +66,12 @@ impl Resolver {
     pub fn show(&self, key: Arc<CertifiedKey>) {
         self.0.store(Some(key));
     }
+
+    /// What it shows.
+    #[cfg(test)]
+    pub(super) fn shown(&self) -> Option<CertificateDer<'static>> {
+        self.0.load().as_ref().and_then(|key| key.cert.first().cloned())
+    }
 }
 
 impl ResolvesServerCert for Resolver {

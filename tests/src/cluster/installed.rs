@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::container::Container;
 use super::pod::status;
-use super::{Alone, alone, helm, kubectl, watch};
+use super::{Alone, admission, alone, helm, kubectl, watch};
 use crate::eventually::eventually;
 
 /// The namespace of the release.
@@ -74,10 +74,7 @@ impl Drop for Changed<'_> {
 
 /// Waits until the API server reaches the webhooks: a node needs a moment to learn where a new Service is.
 pub fn await_webhooks() {
-    let policy = json!({"apiVersion": "reeve.dev/v1alpha1", "kind": "ClusterMcpPolicy", "metadata": {"name": "dry-run"},
-        "spec": {"tier": "Boundary", "podSelector": {"matchLabels": {"app": "none"}}}});
-    let apply = ["apply", "--dry-run=server", "--filename", "-"];
-    eventually("the API server reaches the webhooks", || kubectl::fed(&apply, &policy).ok());
+    eventually("the API server reaches the webhooks", || admission::would_admit().ok());
 }
 
 /// Watches an object of the release until `condition` gives a value.
