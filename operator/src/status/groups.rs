@@ -49,8 +49,13 @@ pub(crate) enum Standing {
     Programmed,
     /// Its sidecar has this generation and cannot enforce it.
     Refused(String),
-    /// Its sidecar would have to be sent more than can be sent.
-    TooLarge(Excess),
+    /// Its sidecar would have to be sent more than can be sent, and so runs something older, though perhaps this generation.
+    TooLarge {
+        /// By how much.
+        excess: Excess,
+        /// The generation that it runs.
+        runs: Option<i64>,
+    },
     /// Its sidecar runs another generation, none, or this one beside others that it yields to.
     Behind {
         /// The generation that it runs.
@@ -271,20 +276,19 @@ pub(crate) fn standing(bound: &Bound, plan: &Plan, class: Class, runs: Option<&R
     };
     let uid = &bound.entry.uid;
     let generation = runs.and_then(|runs| runs.generations.get(uid)).copied();
-    let behind = match (plan.excess, connected) {
-        (Some(excess), Some(_)) => Standing::TooLarge(excess),
-        // Of one that was never heard of it is not known what it runs.
-        _ => Standing::Behind { runs: generation, connected },
-    };
-    let Some(runs) = runs.filter(|_| generation == Some(bound.entry.generation)) else { return behind };
-    if let Some(problem) = runs.problem(uid) {
+    let present = runs.filter(|_| generation == Some(bound.entry.generation));
+    if let Some(problem) = present.and_then(|runs| runs.problem(uid)) {
         return Standing::Refused(problem.to_owned());
+    }
+    // Of one that was never heard of it is not known what it runs; of any other that it is not this, which nobody is sent.
+    if let (Some(excess), Some(_)) = (plan.excess, connected) {
+        return Standing::TooLarge { excess, runs: generation };
     }
     // What a Baseline yields to follows from the other policies, so that it is in force only beside the present ones. Any other
     // binds what the sidecar runs wherever that has it: a server that came since is not offered, and the URL that one has since
     // is not called.
-    let is_in_force = !bound.entry.is_baseline || plan.has_generations(&runs.generations);
-    if is_in_force { Standing::Programmed } else { behind }
+    let is_in_force = present.is_some_and(|runs| !bound.entry.is_baseline || plan.has_generations(&runs.generations));
+    if is_in_force { Standing::Programmed } else { Standing::Behind { runs: generation, connected } }
 }
 
 fn uncount<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {

@@ -8,7 +8,7 @@ use reeve_policy::compile::{Severity, Source};
 use super::conditions::{Conditions, count};
 use super::limits;
 use super::names::{Form, counted};
-use super::reach::{Away, Lag, Reach};
+use super::reach::{Away, Lag, Reach, Stuck};
 use crate::plan::Excess;
 use crate::world::PolicyView;
 
@@ -163,7 +163,7 @@ fn message(policy: &PolicyView, reach: &Reach) -> String {
         ));
     }
     if !reach.too_large.is_empty() {
-        let pods = reach.too_large.phrases(form, |pod, excess| format!("{pod} {}", exceeding(excess)));
+        let pods = reach.too_large.phrases(form, |pod, stuck| format!("{pod} {}", exceeding(stuck, generation)));
         parts.push(format!(
             "{pods}; what its sidecar runs stays in force until that is less: let policies select fewer pods, or move servers \
              to another namespace"
@@ -184,13 +184,17 @@ fn lagging(lag: Lag, generation: i64) -> String {
         Lag::Silent => "has not reported yet".into(),
         Lag::Runs(runs) if runs > generation => format!("runs {runs} already"),
         Lag::Runs(runs) => format!("still runs {runs}"),
-        Lag::Yields => "still runs it beside policies that have changed since".into(),
+        Lag::Beside => "still runs it beside what has changed since".into(),
         Lag::Lingers(runs) => format!("still runs {runs}, though it is not governed any more"),
     }
 }
 
-fn exceeding(Excess { bytes, most }: &Excess) -> String {
-    format!("would have to be sent {bytes} bytes of servers and policies, and at most {most} can be")
+fn exceeding(Stuck { lag, excess: Excess { bytes, most } }: &Stuck, generation: i64) -> String {
+    let runs = match lag {
+        Lag::Silent => String::new(),
+        lag => format!("{}, and ", lagging(*lag, generation)),
+    };
+    format!("{runs}would have to be sent {bytes} bytes of servers and policies, and at most {most} can be")
 }
 
 fn absence(away: &Away, generation: i64) -> String {

@@ -20,10 +20,18 @@ pub(crate) enum Lag {
     Silent,
     /// It runs this generation.
     Runs(i64),
-    /// It runs the generation of a Baseline, beside policies to which it may yield and that have changed since.
-    Yields,
+    /// It runs the present generation beside what has changed since: policies to which a Baseline may yield, or anything where all
+    /// together cannot be sent.
+    Beside,
     /// It runs this generation and the policy does not govern it any more.
     Lingers(i64),
+}
+
+/// A sidecar that would have to be sent more than can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Stuck {
+    pub(crate) lag: Lag,
+    pub(crate) excess: Excess,
 }
 
 /// A sidecar that is behind and is not heard of.
@@ -34,6 +42,17 @@ pub(crate) struct Away {
     pub(crate) heard: Option<Timestamp>,
 }
 
+impl Lag {
+    /// Of a sidecar that is behind and runs this of a policy whose generation is that.
+    fn of(runs: Option<i64>, generation: i64) -> Self {
+        match runs {
+            None => Self::Silent,
+            Some(runs) if runs == generation => Self::Beside,
+            Some(runs) => Self::Runs(runs),
+        }
+    }
+}
+
 /// The pods of a policy.
 #[derive(Debug, Default)]
 pub(crate) struct Reach {
@@ -42,7 +61,7 @@ pub(crate) struct Reach {
     pub(crate) unrouted: usize,
     pub(crate) unprotected: Named<()>,
     pub(crate) refused: Named<String>,
-    pub(crate) too_large: Named<Excess>,
+    pub(crate) too_large: Named<Stuck>,
     pub(crate) behind: Named<Lag>,
     pub(crate) away: Named<Away>,
     /// How many of those behind were never heard of.
@@ -68,9 +87,10 @@ impl Reach {
             reach.add_group(groups, group, policy, &clock);
         }
         for Lingering { runs, connected, excess, pods } in groups.lingering(policy, generation) {
+            let lag = Lag::Lingers(runs);
             match excess {
-                Some(excess) => reach.too_large.add(pods.len(), pods, &excess),
-                None => reach.add_behind(Lag::Lingers(runs), Some(connected), pods.iter(), &clock),
+                Some(excess) => reach.too_large.add(pods.len(), pods, &Stuck { lag, excess }),
+                None => reach.add_behind(lag, Some(connected), pods.iter(), &clock),
             }
         }
         reach
@@ -90,14 +110,12 @@ impl Reach {
                 Standing::Programmed => self.programmed += count,
                 Standing::Unprotected => self.unprotected.add(count, pods, &()),
                 Standing::Refused(why) => self.refused.add(count, pods, &why),
-                Standing::TooLarge(excess) => self.too_large.add(count, pods, &excess),
+                Standing::TooLarge { excess, runs } => {
+                    let lag = Lag::of(runs, bound.entry.generation);
+                    self.too_large.add(count, pods, &Stuck { lag, excess });
+                }
                 Standing::Behind { runs, connected } => {
-                    let lag = match runs {
-                        None => Lag::Silent,
-                        Some(runs) if runs == bound.entry.generation => Lag::Yields,
-                        Some(runs) => Lag::Runs(runs),
-                    };
-                    self.add_behind(lag, connected, pods.iter(), clock);
+                    self.add_behind(Lag::of(runs, bound.entry.generation), connected, pods.iter(), clock);
                 }
             }
         }

@@ -255,14 +255,43 @@ fn a_configuration_that_is_too_large_to_be_sent_is_told_with_its_size_and_what_t
              policies select fewer pods, or move servers to another namespace"
         )
     );
-    assert_eq!(
-        cluster.says("clinic/imaging"),
-        "True/Programmed: 1 of 1 sidecar runs generation 1",
-        "it stays in force"
-    );
     cluster.policy_for("more", "other");
     cluster.settle();
     assert_eq!(cluster.programmed("clinic/more").1, "NoPods");
+    assert_eq!(cluster.says("clinic/imaging"), "True/Programmed: 1 of 1 sidecar runs generation 1");
+}
+
+#[test]
+fn no_policy_is_programmed_while_a_pod_cannot_be_sent_its_servers_and_what_runs_of_it_is_said() {
+    let mut cluster = Cluster::new();
+    cluster.policy_for("imaging", "imaging");
+    cluster.pod("agent-0", "imaging");
+    cluster.policy_for("other", "other");
+    cluster.pod("agent-1", "other");
+    cluster.converge();
+    let most = cluster.given["agent-0"].document.bytes.len();
+    cluster.control.configurations.plans.largest = most;
+    let server = cluster.object("McpServer", Some("clinic"), "beside", json!({"url": "https://beside.internal/mcp"}));
+    let server = ServerView::of(&server).unwrap();
+    cluster.take(Input::Servers(Change::Set(server.clone())));
+    cluster.settle();
+    let bytes = cluster.given["agent-0"].document.bytes.len();
+    let said = |pod: &str| {
+        format!(
+            "False/ConfigurationTooLarge: 0 of 1 sidecar runs generation 1; {pod} still runs it beside what has changed since, \
+             and would have to be sent {bytes} bytes of servers and policies, and at most {most} can be; what its sidecar runs \
+             stays in force until that is less: let policies select fewer pods, or move servers to another namespace"
+        )
+    };
+    assert_eq!(cluster.says("clinic/imaging"), said("agent-0"));
+    assert_eq!(cluster.programmed("clinic/other").1, "ConfigurationTooLarge", "it is every pod's");
+    assert_eq!(cluster.policies["clinic/imaging"].programmed_pods, 0);
+
+    cluster.take(Input::Servers(Change::Gone(server)));
+    cluster.settle();
+    for policy in ["clinic/imaging", "clinic/other"] {
+        assert_eq!(cluster.says(policy), "True/Programmed: 1 of 1 sidecar runs generation 1");
+    }
 }
 
 #[test]
@@ -343,7 +372,7 @@ fn a_baseline_counts_the_pods_that_no_enforcing_policy_governs() {
     cluster.settle();
     assert_eq!(
         cluster.says("fallback"),
-        "False/Reconciling: 1 of 2 sidecars run generation 1; clinic/agent-0 still runs it beside policies that have changed since"
+        "False/Reconciling: 1 of 2 sidecars run generation 1; clinic/agent-0 still runs it beside what has changed since"
     );
     cluster.converge();
     assert_eq!(cluster.programmed("fallback").0, ConditionStatus::True);
