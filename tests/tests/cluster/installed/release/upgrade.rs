@@ -4,15 +4,15 @@ use std::fs;
 use std::path::Path;
 
 use reeve_tests::cluster::clinic::agent;
+use reeve_tests::cluster::image::{self, BEFORE};
+use reeve_tests::cluster::kubectl;
 use reeve_tests::cluster::pod::Pod;
-use reeve_tests::cluster::{image, kubectl};
 use tempfile::TempDir;
 
 use super::*;
 
 /// The field of McpPolicies that the chart before does not know yet.
 const NEW_FIELD: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
-const BEFORE: &str = "0.0.9";
 
 /// A folder with a chart like this one, of a version before it: with images of its own, and definitions that lack a field.
 fn chart_before() -> TempDir {
@@ -27,10 +27,9 @@ fn chart_before() -> TempDir {
     let fields = read.pointer_mut(NEW_FIELD).and_then(Value::as_object_mut).expect("the definition has fields");
     fields.remove("serverRequests").expect("the field is in the definition");
     fs::write(&definition, read.to_string()).unwrap();
-    for program in ["sidecar", "operator"] {
-        let name = format!("ghcr.io/reeve-dev/reeve-{program}");
-        image::named_as_well(&format!("{name}:0.1.0"), &format!("{name}:{BEFORE}"));
-    }
+    image::sidecar_before();
+    let operator = "ghcr.io/reeve-dev/reeve-operator";
+    image::named_as_well(&format!("{operator}:0.1.0"), &format!("{operator}:{BEFORE}"));
     folder
 }
 
