@@ -21,6 +21,7 @@ mod queue;
 mod sampler;
 pub mod settings;
 mod span;
+mod state;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -36,14 +37,12 @@ pub use context::{Context, TraceId};
 pub use lifetime::Tracing;
 pub use settings::Settings;
 pub use span::{Call, Span};
+pub use state::State;
 
 use context::{SpanId, TRACEPARENT, TRACESTATE};
 use queue::Queue;
 use sampler::Sampler;
 use span::Origin;
-
-/// The longest `tracestate` that is recorded; the specification asks for this much.
-const LONGEST_STATE: usize = 512;
 
 /// Makes spans.
 #[derive(Debug)]
@@ -62,14 +61,25 @@ pub struct Followed {
     pub trace: Option<TraceId>,
     /// The call, if it is recorded.
     pub span: Option<Box<Span>>,
+    /// What tracing systems have added to its trace, if it is recorded.
+    state: Option<State>,
+}
+
+/// What a message says of who calls, in `params._meta`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The caller's span: `traceparent`.
+    pub span: Context,
+    /// What tracing systems have added to its trace: `tracestate`.
+    pub state: Option<State>,
 }
 
 /// What a request says of who calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Stated<'a> {
-    /// `traceparent` in `params._meta`. It is the caller's word for this very message, so that it holds before the header, which
+    /// The message's own word. It is the caller's word for this very message, so that it holds before the header, which
     /// is for the HTTP request that brings it.
-    pub meta: Option<Context>,
+    pub meta: Option<&'a Caller>,
     /// The headers.
     pub headers: &'a HeaderMap,
 }
@@ -78,11 +88,17 @@ impl Stated<'_> {
     /// Follows a call into its trace, by `tracer` if tracing is on.
     pub fn follow(&self, tracer: Option<&Arc<Tracer>>, received: Instant) -> Followed {
         let header = Context::of_headers(self.headers);
-        let parent = self.meta.or(header);
+        let parent = self.meta.map(|caller| caller.span).or(header);
         match tracer {
-            None => Followed { trace: parent.map(|parent| parent.trace), span: None },
-            Some(tracer) => tracer.follow(parent, header, self.headers, received),
+            None => Followed::unrecorded(parent),
+            Some(tracer) => tracer.follow(parent, header, self, received),
         }
+    }
+
+    /// What tracing systems have added to this trace. The headers' word is of theirs alone.
+    fn state(&self, trace: TraceId, header: Option<Context>) -> Option<State> {
+        let told = self.meta.and_then(|caller| caller.state.clone());
+        told.or_else(|| header.filter(|header| header.trace == trace).and_then(|_| State::of_headers(self.headers)))
     }
 }
 
@@ -91,21 +107,22 @@ impl Tracer {
         self: &Arc<Self>,
         parent: Option<Context>,
         header: Option<Context>,
-        headers: &HeaderMap,
+        stated: &Stated<'_>,
         received: Instant,
     ) -> Followed {
         let trace = parent.map_or_else(|| self.ids.trace(), |parent| parent.trace);
         if !self.sampler.samples(parent, trace) {
-            return Followed { trace: parent.map(|parent| parent.trace), span: None };
+            return Followed::unrecorded(parent);
         }
         let flags = parent.map_or(0, |parent| parent.flags);
         let context = Context { trace, span: self.ids.span(), flags }.sampled(true);
-        let state = headers.get(TRACESTATE).and_then(|state| state.to_str().ok());
-        let state = state.filter(|state| is_of(trace, header) && state.len() <= LONGEST_STATE);
-        let origin = Origin { parent, state, link: header.filter(|header| Some(*header) != parent) };
+        let state = stated.state(trace, header);
+        let link = header.filter(|header| Some(*header) != parent);
+        let origin = Origin { parent, state: state.as_ref().map(State::as_str), link };
         let ago = self.clock.now().since(received).as_nanos();
         let start = u64::try_from(self.clock.wall().0).unwrap_or(0).saturating_sub(u64::try_from(ago).unwrap_or(0));
-        Followed { trace: Some(trace), span: Some(Box::new(Span::begin(self, context, &origin, received, start))) }
+        let span = Span::begin(self, context, &origin, received, start);
+        Followed { trace: Some(trace), span: Some(Box::new(span)), state }
     }
 
     /// Takes a span that has ended, if there is room for it.
@@ -117,22 +134,22 @@ impl Tracer {
 }
 
 impl Followed {
+    fn unrecorded(parent: Option<Context>) -> Self {
+        Self { trace: parent.map(|parent| parent.trace), ..Self::default() }
+    }
+
     /// Makes the headers of the request to the server those of a child of the call's span. Those of a call that is not recorded
     /// stay as they are.
     pub fn tell(&self, headers: &mut HeaderMap) {
         let Some(context) = self.span.as_ref().map(|span| span.context()) else { return };
-        if !is_of(context.trace, Context::of_headers(headers)) {
-            headers.remove(TRACESTATE);
+        headers.remove(TRACESTATE);
+        if let Some(state) = self.state.as_ref().and_then(State::header) {
+            headers.insert(TRACESTATE, state);
         }
         if let Some(value) = context.header() {
             headers.insert(TRACEPARENT, value);
         }
     }
-}
-
-/// Whether headers that say `header` are of this trace, so that their `tracestate` is.
-fn is_of(trace: TraceId, header: Option<Context>) -> bool {
-    header.is_some_and(|header| header.trace == trace)
 }
 
 /// Numbers that nobody can foresee and no other process makes: a counter, through a hash that is keyed at random.

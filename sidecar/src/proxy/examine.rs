@@ -23,7 +23,7 @@ use crate::mcp::method::{Form, Handling, Named, TABLE, handling};
 use crate::mcp::rejection::Rejection;
 use crate::mcp::rounds::{CallKey, Round};
 use crate::mcp::version::{Era, Version};
-use crate::trace::Context;
+use crate::trace::Caller;
 
 /// An id as it was written. Numbers and UUIDs need no allocation.
 pub(super) type RawId = SmallVec<[u8; 40]>;
@@ -36,8 +36,8 @@ pub(super) struct Examined {
     pub(super) id: Option<RawId>,
     /// The method, as the audit log names it; empty for a response.
     pub(super) method: &'static str,
-    /// The caller's span, as the message names it.
-    pub(super) trace_context: Option<Context>,
+    /// Who calls, as the message says.
+    pub(super) caller: Option<Caller>,
     pub(super) ask: Ask,
 }
 
@@ -149,7 +149,7 @@ pub(super) fn examine(
         version,
         id: envelope.id().map(|id| RawId::from_slice(id.raw())),
         method,
-        trace_context: envelope.params.trace_context(),
+        caller: envelope.params.caller(),
         ask,
     })
 }

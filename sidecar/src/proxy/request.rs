@@ -131,7 +131,7 @@ impl Shared {
             Ask::Listen { calls, .. } => !calls.is_empty(),
             _ => return Followed::default(),
         };
-        let stated = Stated { meta: examined.trace_context, headers };
+        let stated = Stated { meta: examined.caller.as_ref(), headers };
         let mut followed = stated.follow(self.tracer.as_ref().filter(|_| is_call), received);
         if let (Some(span), Some(id)) = (&mut followed.span, &examined.id) {
             span.request_id(id);

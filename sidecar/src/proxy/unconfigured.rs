@@ -69,7 +69,8 @@ impl Shared {
         let parties = Parties::new("", &host_name(), "");
         let given = envelope.params.arguments().ok().flatten().filter(|_| self.audit.is_on());
         let arguments = given.map(|given| Arguments::of(given, &[]));
-        let stated = Stated { meta: envelope.params.trace_context(), headers: &parts.headers };
+        let caller = envelope.params.caller();
+        let stated = Stated { meta: caller.as_ref(), headers: &parts.headers };
         let mut followed = stated.follow(self.tracer.as_ref().filter(|_| !called.names.is_empty()), received);
         let session = session(&parts.headers, era).map(SessionTag::of);
         for name in &called.names {

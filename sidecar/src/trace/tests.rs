@@ -44,8 +44,7 @@ impl World {
         Self { tracer: Arc::new(tracer), clock }
     }
 
-    fn follow(&self, meta: Option<&str>, headers: &HeaderMap) -> Followed {
-        let meta = meta.and_then(|meta| Context::parse(meta.as_bytes()));
+    fn follow(&self, meta: Option<&Caller>, headers: &HeaderMap) -> Followed {
         Stated { meta, headers }.follow(Some(&self.tracer), Instant(1_000))
     }
 
@@ -66,6 +65,10 @@ impl World {
 
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
     pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
+}
+
+fn caller(span: &str, state: Option<&str>) -> Caller {
+    Caller { span: Context::parse(span.as_bytes()).unwrap(), state: State::read(state.into_iter()) }
 }
 
 fn pairs(attributes: &[KeyValue]) -> Vec<String> {
@@ -198,7 +201,7 @@ async fn neither_a_resource_nor_a_session_is_named() {
 async fn the_messages_word_on_its_caller_holds_before_the_headers_which_is_linked() {
     let world = World::new();
     let mut told = headers(&[("traceparent", OTHER), ("tracestate", "vendor=1")]);
-    let mut followed = world.follow(Some(PARENT), &told);
+    let mut followed = world.follow(Some(&caller(PARENT, None)), &told);
     assert_eq!(followed.trace, Context::parse(PARENT.as_bytes()).map(|parent| parent.trace));
     followed.tell(&mut told);
     let context = followed.span.as_ref().unwrap().context();
@@ -229,6 +232,38 @@ fn the_server_is_told_of_the_calls_own_span_and_keeps_what_others_added_to_its_t
     let begun = Context::of_headers(&told).unwrap();
     assert_eq!(followed.trace, Some(begun.trace), "a trace begins here");
     assert_eq!(told.get("tracestate"), None);
+}
+
+#[tokio::test]
+async fn what_others_added_to_a_trace_is_one_list_of_all_headers_or_what_the_message_says_in_span_and_request_alike() {
+    let lists = [("traceparent", PARENT), ("tracestate", "a=1"), ("tracestate", "b=2, c=3")];
+    let of_another = [("traceparent", OTHER), ("tracestate", "a=1")];
+    let without = [("tracestate", "a=1")];
+    let says = |state| Some(caller(PARENT, state));
+    for (meta, of_headers, expected) in [
+        (None, &lists[..], "a=1,b=2,c=3"),
+        (says(None), &lists, "a=1,b=2,c=3"),
+        (says(Some("d=4")), &lists, "d=4"),
+        (says(Some("d=4")), &of_another, "d=4"),
+        (says(Some("d=4")), &[], "d=4"),
+        (says(None), &of_another, ""),
+        (says(None), &without, ""),
+        (None, &without, ""),
+    ] {
+        let world = World::new();
+        let mut told = HeaderMap::new();
+        for (name, value) in of_headers {
+            told.append(*name, HeaderValue::from_static(value));
+        }
+        let mut followed = world.follow(meta.as_ref(), &told);
+        followed.tell(&mut told);
+        let forwarded: Vec<&HeaderValue> = told.get_all("tracestate").iter().collect();
+        assert_eq!(forwarded, if expected.is_empty() { vec![] } else { vec![expected] }, "{meta:?} {of_headers:?}");
+        let mut span = followed.span.take().unwrap();
+        span.decided(&call(None, Reason::AllowedByRule));
+        drop(span);
+        assert_eq!(world.ended().await[0].trace_state, expected, "{meta:?} {of_headers:?}");
+    }
 }
 
 #[test]

@@ -6,13 +6,16 @@ use reeve_policy::json::{Kind, Value};
 
 use super::keys;
 use crate::mcp::rejection::{Cause, Rejection};
-use crate::trace::Context;
+use crate::trace::{Caller, Context, State};
 
 /// The key of `_meta` that carries the version, and by its presence the era, of a request.
 pub const META_PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 
 /// The key of `_meta` that names the caller's span (SEP-414).
 const META_TRACEPARENT: &str = "traceparent";
+
+/// The key of `_meta` with what tracing systems have added to its trace.
+const META_TRACESTATE: &str = "tracestate";
 
 /// The most resources, and the most tasks, that one listener may subscribe to: each is decided and recorded by itself.
 pub const MAX_SUBSCRIPTIONS: usize = 256;
@@ -37,6 +40,7 @@ pub struct Params<'d> {
     notifications: Option<Value<'d>>,
     meta_protocol_version: Option<Value<'d>>,
     traceparent: Option<Value<'d>>,
+    tracestate: Option<Value<'d>>,
 }
 
 /// What a completion completes an argument of.
@@ -99,6 +103,8 @@ impl<'d> Params<'d> {
                 self.meta_protocol_version = Some(value);
             } else if *key == *META_TRACEPARENT.as_bytes() {
                 self.traceparent = Some(value);
+            } else if *key == *META_TRACESTATE.as_bytes() {
+                self.tracestate = Some(value);
             } else {
                 keys::check(&key, keys::META)?;
             }
@@ -222,11 +228,13 @@ impl<'d> Params<'d> {
         self.meta_protocol_version
     }
 
-    /// The caller's span, if `_meta` names one that can be read.
-    pub fn trace_context(&self) -> Option<Context> {
+    /// Who calls, if `_meta` names a span that can be read.
+    pub fn caller(&self) -> Option<Caller> {
         // Nothing in one needs an escape.
         let quoted = self.traceparent.filter(|value| value.kind() == Kind::String)?.raw();
-        Context::parse(quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?)
+        let span = Context::parse(quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?)?;
+        let state = self.tracestate.and_then(Value::as_str);
+        Some(Caller { span, state: State::read(state.as_deref().into_iter()) })
     }
 
     /// That a legacy call wants to run as a task: `params.task`.

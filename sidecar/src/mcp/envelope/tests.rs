@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use reeve_policy::json::Limits;
 
 use super::*;
+use crate::trace::State;
 
 fn document(text: &str) -> Document {
     Document::parse(Bytes::copy_from_slice(text.as_bytes()), Limits::default()).unwrap()
@@ -184,6 +185,26 @@ fn what_a_completion_and_a_listener_name_is_read() {
     let params = Envelope::read(&listen, Sender::Agent).unwrap().params;
     assert_eq!(params.resource_subscriptions().unwrap(), ["a://b", "c://d"]);
     assert_eq!(params.listened_tasks().unwrap(), ["t"]);
+}
+
+#[test]
+fn who_calls_is_said_by_a_span_and_what_was_added_to_its_trace_by_itself_says_nothing() {
+    const SPAN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let caller = |meta: &str| {
+        let call = document(&format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{{"_meta":{meta}}}}}"#));
+        let caller = Envelope::read(&call, Sender::Agent).unwrap().params.caller()?;
+        assert_eq!(caller.span.to_string(), SPAN);
+        Some(caller.state)
+    };
+    let state = |list: &str| State::read([list].into_iter());
+    for (added, expected) in
+        [(r#""a=1, b=\u0032""#, state("a=1,b=2")), (r#""a""#, None), (r#"["a=1"]"#, None), (r#""a=\n""#, None)]
+    {
+        assert_eq!(caller(&format!(r#"{{"traceparent":"{SPAN}","tracestate":{added}}}"#)), Some(expected), "{added}");
+    }
+    assert_eq!(caller(&format!(r#"{{"traceparent":"{SPAN}"}}"#)), Some(None));
+    assert_eq!(caller(r#"{"traceparent":"nonsense","tracestate":"a=1"}"#), None);
+    assert_eq!(caller(r#"{"tracestate":"a=1"}"#), None);
 }
 
 #[test]
