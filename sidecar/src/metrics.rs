@@ -7,8 +7,8 @@
 //! | label | bounded by |
 //! |---|---|
 //! | `server` | the configuration; empty before any has come |
-//! | `tool` | names that a policy or the catalogue knows, at most [`server::TOOLS`] of a server; any other is `other` |
-//! | `policy`, `rule` | the policies; past [`server::CALL_SERIES`] combinations in all, [`FORESEEN_SERIES`] not counted, `other` |
+//! | `tool` | names that a policy or the catalogue knows, at most [`server::TOOLS`] of a server; any other is `_other` |
+//! | `policy`, `rule` | the policies; past [`server::CALL_SERIES`] combinations in all, [`FORESEEN_SERIES`] not counted, `_other` |
 //! | `decision`, `reason`, `mode`, `cause` | enums of this program |
 
 pub mod family;

@@ -181,7 +181,7 @@ fn a_stream_of_subscriptions_is_decided_as_calls_and_is_no_call_in_flight_and_ha
     request.text("done");
     call.rest();
     let durations = |tool: &str| sum(&sidecar.metrics(), "reeve_call_duration_seconds_count", tool);
-    eventually("the call that has ended has a duration", || (durations("tool=\"other\"") == 1.0).then_some(()));
+    eventually("the call that has ended has a duration", || (durations("tool=\"_other\"") == 1.0).then_some(()));
     assert_eq!(durations(""), 1.0, "and nothing else has one");
     assert_eq!(sum(&sidecar.metrics(), "reeve_calls_total", "tool=\"subscriptions/listen\""), 1.0);
 }

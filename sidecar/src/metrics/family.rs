@@ -73,7 +73,7 @@ const DECISION_SECONDS: &[f64] =
 
 families! {
     CALLS: Counter "reeve_calls_total" ["server", "tool", "decision", "reason", "policy", "rule", "mode"],
-        "Calls decided. mode=\"Enforce\" is what happened, one for each call; mode=\"Audit\" is what rules in Audit mode would have done. For resources and prompts, tool is the method; for names that no policy or catalogue knows, other. server is empty for calls before any configuration.";
+        "Calls decided. mode=\"Enforce\" is what happened, one for each call; mode=\"Audit\" is what rules in Audit mode would have done. For resources and prompts, tool is the method; for names that no policy or catalogue knows, _other. server is empty for calls before any configuration.";
     CALL_DURATION: Histogram "reeve_call_duration_seconds" ["server", "tool"] buckets CALL_SECONDS,
         "Time from the last byte of a call that policy permits to the last byte of its answer, the server's time included. A stream of subscriptions/listen has no end of its own and is left out.";
     DECISION_DURATION: Histogram "reeve_decision_duration_seconds" [] buckets DECISION_SECONDS,

@@ -81,6 +81,7 @@ mod tests {
     use super::FORESEEN_SERIES;
     use crate::clock::Clock;
     use crate::metrics::Metrics;
+    use crate::metrics::server::CALL_SERIES;
 
     fn metrics() -> Arc<Metrics> {
         Metrics::new(Clock::manual(Instant(0), WallTime(0))).unwrap()
@@ -110,9 +111,9 @@ mod tests {
         let metrics = metrics();
         let server = metrics.server("s");
         server.foresee([denied(None, "a"), denied(Some("t"), "b")].into_iter());
-        assert_eq!(series(&metrics), ["a other 0", "b t 0"]);
+        assert_eq!(series(&metrics), ["a _other 0", "b t 0"]);
         server.known("t").decided(Reason::DeniedByRule, Some(&"n/p#b".into()), Mode::Enforce);
-        assert_eq!(series(&metrics), ["a other 0", "b t 1"]);
+        assert_eq!(series(&metrics), ["a _other 0", "b t 1"]);
     }
 
     #[test]
@@ -123,12 +124,12 @@ mod tests {
         // By a part of the rule, as a limit is.
         server.unknown().decided(Reason::DeniedByRule, Some(&"n/p#b/limits/x".into()), Mode::Enforce);
         server.foresee([denied(Some("t"), "d")].into_iter());
-        assert_eq!(series(&metrics), ["b other 1", "d t 0"]);
+        assert_eq!(series(&metrics), ["b _other 1", "d t 0"]);
         server.unknown().decided(Reason::DeniedByRule, Some(&"n/p#b/limits/x".into()), Mode::Enforce);
         server.unknown().decided(Reason::DeniedByRule, Some(&"n/p#a".into()), Mode::Enforce);
-        assert_eq!(series(&metrics), ["a other 1", "b other 2", "d t 0"], "no call is lost");
+        assert_eq!(series(&metrics), ["a _other 1", "b _other 2", "d t 0"], "no call is lost");
         metrics.keep_servers(|name| name != "s");
-        assert_eq!(series(&metrics), ["a other 1", "b other 2"]);
+        assert_eq!(series(&metrics), ["a _other 1", "b _other 2"]);
     }
 
     #[test]
@@ -152,11 +153,32 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_that_is_called_as_unknown_ones_are_shown_is_not_foreseen() {
+    fn a_tool_that_is_called_as_unknown_ones_are_shown_is_one_of_them_and_its_calls_stay() {
         let metrics = metrics();
         let server = metrics.server("s");
-        server.foresee([denied(None, "a"), denied(Some("other"), "a")].into_iter());
+        server.foresee([denied(None, "a"), denied(Some("_other"), "a")].into_iter());
         server.foresee([denied(None, "a")].into_iter());
-        assert_eq!(series(&metrics), ["a other 0"]);
+        assert_eq!(series(&metrics), ["a _other 0"]);
+        server.known("_other").decided(Reason::DeniedByRule, Some(&"n/p#a".into()), Mode::Enforce);
+        server.foresee(std::iter::empty());
+        assert_eq!(series(&metrics), ["a _other 1"]);
+    }
+
+    #[test]
+    fn what_is_beyond_the_bound_shares_no_series_with_a_policy_and_its_rule_whatever_they_are_called() {
+        let metrics = metrics();
+        let server = metrics.server("s");
+        let of_rule = |rule: &str| Foreseen { pointer: Some(format!("other#{rule}").into()), ..denied(None, "") };
+        server.foresee([of_rule("other")].into_iter());
+        for number in 0..=CALL_SERIES {
+            server.unknown().decided(
+                Reason::DeniedByRule,
+                of_rule(&format!("r{number}")).pointer.as_ref(),
+                Mode::Enforce,
+            );
+        }
+        server.foresee(std::iter::empty());
+        let shown = series(&metrics);
+        assert!(shown.contains(&"_other _other 1".into()) && !shown.iter().any(|line| line.starts_with("other ")));
     }
 }

@@ -22,8 +22,8 @@ pub const TOOLS: usize = 256;
 /// enough for a scrape of some milliseconds.
 pub const CALL_SERIES: usize = 8_192;
 
-/// What stands for names that are not labels.
-pub(super) const OTHER: &str = "other";
+/// What stands for names that are not labels. No policy and no rule can be called so; a tool that is counts among the others.
+pub(super) const OTHER: &str = "_other";
 
 /// The metrics of one server.
 pub struct ServerMetrics {
@@ -90,7 +90,7 @@ impl ServerMetrics {
             return Arc::clone(tool);
         }
         drop(tools);
-        self.make(name)
+        if name == OTHER { self.unknown() } else { self.make(name) }
     }
 
     /// The metrics of all tools whose name nobody knows: an agent can invent as many as it likes.

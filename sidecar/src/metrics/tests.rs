@@ -109,7 +109,7 @@ fn names_that_nobody_knows_share_one_series() {
     }
     let text = text(&metrics);
     assert_eq!(text.lines().filter(|line| line.starts_with("reeve_calls_total{")).count(), 1);
-    assert!(text.contains("tool=\"other\"} 100000"), "{text}");
+    assert!(text.contains("tool=\"_other\"} 100000"), "{text}");
 }
 
 #[test]
@@ -143,6 +143,9 @@ fn policies_that_change_their_rules_without_end_add_a_bounded_number_of_series_a
         .collect();
     assert_eq!(values.len(), server::CALL_SERIES + 1);
     assert_eq!(values.iter().sum::<u64>(), calls as u64);
+    assert!(
+        text.contains("policy=\"_other\",reason=\"DeniedByRule\",rule=\"_other\",server=\"s\",tool=\"_other\"} 1000\n")
+    );
 }
 
 #[test]

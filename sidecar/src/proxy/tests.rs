@@ -128,7 +128,7 @@ async fn without_a_configuration_calls_are_recorded_and_counted_and_other_reques
     assert_eq!(calls[1].resource.as_deref(), Some("file:///a"));
     assert_eq!(calls[2].prompt.as_deref(), Some("greet"));
     let told = String::from_utf8(metrics.encode().unwrap()).unwrap();
-    for (tool, count) in [("other", 1), ("resources/read", 1), ("prompts/get", 1)] {
+    for (tool, count) in [("_other", 1), ("resources/read", 1), ("prompts/get", 1)] {
         let series = format!(
             "reeve_calls_total{{decision=\"deny\",mode=\"Enforce\",policy=\"\",reason=\"NoConfiguration\",rule=\"\",\
              server=\"\",tool=\"{tool}\"}} {count}\n"

@@ -202,15 +202,15 @@ fn refusals_by_a_rule_are_counted_from_zero_on_and_go_away_with_it_if_there_were
     let sidecar = setup.start();
     let tools =
         |told: &[(&str, f64)]| told.iter().map(|(tool, count)| ((*tool).to_owned(), *count)).collect::<Vec<_>>();
-    assert_eq!(refusals(&sidecar, "never"), tools(&[("drop", 0.0), ("other", 0.0)]));
+    assert_eq!(refusals(&sidecar, "never"), tools(&[("_other", 0.0), ("drop", 0.0)]));
     let agent = Agent::modern(&sidecar.url);
     agent.call("drop", json!({}));
-    assert_eq!(refusals(&sidecar, "never"), tools(&[("drop", 1.0), ("other", 0.0)]));
+    assert_eq!(refusals(&sidecar, "never"), tools(&[("_other", 0.0), ("drop", 1.0)]));
 
     let list = agent.begin("tools/list", json!({}));
     upstream.next().result(two_tools());
     list.rest();
-    let listed = tools(&[("delete_everything", 0.0), ("drop", 1.0), ("other", 0.0)]);
+    let listed = tools(&[("_other", 0.0), ("delete_everything", 0.0), ("drop", 1.0)]);
     assert_eq!(refusals(&sidecar, "never"), listed, "a tool that is known since");
 
     setup.write("policy.yaml", &policy("  - {name: new, tools: [drop], action: Deny}\n"));

@@ -157,7 +157,7 @@ impl<'a> Ward<'a> {
         };
         // What neither a policy names nor the server has listed.
         let is_known = call.tool != "nobody-knows-this" && reason != "NoPolicy";
-        let tool = if is_known { call.tool } else { "other" };
+        let tool = if is_known { call.tool } else { "_other" };
         let labels = [
             ("workload", call.by),
             ("server", call.server),
