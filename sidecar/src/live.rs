@@ -10,6 +10,7 @@
 pub mod aside;
 pub mod inspector;
 pub mod reload;
+pub mod settle;
 pub mod vouched;
 
 mod enforcer;
@@ -33,6 +34,7 @@ use reeve_policy::compile::{Ruleset, compile};
 use reeve_policy::decide::{Call, ServerRequest, Subject, Verdict};
 use reeve_policy::limit::Limiter;
 use reeve_policy::time::WallTime;
+use tokio::sync::Notify;
 
 use crate::audit::Parties;
 use crate::config::{Identity, Server, SidecarConfig};
@@ -292,16 +294,26 @@ pub fn host_name() -> String {
 
 /// The configuration in force; none until the first one came.
 #[derive(Debug, Default)]
-pub struct Current(ArcSwapOption<Live>);
+pub struct Current {
+    live: ArcSwapOption<Live>,
+    replaced: Notify,
+}
 
 impl Current {
     /// The configuration in force now.
     pub fn load(&self) -> Option<Arc<Live>> {
-        self.0.load_full()
+        self.live.load_full()
     }
 
     /// Puts a configuration into force, at once and as a whole; gives the one before.
     pub fn swap(&self, live: Live) -> Option<Arc<Live>> {
-        self.0.swap(Some(Arc::new(live)))
+        let before = self.live.swap(Some(Arc::new(live)));
+        self.replaced.notify_one();
+        before
+    }
+
+    /// Waits until another configuration is in force than when this was last waited for. For one who waits.
+    pub async fn replaced(&self) {
+        self.replaced.notified().await;
     }
 }

@@ -21,6 +21,7 @@ use crate::config::source::Rejected;
 use crate::lifecycle::{self, Drain, DrainTrigger, Phase, Readiness};
 use crate::listener::{self, Addresses, BindError, Bounds, Peer, bind};
 use crate::live::inspector::Inspector;
+use crate::live::settle::settle;
 use crate::live::{Builder, Catalogues, Current, Enforcer, Foresight};
 use crate::mcp::binding::{Bindings, Change};
 use crate::mcp::gate::Gate;
@@ -130,6 +131,7 @@ impl Sidecar {
             let inspector = inspector.clone();
             move || inspector.usage()
         }));
+        let settling = settle(Arc::clone(&current));
         let foresight = Foresight::new(Arc::clone(&current));
         ground.metrics.observe_policies(Box::new(move |metrics| foresight.show(metrics)));
         let Ground { metrics, audit, keeper, .. } = &ground;
@@ -145,6 +147,7 @@ impl Sidecar {
             tokio::spawn(admin::serve(ports.admin, readiness.clone(), metrics, seen.clone())),
             tokio::spawn(inspect::serve(ports.inspect, inspector, seen)),
             tokio::spawn(follower.follow()),
+            tokio::spawn(settling),
         ];
         readiness.serving();
         let grace_period = options.grace_period;

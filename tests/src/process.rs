@@ -75,8 +75,20 @@ pub fn may_open_many_files() {
 /// # Panics
 /// If there is no such process.
 pub fn memory(process: u32) -> u64 {
+    told(process, "VmRSS:")
+}
+
+/// The most that it ever used (`VmHWM`), in bytes.
+///
+/// # Panics
+/// If there is no such process.
+pub fn most_memory(process: u32) -> u64 {
+    told(process, "VmHWM:")
+}
+
+fn told(process: u32, field: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process uses memory");
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("a process uses memory");
     let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
     kibibytes << 10
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use reeve_tests::agent::{Agent, told};
 use reeve_tests::eventually::eventually;
 use reeve_tests::http;
-use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
+use reeve_tests::process::{memory, most_memory};
+use reeve_tests::sidecar::{ALLOW_ALL, ECHO_ONLY, Setup, Sidecar};
 use reeve_tests::upstream::Upstream;
 use serde_json::json;
 
@@ -32,6 +33,25 @@ fn a_call_in_flight_ends_before_the_process_does_and_probes_say_that_it_is_not_r
     assert_eq!(sidecar.process.ended(), 0);
     let decision = &sidecar.decisions(1)[0];
     assert_eq!(decision["decision"], "allow", "its record is written: {decision}");
+}
+
+#[test]
+fn what_only_a_start_or_a_reload_ran_of_the_program_is_given_back() {
+    let upstream = Upstream::start();
+    let setup = Setup::policy(ECHO_ONLY, &upstream.url).flags(&["--log-level", "debug"]);
+    let sidecar = setup.start();
+    let (id, agent) = (sidecar.process.id(), Agent::modern(&sidecar.url));
+    let is_given_back = |times: usize| {
+        let told = || sidecar.process.log().matches("what of the program is not used is given back").count();
+        eventually("it is told that the program is given back", || (told() == times).then_some(()));
+        assert!(memory(id) < most_memory(id) / 4 * 3, "{} of {} bytes are in use", memory(id), most_memory(id));
+    };
+    is_given_back(1);
+    assert!(!agent.passes("other", &upstream));
+    setup.write("policy.yaml", ALLOW_ALL);
+    eventually("the edit is in force", || agent.passes("other", &upstream).then_some(()));
+    is_given_back(2);
+    assert!(agent.passes("other", &upstream));
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! The operator's certificates and its authority come to their end, under load.
+//! The operator's certificates and its authority come to their end, under load, or are given up.
 
 use std::time::Instant;
 
-use reeve_tests::cluster::clinic::agent;
+use reeve_tests::cluster::clinic::{self, agent, call, message, programmed};
 use reeve_tests::cluster::{Alone, installed, kubectl};
 use serde_json::Value;
 
-use super::{Calling, alone};
+use super::{Calling, alone, is_governed, reads_and};
 
 /// An operator whose authority lasts two minutes and whose certificates last half of one, until the value is dropped.
 struct ShortLived<'a>(&'a Alone);
@@ -20,6 +20,9 @@ fn made_anew(alone: &Alone, variables: &[&str]) {
     drop(gone);
 }
 
+/// Certificates live as long as the chart says.
+const AS_INSTALLED: [&str; 2] = ["REEVE_CA_LIFETIME-", "REEVE_CERTIFICATE_LIFETIME-"];
+
 impl<'a> ShortLived<'a> {
     fn new(alone: &'a Alone) -> Self {
         made_anew(alone, &["REEVE_CA_LIFETIME=2m", "REEVE_CERTIFICATE_LIFETIME=30s"]);
@@ -29,7 +32,7 @@ impl<'a> ShortLived<'a> {
 
 impl Drop for ShortLived<'_> {
     fn drop(&mut self) {
-        made_anew(self.0, &["REEVE_CA_LIFETIME-", "REEVE_CERTIFICATE_LIFETIME-"]);
+        made_anew(self.0, &AS_INSTALLED);
     }
 }
 
@@ -67,4 +70,30 @@ fn certificates_and_their_authority_are_replaced_under_load_and_every_sidecar_fo
     }
     alone.pod(agent(&alone, "second"));
     calling.nothing_was_loosened("certificates and the authority were replaced");
+}
+
+#[test]
+fn an_authority_that_is_given_up_is_followed_by_pods_that_are_made_anew_and_by_no_other() {
+    let alone = alone();
+    clinic::server(&alone);
+    alone.apply(reads_and(&[]));
+    let old = alone.pod(agent(&alone, "old"));
+    programmed(&alone, "mcppolicy/imaging", "True", "Programmed");
+    made_anew(&alone, &AS_INSTALLED);
+    installed::await_replicas();
+    installed::await_webhooks();
+
+    alone.apply(reads_and(&["create_*"]));
+    let status = programmed(&alone, "mcppolicy/imaging", "False", "NotConnected");
+    let why = message(&status, "Programmed");
+    assert!(why.contains("old"), "the pod is named: {why}");
+    is_governed(&old);
+    let create = call(&old, "create_datastore");
+    assert!(create.starts_with("deny: "), "whoever holds the former authority is not believed: {create}");
+
+    alone.told(&["delete", "pod", "old", "--wait"]);
+    let new = alone.pod(agent(&alone, "new"));
+    programmed(&alone, "mcppolicy/imaging", "True", "Programmed");
+    let create = call(&new, "create_datastore");
+    assert!(create.starts_with("allow: "), "{create}");
 }

@@ -1,0 +1,24 @@
+//! Gives back the memory of what only putting a configuration into force has run, once that is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Current;
+use super::aside::aside;
+
+/// Without another configuration for so long, the last is taken to stay. Hints for its policies are worked out by then, and what
+/// a start runs once has run.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// Does so for ever, after each configuration.
+pub async fn settle(current: Arc<Current>) {
+    loop {
+        current.replaced().await;
+        while tokio::time::timeout(SETTLED, current.replaced()).await.is_ok() {}
+        match aside(reeve_resident::give_back).await {
+            Some(Ok(bytes)) => tracing::debug!(bytes, "what of the program is not used is given back to the system"),
+            Some(Err(error)) => tracing::debug!(%error, "the system takes back nothing of the program"),
+            None => {}
+        }
+    }
+}
