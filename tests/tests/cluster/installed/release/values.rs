@@ -66,6 +66,21 @@ fn changed_values_take_effect_and_agents_go_on_being_governed() {
 }
 
 #[test]
+fn what_sidecars_are_told_of_tracing_is_as_it_was_written_and_admitted_where_they_are_required() {
+    let alone = Alone::new(&[REQUIRED]);
+    let _changed = installed::changed(&alone);
+    let told = json!({"OTEL_RESOURCE_ATTRIBUTES": "a=$$1,b=$(REEVE_LOG)", "OTEL_SERVICE_NAME": "<\"agents\" & co>"});
+    installed::release(&helm::chart(), &["--set-json", &format!("sidecar.openTelemetry={told}")]).unwrap();
+    installed::await_webhooks();
+    let pod = alone.pod(agent(&alone, "agent")).now();
+    let env = pod["spec"]["initContainers"][0]["env"].as_array().unwrap();
+    for (name, value) in told.as_object().unwrap() {
+        let variable = env.iter().find(|variable| variable["name"] == **name);
+        assert_eq!(variable.map(|variable| &variable["value"]), Some(value), "{name}");
+    }
+}
+
+#[test]
 fn a_value_that_only_the_operator_can_judge_names_itself_and_no_replica_that_serves_is_given_up() {
     let alone = Alone::new(&[ENABLED]);
     let _changed = installed::changed(&alone);
