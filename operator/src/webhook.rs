@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`review`] | the API server's question, and the answer to it |
 //! | [`inject`] | a pod → the pod with a sidecar |
+//! | [`patch`] | the one and the other → what the API server changes |
 //! | [`validate`] | an object of Reeve's → what is wrong with it |
 //! | [`cluster`] | what has to be asked of the API server meanwhile |
 //! | [`notice`] | what becomes an Event |
@@ -21,6 +22,7 @@ pub mod cluster;
 pub mod inject;
 pub mod metrics;
 pub mod notice;
+pub mod patch;
 pub mod review;
 #[cfg(test)]
 mod tests;

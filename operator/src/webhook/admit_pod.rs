@@ -1,14 +1,11 @@
 //! A question about a pod.
 
-use std::borrow::Cow;
 use std::sync::{Arc, PoisonError};
-
-use reeve_wire::pod::INJECT_LABEL;
-use serde_json::Value;
 
 use super::inject::{Context, Injected, Outcome, Refused, Server, Skipped, inject};
 use super::review::{Answer, Refusal, Request};
-use super::{Inner, notice};
+use super::{Inner, notice, patch};
+use reeve_wire::pod::INJECT_LABEL;
 
 impl Inner {
     pub(super) async fn admit_pod(&self, review: &Request) -> Answer {
@@ -20,9 +17,8 @@ impl Inner {
             self.count_injection("skipped", "NotAPod");
             return Answer::admitted();
         }
-        let pod = without_managed_fields(&review.object);
         let known = self.known_label(review.namespace());
-        let mut outcome = known.as_ref().map(|label| self.outcome(&pod, review.namespace(), label.as_deref()));
+        let mut outcome = known.as_ref().map(|label| self.outcome(review, label.as_deref()));
         // A pod goes without a sidecar only if its namespace says so now: what is known of it may be a moment old.
         if outcome.as_ref().is_none_or(|outcome| matches!(outcome, Outcome::Skipped(_))) {
             let label = match self.cluster.namespace_labels(review.namespace()).await {
@@ -37,10 +33,10 @@ impl Inner {
                     return Answer::refused(Refusal::unavailable(message));
                 }
             };
-            outcome = Some(self.outcome(&pod, review.namespace(), label.as_deref()));
+            outcome = Some(self.outcome(review, label.as_deref()));
         }
         match outcome {
-            Some(outcome) => self.injection_answer(review, &pod, &outcome),
+            Some(outcome) => self.injection_answer(review, &outcome),
             None => Answer::admitted(),
         }
     }
@@ -60,18 +56,19 @@ impl Inner {
         readable.collect()
     }
 
-    fn outcome(&self, pod: &Value, namespace: &str, namespace_label: Option<&str>) -> Outcome {
-        let (servers, authorities) = (self.servers(namespace), self.authorities.load());
-        let settings = &self.settings;
-        inject(pod, &Context { namespace, namespace_label, servers: &servers, settings, authorities: &authorities })
+    fn outcome(&self, review: &Request, namespace_label: Option<&str>) -> Outcome {
+        let namespace = review.namespace();
+        let (servers, authorities, settings) = (self.servers(namespace), self.authorities.load(), &self.settings);
+        let context = Context { namespace, namespace_label, servers: &servers, settings, authorities: &authorities };
+        inject(&review.object, &context)
     }
 
-    fn injection_answer(&self, review: &Request, pod: &Value, outcome: &Outcome) -> Answer {
+    fn injection_answer(&self, review: &Request, outcome: &Outcome) -> Answer {
         let (namespace, name) = (review.namespace(), review.object_name());
         let (answer, is_news) = match outcome {
             Outcome::Injected(Injected { pod: injected, warnings, .. }) => {
-                let patch = json_patch::diff(pod, injected);
-                let is_news = !patch.0.is_empty();
+                let patch = patch::between(&review.object, injected);
+                let is_news = patch.is_some();
                 self.count_injection("injected", if is_news { "Injected" } else { "Unchanged" });
                 (Answer { patch, ..Answer::admitted() }.with_warnings(warnings.clone()), is_news)
             }
@@ -87,23 +84,11 @@ impl Inner {
             }
         };
         if let (Some(events), true, false) = (&self.events, is_news, review.is_dry_run())
-            && let Some(event) = notice::of(pod, namespace, outcome)
+            && let Some(event) = notice::of(&review.object, namespace, outcome)
         {
             // An Event more or less: no pod waits for it.
             let _ = events.try_send(event);
         }
         answer
     }
-}
-
-/// The pod without the record of who set which field, which is long and no one's business here.
-fn without_managed_fields(pod: &Value) -> Cow<'_, Value> {
-    if pod.pointer("/metadata/managedFields").is_none() {
-        return Cow::Borrowed(pod);
-    }
-    let mut pod = pod.clone();
-    if let Some(metadata) = pod.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("managedFields");
-    }
-    Cow::Owned(pod)
 }

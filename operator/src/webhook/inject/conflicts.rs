@@ -30,7 +30,7 @@ fn users(pod: &Value, context: &Context<'_>) -> Result<(), Refused> {
     if context.settings.platform == Platform::OpenShift {
         return Ok(());
     }
-    let runs_as = |of: &Value| of.pointer("/securityContext/runAsUser").and_then(Value::as_i64) == Some(UID);
+    let runs_as = |of: &Value| pod::at(of, "/securityContext/runAsUser").and_then(Value::as_i64) == Some(UID);
     let container = || pod::containers(pod).find(|container| runs_as(container));
     let place = if runs_as(pod::spec(pod)) {
         "spec.securityContext.runAsUser".to_owned()
@@ -65,9 +65,8 @@ fn ports(pod: &Value) -> Result<(), Refused> {
 /// Whoever has a token of the sidecar's audience can ask the operator for the sidecar's configuration, and acknowledge it.
 fn tokens(pod: &Value) -> Result<(), Refused> {
     for volume in pod::list(pod::spec(pod), "volumes") {
-        let sources =
-            volume.pointer("/projected/sources").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        if sources.iter().any(|source| pod::text(source, "/serviceAccountToken/audience") == Some(AUDIENCE)) {
+        let is_ours = |source: &Value| pod::text(source, "/serviceAccountToken/audience") == Some(AUDIENCE);
+        if pod::projected(volume).iter().any(is_ours) {
             let message = format!(
                 "volume {} has a token for {AUDIENCE}, by which only the sidecar may identify itself: remove it, or change its audience",
                 pod::name(volume)

@@ -29,7 +29,7 @@ pub(super) fn check(pod: &Value, context: &Context<'_>) -> Result<Option<Skipped
             "leave hostNetwork out, or run the pod in another namespace",
         );
     }
-    let node_system = pod.pointer("/spec/nodeSelector").and_then(|selector| selector.get("kubernetes.io/os"));
+    let node_system = pod::at(pod, "/spec/nodeSelector").and_then(|selector| selector.get("kubernetes.io/os"));
     let systems = [pod::text(pod, "/spec/os/name"), node_system.and_then(Value::as_str)];
     if systems.contains(&Some("windows")) {
         return skip_unless_required(

@@ -45,10 +45,8 @@ fn place(pod: &Value, container: &Value, secret: &str) -> Option<String> {
     }
     let mounts = |volume: &&str| pod::list(container, "volumeMounts").iter().any(|mount| pod::name(mount) == *volume);
     let volume = pod::list(pod::spec(pod), "volumes").iter().find(|volume| {
-        let sources =
-            volume.pointer("/projected/sources").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        (is_it(volume, "/secret/secretName") || sources.iter().any(|source| is_it(source, "/secret/name")))
-            && mounts(&pod::name(volume))
+        let is_projected = || pod::projected(volume).iter().any(|source| is_it(source, "/secret/name"));
+        (is_it(volume, "/secret/secretName") || is_projected()) && mounts(&pod::name(volume))
     });
     volume.map(|volume| format!("the volume {}", pod::name(volume)))
 }

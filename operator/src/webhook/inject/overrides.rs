@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::settings::LOG_LEVELS;
-use super::{RefusalReason, Refused, Resources, Settings};
+use super::{RefusalReason, Refused, Resources, Settings, pod};
 
 /// What begins the annotations of this module.
 const PREFIX: &str = "reeve.dev/sidecar-";
@@ -26,7 +26,7 @@ pub(super) struct Fit {
 /// An annotation that is unknown or cannot be followed.
 pub(super) fn fit(pod: &Value, settings: &Settings) -> Result<Fit, Refused> {
     let mut fit = Fit { resources: settings.resources.clone(), log_level: settings.log_level.clone() };
-    let annotations = pod.pointer("/metadata/annotations").and_then(Value::as_object);
+    let annotations = pod::at(pod, "/metadata/annotations").and_then(Value::as_object);
     for (key, value) in annotations.into_iter().flatten() {
         let (Some(setting), Some(value)) = (key.strip_prefix(PREFIX), value.as_str()) else { continue };
         let value = value.to_owned();

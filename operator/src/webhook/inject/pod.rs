@@ -54,17 +54,28 @@ pub(super) fn containers_mut(pod: &mut Value) -> Vec<&mut Value> {
 
 /// The name of a container, a volume or a variable.
 pub(super) fn name(of: &Value) -> &str {
-    text(of, "/name").unwrap_or_default()
+    of.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The text at a pointer.
-pub(super) fn text<'a>(of: &'a Value, pointer: &str) -> Option<&'a str> {
-    of.pointer(pointer).and_then(Value::as_str)
+/// What is at a path of fields, such as `/spec/os/name`. None of their names has a slash, so that unlike a JSON Pointer it has nothing
+/// to be read first.
+pub(super) fn at<'a>(of: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('/').skip(1).try_fold(of, |of, field| of.get(field))
+}
+
+/// The text at a path.
+pub(super) fn text<'a>(of: &'a Value, path: &str) -> Option<&'a str> {
+    at(of, path).and_then(Value::as_str)
 }
 
 /// Whether something is switched on.
-pub(super) fn is_on(of: &Value, pointer: &str) -> bool {
-    of.pointer(pointer).and_then(Value::as_bool) == Some(true)
+pub(super) fn is_on(of: &Value, path: &str) -> bool {
+    at(of, path).and_then(Value::as_bool) == Some(true)
+}
+
+/// What a volume is put together from.
+pub(super) fn projected(volume: &Value) -> &[Value] {
+    volume.get("projected").map(|projected| list(projected, "sources")).unwrap_or_default()
 }
 
 /// A label of the pod.

@@ -76,7 +76,7 @@ impl<'a> Hints<'a> {
 }
 
 fn is_unseen(variable: &Value) -> bool {
-    ["configMapKeyRef", "secretKeyRef"].iter().any(|source| variable.pointer(&format!("/valueFrom/{source}")).is_some())
+    ["/valueFrom/configMapKeyRef", "/valueFrom/secretKeyRef"].iter().any(|source| pod::at(variable, source).is_some())
 }
 
 /// Whether a text holds a URL among other things.
