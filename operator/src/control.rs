@@ -218,37 +218,40 @@ impl Control {
         self.configurations.planned()
     }
 
+    /// The world is locked only while a change is put into it: an injection that asks meanwhile waits for nothing longer.
     fn watch(&mut self, input: Input, now: Timestamp) {
         let Self { world, ledgers, touched, configurations, telling, has_begun, .. } = self;
-        let mut world = world.write().unwrap_or_else(PoisonError::into_inner);
-        let world = &mut *world;
+        let changed = || world.write().unwrap_or_else(PoisonError::into_inner);
+        let seen = || world.read().unwrap_or_else(PoisonError::into_inner);
         // A list that is read anew may be of something newer than what assignments were made from, though nothing differs.
         match input {
             Input::Policies(change) => {
                 touched.restamp |= *has_begun && change.is_list();
-                let differences = ledgers.policies.apply(&mut world.policies, change);
+                let differences = ledgers.policies.apply(&mut changed().policies, change);
                 telling.seen_policies(&differences, now);
-                configurations.policies(differences, world, touched);
+                configurations.policies(differences, &seen(), touched);
             }
             Input::ClusterPolicies(change) => {
                 touched.restamp |= *has_begun && change.is_list();
-                let differences = ledgers.cluster_policies.apply(&mut world.cluster_policies, change);
+                let differences = ledgers.cluster_policies.apply(&mut changed().cluster_policies, change);
                 telling.seen_policies(&differences, now);
-                configurations.policies(differences, world, touched);
+                configurations.policies(differences, &seen(), touched);
             }
             Input::Servers(change) => {
                 touched.restamp |= *has_begun && change.is_list();
-                let differences = ledgers.servers.apply(&mut world.servers, change);
+                let differences = ledgers.servers.apply(&mut changed().servers, change);
                 telling.seen_servers(&differences, now);
                 configurations.servers(differences, touched);
             }
             Input::Namespaces(change) => {
                 touched.restamp |= *has_begun && change.is_list();
-                configurations.namespaces(ledgers.namespaces.apply(&mut world.namespaces, change), touched);
+                let differences = ledgers.namespaces.apply(&mut changed().namespaces, change);
+                configurations.namespaces(differences, touched);
             }
             Input::Pods(change) => {
                 touched.restamp |= *has_begun && change.is_list();
-                configurations.pods(ledgers.pods.apply(&mut world.pods, change), touched);
+                let differences = ledgers.pods.apply(&mut changed().pods, change);
+                configurations.pods(differences, touched);
             }
             Input::Report { .. } | Input::ReplicaGone(_) | Input::Leading(_) => {}
         }
