@@ -147,6 +147,24 @@ impl Shared {
         });
     }
 
+    /// One that computes for long at a time, on a thread of its own: the webhooks and sidecars' sessions do not wait for it.
+    fn thread(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let (runtime, drain) = (tokio::runtime::Handle::current(), self.drain.clone());
+        let thread = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = task => {}
+                    () = drain.ending() => {}
+                }
+            });
+        });
+        self.task(name, async move {
+            if let Err(error) = thread.await {
+                tracing::error!(%error, "{name} failed");
+            }
+        });
+    }
+
     /// Keeps the authority, the certificate and the webhook configurations' bundle.
     fn authority(&mut self) -> (Arc<Resolver>, TrustReceiver) {
         let resolver = Arc::new(Resolver::default());
@@ -217,7 +235,11 @@ impl Shared {
         let (client, metrics) = (self.client.clone(), Arc::clone(&self.metrics));
         let listed = self.readiness.awaits(format!("the list of {}", watched.name));
         let watch = Watch::new(watched, client, inputs.clone(), rereads.of(kind), metrics, listed);
-        self.task("a watch", watch.run());
+        // Policies are compiled as they arrive.
+        match kind {
+            Kind::Policies | Kind::ClusterPolicies => self.thread("a watch", watch.run()),
+            _ => self.task("a watch", watch.run()),
+        }
     }
 
     /// Runs `control` on a thread of its own, and what writes for it.
@@ -237,21 +259,7 @@ impl Shared {
         let control = Control::new(Arc::clone(world), Arc::clone(&self.replica), self.settings.delivery.epoch);
         let synced = self.readiness.awaits("every watch to be read");
         let outlets = Outlets { registry, writes, events: told, metrics: Arc::clone(&self.metrics), synced };
-        let runtime = tokio::runtime::Handle::current();
-        let drain = self.drain.clone();
-        let thread = tokio::task::spawn_blocking(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    () = control_loop::run(control, inputs, outlets) => {}
-                    () = drain.ending() => {}
-                }
-            });
-        });
-        self.task("control", async move {
-            if let Err(error) = thread.await {
-                tracing::error!(%error, "control failed");
-            }
-        });
+        self.thread("control", control_loop::run(control, inputs, outlets));
     }
 
     /// What answers at the port with TLS: the webhooks and delivery.
