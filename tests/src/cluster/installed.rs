@@ -66,7 +66,10 @@ impl Drop for Changed<'_> {
     fn drop(&mut self) {
         let Self(_alone) = self;
         match release(&helm::chart(), &[]) {
-            Ok(_) => await_webhooks(),
+            Ok(_) => {
+                await_webhooks();
+                await_ended();
+            }
             Err(error) => eprintln!("the release is not what it was: {error}"),
         }
     }
@@ -157,9 +160,21 @@ pub fn leader() -> String {
 
 /// The replicas' pods, as they are now, without those that are being ended.
 pub fn pods() -> Vec<Value> {
+    all_pods().into_iter().filter(|pod| !is_ending(pod)).collect()
+}
+
+/// Waits until replicas that are being ended have ended: the API server may still ask them, and they answer by what they were told.
+pub fn await_ended() {
+    eventually("no former replica of the operator is left", || (!all_pods().iter().any(is_ending)).then_some(()));
+}
+
+fn all_pods() -> Vec<Value> {
     let pods = kubectl::json(&["-n", NAMESPACE, "get", "pods", "--selector", SELECTOR]);
-    let all = pods["items"].as_array().cloned().unwrap_or_default();
-    all.into_iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).collect()
+    pods["items"].as_array().cloned().unwrap_or_default()
+}
+
+fn is_ending(pod: &Value) -> bool {
+    !pod["metadata"]["deletionTimestamp"].is_null()
 }
 
 /// A replica's name.

@@ -78,6 +78,11 @@ fn what_sidecars_are_told_of_tracing_is_as_it_was_written_and_admitted_where_the
         let variable = env.iter().find(|variable| variable["name"] == **name);
         assert_eq!(variable.map(|variable| &variable["value"]), Some(value), "{name}");
     }
+    // Replicas that are being ended may still say it of a new pod, which is not refused for that if it is accepted.
+    let accepted = format!("admissionPolicies.acceptedOpenTelemetry=[{told}]");
+    installed::release(&helm::chart(), &["--set-json", &accepted]).unwrap();
+    alone.pod(agent(&alone, "second"));
+    installed::await_ended();
 }
 
 #[test]
