@@ -14,6 +14,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use reeve_resident::Program;
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -111,6 +112,7 @@ fn options(folder: &Folder, upstream: &str) -> Options {
         cache_dir: None,
         grace_period: Duration::from_secs(1),
         tracing: trace::Settings::default(),
+        program: Program::default(),
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! | bound | what it stops |
 //! |---|---|
-//! | connections at once | exhausting file descriptors; the one too many is told so and closed |
+//! | connections at once | exhausting file descriptors; the one too many is told so and closed, but at the ports of probes and people takes the place of the oldest |
 //! | time for a request's headers, from their first byte | a byte a second, for ever |
 //! | time without a request | connections that are kept for nothing |
 //! | time without a byte taken of an answer | holding places and memory by not reading |
@@ -27,8 +27,9 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use reeve_policy::time::parse_duration;
+use reeve_process::places::{Overflow, Places};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 pub use bind::{Addresses, BindError, bind};
 
@@ -52,6 +53,8 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 pub struct Bounds {
     /// The most connections at once, over all addresses.
     pub connections: usize,
+    /// What happens when there is one more.
+    pub overflow: Overflow,
     /// How long a request's headers may take, from their first byte; of a connection's first request, from the accept.
     pub header_timeout: Duration,
     /// How long a connection may be without a request.
@@ -72,6 +75,7 @@ impl Bounds {
     pub fn of(listener: &config::Listener) -> Result<Self, String> {
         Ok(Self {
             connections: listener.max_connections,
+            overflow: Overflow::TurnAway,
             header_timeout: parse_duration(&listener.header_timeout)?,
             idle_timeout: IDLE_TIMEOUT,
             stall_timeout: STALL_TIMEOUT,
@@ -80,10 +84,11 @@ impl Bounds {
         })
     }
 
-    /// The bounds of a listener for probes, scrapes and people.
+    /// The bounds of a listener for probes, scrapes and people. Nobody can keep the kubelet out by holding connections.
     pub fn small() -> Self {
         Self {
             connections: 64,
+            overflow: Overflow::EndOldest,
             header_timeout: Duration::from_secs(5),
             idle_timeout: IDLE_TIMEOUT,
             stall_timeout: STALL_TIMEOUT,
@@ -182,7 +187,7 @@ pub async fn serve<S: Service>(
     drain: Drain,
     service: S,
 ) {
-    let slots = Arc::new(Semaphore::new(bounds.connections));
+    let places = Arc::new(Places::new(bounds.connections, bounds.overflow));
     let acceptors: Vec<_> = listeners
         .into_iter()
         .map(|listener| {
@@ -190,7 +195,7 @@ pub async fn serve<S: Service>(
                 bounds,
                 observer: Arc::clone(&observer),
                 drain: drain.clone(),
-                slots: Arc::clone(&slots),
+                places: Arc::clone(&places),
                 service: service.clone(),
             };
             tokio::spawn(acceptor.run(listener))
@@ -201,16 +206,14 @@ pub async fn serve<S: Service>(
             tracing::error!(%error, "a listener ended");
         }
     }
-    // Every connection gives its slot back when it ends.
-    let all = u32::try_from(bounds.connections).unwrap_or(u32::MAX);
-    let _ = slots.acquire_many(all).await;
+    places.all_free().await;
 }
 
 struct Acceptor<S> {
     bounds: Bounds,
     observer: Arc<dyn Observer>,
     drain: Drain,
-    slots: Arc<Semaphore>,
+    places: Arc<Places>,
     service: S,
 }
 
@@ -228,7 +231,7 @@ impl<S: Service> Acceptor<S> {
             match accepted {
                 Ok((stream, remote)) => {
                     exhausted = false;
-                    self.admit(stream, remote);
+                    self.admit(stream, remote).await;
                 }
                 Err(error) if is_exhausted(&error) => {
                     if !exhausted {
@@ -243,21 +246,18 @@ impl<S: Service> Acceptor<S> {
         }
     }
 
-    fn admit(&self, stream: TcpStream, remote: SocketAddr) {
-        match Arc::clone(&self.slots).try_acquire_owned() {
-            Ok(slot) => self.open(stream, remote, slot),
-            Err(_) => {
-                self.observer.refused(Refusal::TooManyConnections);
-                connection::turn_away(&stream);
-            }
+    async fn admit(&self, stream: TcpStream, remote: SocketAddr) {
+        match self.places.take(|| self.observer.refused(Refusal::TooManyConnections)).await {
+            Some(place) => self.open(stream, remote, place),
+            None => connection::turn_away(&stream),
         }
     }
 
-    fn open(&self, stream: TcpStream, remote: SocketAddr, slot: OwnedSemaphorePermit) {
+    fn open(&self, stream: TcpStream, remote: SocketAddr, place: OwnedSemaphorePermit) {
         let Ok(local) = stream.local_addr() else {
             return;
         };
-        self.observer.opened();
+        let open = Open::new(Arc::clone(&self.observer));
         let connection = connection::Connection {
             peer: Peer { remote, local },
             bounds: self.bounds,
@@ -265,10 +265,27 @@ impl<S: Service> Acceptor<S> {
             drain: self.drain.clone(),
         };
         let service = self.service.clone();
-        tokio::spawn(async move {
+        let serving = tokio::spawn(async move {
             connection.serve(stream, service).await;
-            drop(slot);
+            drop((open, place));
         });
+        self.places.hold(serving.abort_handle());
+    }
+}
+
+/// Counts as an open connection while it lives.
+struct Open(Arc<dyn Observer>);
+
+impl Open {
+    fn new(observer: Arc<dyn Observer>) -> Self {
+        observer.opened();
+        Self(observer)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.closed();
     }
 }
 

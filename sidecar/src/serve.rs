@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reeve_policy::limit::{Capacity, Limiter};
+use reeve_resident::Program;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -50,6 +51,8 @@ pub struct Options {
     pub grace_period: Duration,
     /// Whether and how calls are traced.
     pub tracing: trace::Settings,
+    /// What of the program may be given back; by default nothing.
+    pub program: Program,
 }
 
 /// Why a sidecar did not start.
@@ -131,7 +134,7 @@ impl Sidecar {
             let inspector = inspector.clone();
             move || inspector.usage()
         }));
-        let settling = settle(Arc::clone(&current));
+        let settling = settle(Arc::clone(&current), options.program);
         let foresight = Foresight::new(Arc::clone(&current));
         ground.metrics.observe_policies(Box::new(move |metrics| foresight.show(metrics)));
         let Ground { metrics, audit, keeper, .. } = &ground;

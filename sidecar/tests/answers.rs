@@ -68,6 +68,7 @@ impl World {
             cache_dir: None,
             grace_period: Duration::from_secs(1),
             tracing: reeve_sidecar::trace::Settings::default(),
+            program: reeve_resident::Program::default(),
         });
         Self { sidecar: sidecar.await.unwrap(), _folder: folder }
     }

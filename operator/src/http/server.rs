@@ -7,8 +7,6 @@
 //! | HTTP/2 pings | connections whose other end is gone without a word |
 //! | bytes of headers, streams of a connection | memory |
 
-mod places;
-
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -27,13 +25,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
-use self::places::Places;
 use super::Body;
 use crate::metrics::Metrics;
 use crate::tls::Resolver;
 use reeve_process::drain::Drain;
-
-pub use self::places::Overflow;
+use reeve_process::places::{Overflow, Places};
 
 /// What [`Bounds::patience`] is, unless a test is in a hurry.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -109,7 +105,7 @@ impl Server {
         F: Future<Output = Response<Body>> + Send + 'static,
     {
         let Self { listener, tls, bounds, metrics, drain } = self;
-        let mut places = Places::new(bounds.connections, bounds.overflow);
+        let places = Places::new(bounds.connections, bounds.overflow);
         let connections = Arc::new(Connections {
             tls,
             patience: bounds.patience,
@@ -131,7 +127,7 @@ impl Server {
                     continue;
                 }
             };
-            match places.take(&connections.metrics).await {
+            match places.take(|| connections.metrics.refused("too_many_connections")).await {
                 Some(place) => {
                     let task = tokio::spawn(Arc::clone(&connections).serve(stream, respond.clone(), place));
                     places.hold(task.abort_handle());

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use kube::{Api, Client, Config};
 use reeve_process::drain::{Drain, DrainTrigger, drain};
+use reeve_process::places::Overflow;
 use reeve_wire::world::Kind;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -30,7 +31,7 @@ use crate::control_loop::{self, Outlets};
 use crate::delivery::{self, Delivery, Link, Registry, ServiceAccount, Timing};
 use crate::events::Event;
 use crate::http::Server;
-use crate::http::server::{Bounds, Overflow, PATIENCE, listen};
+use crate::http::server::{Bounds, PATIENCE, listen};
 use crate::kubernetes::events::Teller;
 use crate::kubernetes::leader::{Candidate, Leadership, Replica};
 use crate::kubernetes::watch::{Kind as Watched, Watch};

@@ -5,6 +5,7 @@
 //! | [`exit`] | how a program ends, in a number |
 //! | [`logging`] | how much is logged, and how it looks |
 //! | [`drain`](mod@drain) | telling every part of a process to finish |
+//! | [`places`] | how many connections a port has at once, and what becomes of one more |
 //! | [`back_off`] | how long to wait before another attempt |
 //! | [`usage`] | what the process uses of the machine |
 
@@ -12,4 +13,5 @@ pub mod back_off;
 pub mod drain;
 pub mod exit;
 pub mod logging;
+pub mod places;
 pub mod usage;

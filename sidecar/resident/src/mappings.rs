@@ -1,13 +1,20 @@
 //! Which parts of the address space are a file's, byte for byte: what `/proc/self/smaps` says (proc_pid_smaps(5)), read.
 
-/// A part of the address space that is as the file is.
+/// A part of the address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mapping {
+pub(crate) struct Place {
     /// Its first address.
     pub(crate) start: usize,
     /// Its length.
     pub(crate) bytes: usize,
-    /// How many of them are in memory.
+}
+
+/// One that is as a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mapping {
+    /// Where.
+    pub(crate) place: Place,
+    /// How many bytes of it are in memory.
     pub(crate) resident: u64,
 }
 
@@ -21,9 +28,9 @@ pub(crate) fn unchanged(smaps: &str) -> Vec<Mapping> {
         while let Some(size) = lines.next_if(|line| range(line).is_none()) {
             sizes.read(size);
         }
-        let Some((start, end)) = range(line).filter(|_| is_constant(line)) else { continue };
+        let Some(place) = range(line).filter(|_| is_constant(line)) else { continue };
         if let Sizes { resident: Some(resident), anonymous: Some(0), swapped: Some(0) } = sizes {
-            found.push(Mapping { start, bytes: end - start, resident });
+            found.push(Mapping { place, resident });
         }
     }
     found
@@ -53,10 +60,11 @@ impl Sizes {
 }
 
 /// The addresses at the head of a mapping; none: it is a line of its sizes.
-fn range(line: &str) -> Option<(usize, usize)> {
+fn range(line: &str) -> Option<Place> {
     let (start, end) = line.split_once(' ')?.0.split_once('-')?;
     let address = |text| usize::from_str_radix(text, 16).ok();
-    address(start).zip(address(end)).filter(|(start, end)| start < end)
+    let (start, end) = (address(start)?, address(end)?);
+    (start < end).then(|| Place { start, bytes: end - start })
 }
 
 /// Whether the head of a mapping says that it is of a file, private, and cannot be written.
@@ -83,7 +91,8 @@ mod tests {
     fn code_and_constants_are_found() {
         for mode in ["r-xp", "r--p"] {
             let told = smaps(&CODE.replace("r-xp", mode), CLEAN);
-            let code = Mapping { start: 0x55bf_8c13_c000, bytes: 0xe1_0000, resident: 10_932 << 10 };
+            let place = Place { start: 0x55bf_8c13_c000, bytes: 0xe1_0000 };
+            let code = Mapping { place, resident: 10_932 << 10 };
             assert_eq!(unchanged(&told), [code]);
         }
     }

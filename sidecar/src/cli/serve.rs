@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use reeve_policy::time::parse_duration;
+use reeve_resident::Program;
 use reeve_wire::pod;
 use tokio::runtime::{Builder, Runtime};
 
@@ -157,6 +158,7 @@ impl ServeArgs {
             cache_dir: self.cache_dir,
             grace_period: self.grace_period,
             tracing: trace::Settings::read(|name| std::env::var(name).ok()),
+            program: Program::loaded(),
         };
         Ok((options, self.threads))
     }

@@ -69,7 +69,6 @@ impl Connection {
         if activity.has_stalled() {
             self.observer.refused(Refusal::Stalled);
         }
-        self.observer.closed();
     }
 }
 

@@ -332,3 +332,18 @@ async fn what_is_still_open_after_the_grace_period_is_cut() {
     closed(&mut stuck).await;
     timeout(DEADLINE, running.ended).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn at_a_port_of_probes_whoever_holds_connections_keeps_nobody_out() {
+    let running = start(Bounds { connections: 2, ..Bounds::small() }).await;
+    let mut held = TcpStream::connect(running.address).await.unwrap();
+    assert!(ask(&mut held).await.ends_with("hello"));
+    let mut silent = TcpStream::connect(running.address).await.unwrap();
+    let mut probe = TcpStream::connect(running.address).await.unwrap();
+    assert!(ask(&mut probe).await.ends_with("hello"));
+    assert_eq!(closed(&mut held).await, b"", "the oldest made room");
+    let mut next = TcpStream::connect(running.address).await.unwrap();
+    assert!(ask(&mut next).await.ends_with("hello"));
+    assert_eq!(closed(&mut silent).await, b"");
+    eventually("those that were ended are closed", || running.counts.closed.load(Ordering::SeqCst) == 2).await;
+}

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use reeve_resident::Program;
+
 use super::Current;
 use super::aside::aside;
 
@@ -11,11 +13,12 @@ use super::aside::aside;
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// Does so for ever, after each configuration.
-pub async fn settle(current: Arc<Current>) {
+pub async fn settle(current: Arc<Current>, program: Program) {
     loop {
         current.replaced().await;
         while tokio::time::timeout(SETTLED, current.replaced()).await.is_ok() {}
-        match aside(reeve_resident::give_back).await {
+        let program = program.clone();
+        match aside(move || program.give_back()).await {
             Some(Ok(bytes)) => tracing::debug!(bytes, "what of the program is not used is given back to the system"),
             Some(Err(error)) => tracing::debug!(%error, "the system takes back nothing of the program"),
             None => {}

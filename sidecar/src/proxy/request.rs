@@ -16,7 +16,7 @@ use super::forward::{Awaited, Exchange, Expected, OfTasks, Sending};
 use super::question::Question;
 use super::record::{Facts, Moments};
 use super::take::{Refused, Taken};
-use super::{Place, Shared, WORKER_BYTES, reply};
+use super::{Place, Shared, WORKER_BYTES, no_such_path, reply};
 use crate::live::Route;
 use crate::mcp::binding::Thing;
 use crate::mcp::headers;
@@ -58,6 +58,7 @@ impl Shared {
             self.openings.settled(&route.name, session).await;
             moments.begun = self.clock.now();
         }
+        let route = self.in_force(&route)?;
         let examined = self.examine(&route, &mut headers, &mut body).await?;
         let era = examined.era();
         let session = session.filter(|_| era.has_sessions());
@@ -81,6 +82,12 @@ impl Shared {
         // The answer may take long: no more of the configuration is held for it than it needs.
         drop(route);
         Ok(self.forward(Exchange::new(self, sending, awaited, taken), body, place).await)
+    }
+
+    /// The route at the same path as of now: a policy that came into force while the body was awaited binds its message too.
+    fn in_force(&self, route: &Arc<Route>) -> Result<Arc<Route>, Rejection> {
+        let Some(live) = self.live.load() else { return Ok(Arc::clone(route)) };
+        live.at(&route.path).map(Arc::clone).ok_or_else(|| no_such_path(live.routes(), &route.path))
     }
 
     /// Takes what a message needs, and notes what its answer may bring.

@@ -2,8 +2,9 @@
 
 use std::os::unix::fs::symlink;
 
-use reeve_tests::agent::{Agent, told};
+use reeve_tests::agent::{Agent, LEGACY, told};
 use reeve_tests::eventually::eventually;
+use reeve_tests::http::{self, Exchange};
 use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
 use reeve_tests::upstream::Upstream;
 use serde_json::json;
@@ -24,6 +25,29 @@ fn an_edited_policy_is_in_force_without_a_restart() {
     setup.write("policy.yaml", ALLOW_ALL);
     eventually("the edit is in force", || passes(&sidecar, &upstream, "other").then_some(()));
     assert_eq!(sidecar.metric("reeve_config_generation"), 2.0);
+}
+
+#[test]
+fn a_call_that_was_begun_before_a_policy_and_ends_after_it_is_decided_by_it() {
+    let upstream = Upstream::start();
+    let setup = Setup::policy(ALLOW_ALL, &upstream.url);
+    let sidecar = setup.start();
+    let (address, path) = http::split(&sidecar.url);
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "other", "arguments": {}}});
+    let body = body.to_string();
+    let (most, last) = body.split_at(body.len() - 1);
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nAccept: application/json, \
+         text/event-stream\r\nMCP-Protocol-Version: {LEGACY}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{most}",
+        body.len()
+    );
+    let mut exchange = Exchange::begin(address, head.as_bytes()).unwrap();
+    assert!(passes(&sidecar, &upstream, "other"), "the policy before permits it");
+    setup.write("policy.yaml", ECHO_ONLY);
+    eventually("the edit is in force", || (sidecar.metric("reeve_config_generation") >= 2.0).then_some(()));
+    exchange.send(last.as_bytes());
+    let (kind, text) = told(&exchange.rest());
+    assert!(text.starts_with("Denied by policy echo-only"), "{kind}: {text}");
 }
 
 #[test]

@@ -10,9 +10,10 @@ const WEB: [(&str, &str); 4] = [("http", "80"), ("https", "443"), ("ws", "80"), 
 /// Whether a URI is in canonical form: RFC 3986 characters alone, lower-case scheme and host, no `.` or `..` segment, no escape
 /// of an unreserved character, upper-case escapes, no control characters, no backslash, no user information, no default
 /// port. Beyond section 6.2.2, where servers differ: no escape of a control character, nor, in a path, of `/` or `\`; addresses
-/// in their usual form; a path, if only `/`, in `http`, `https`, `ws` and `wss` URIs; `file` URIs begin with `file://`, do
-/// not name `localhost` and have no empty segment. Only such a URI is matched against `resources`, so that two spellings of
-/// one resource cannot be told apart by a server alone.
+/// in their usual form; no empty query or fragment; a path, if only `/`, in `http`, `https`, `ws` and `wss` URIs; `file` URIs
+/// begin with `file://`, do not name `localhost`, and have no empty segment and no query; in all of these, no fragment, and in
+/// their paths no escape of a character that a path may have. Only such a URI is matched against `resources`, so that two
+/// spellings of one resource cannot be told apart by a server alone. What an escape means in another scheme is the server's.
 pub fn is_canonical_uri(uri: &str) -> bool {
     check(uri).is_ok()
 }
@@ -40,8 +41,11 @@ pub(super) fn check(uri: &str) -> Result<(), &'static str> {
         return Err("the scheme of a URI is matched in lower case; write it so");
     }
     check_escapes(rest)?;
-    let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (rest, fragment) = after(rest, '#');
+    let (rest, query) = after(rest, '?');
+    if query == Some("") || fragment == Some("") {
+        return Err("a URI with an empty query or fragment is always refused; leave out the ? or #");
+    }
     let (authority, path) = match rest.strip_prefix("//") {
         Some(rest) => {
             let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -53,10 +57,21 @@ pub(super) fn check(uri: &str) -> Result<(), &'static str> {
         check_authority(scheme, authority)?;
     }
     check_characters(path, b":@/")?;
-    check_characters(query, b":@/?")?;
-    check_characters(fragment, b":@/?")?;
+    check_characters(query.unwrap_or_default(), b":@/?")?;
+    check_characters(fragment.unwrap_or_default(), b":@/?")?;
     check_path(path)?;
-    check_scheme(scheme, authority, path)
+    if is_web(scheme) || scheme == "file" {
+        check_read_as_path(path, fragment)?;
+    }
+    if is_web(scheme) && (authority.is_none() || path.is_empty()) {
+        return Err("a URL has a host and a path; write both, as in https://example.com/ or https://*/**");
+    }
+    if scheme == "file" { check_file(authority, path, query) } else { Ok(()) }
+}
+
+/// What stands before the first of this character, and after it.
+fn after(text: &str, character: char) -> (&str, Option<&str>) {
+    text.split_once(character).map_or((text, None), |(before, after)| (before, Some(after)))
 }
 
 fn is_web(scheme: &str) -> bool {
@@ -158,21 +173,36 @@ fn check_path(path: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn check_scheme(scheme: &str, authority: Option<&str>, path: &str) -> Result<(), &'static str> {
-    if is_web(scheme) && (authority.is_none() || path.is_empty()) {
-        return Err("a URL has a host and a path; write both, as in https://example.com/ or https://*/**");
+/// Of schemes whose paths everybody reads alike: escapes undone, without what follows `#`.
+fn check_read_as_path(path: &str, fragment: Option<&str>) -> Result<(), &'static str> {
+    if fragment.is_some() {
+        return Err("a URL or file URI with a fragment is always refused, for servers leave it out; leave out the #");
     }
-    if scheme == "file" {
-        let Some(host) = authority else {
-            return Err("a file URI begins with file://; write it so");
-        };
-        let segments = path.strip_prefix('/').ok_or("a file URI has a path; write it, as in file:///etc/**")?;
-        if host == "localhost" {
-            return Err("a file URI that names localhost is always refused; leave it out, as in file:///etc/**");
-        }
-        if segments.contains("//") || segments.starts_with('/') {
-            return Err("a file URI with an empty segment is always refused; write one / where several stand");
-        }
+    if ESCAPED.iter().any(|escape| path.contains(escape)) {
+        return Err(
+            "a URL or file URI with an escaped ! $ & ' ( ) * + , ; = : or @ in its path is always refused; write the character \
+             itself",
+        );
+    }
+    Ok(())
+}
+
+/// The characters that a path may have (RFC 3986 section 3.3, `pchar`) without being unreserved, escaped.
+const ESCAPED: [&str; 13] = ["%21", "%24", "%26", "%27", "%28", "%29", "%2A", "%2B", "%2C", "%3B", "%3D", "%3A", "%40"];
+
+fn check_file(authority: Option<&str>, path: &str, query: Option<&str>) -> Result<(), &'static str> {
+    let Some(host) = authority else {
+        return Err("a file URI begins with file://; write it so");
+    };
+    let segments = path.strip_prefix('/').ok_or("a file URI has a path; write it, as in file:///etc/**")?;
+    if host == "localhost" {
+        return Err("a file URI that names localhost is always refused; leave it out, as in file:///etc/**");
+    }
+    if segments.contains("//") || segments.starts_with('/') {
+        return Err("a file URI with an empty segment is always refused; write one / where several stand");
+    }
+    if query.is_some() {
+        return Err("a file URI with a query is always refused, for servers leave it out; write %3F for a ? in a name");
     }
     Ok(())
 }

@@ -78,6 +78,7 @@ impl Pod {
             cache_dir: Some(self.folder.path().join("cache")),
             grace_period: Duration::from_secs(1),
             tracing: crate::trace::Settings::default(),
+            program: reeve_resident::Program::default(),
         };
         let begun = Instant::now();
         self.sidecar = loop {
