@@ -62,14 +62,6 @@ impl Exchange {
         Ok(Self { stream, buffer: Vec::new() })
     }
 
-    /// Sends more of the request.
-    ///
-    /// # Panics
-    /// If the connection has ended.
-    pub fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).expect("the connection is open");
-    }
-
     /// Sends raw bytes to an address, as many of them as are taken: who is refused in the middle reads why.
     ///
     /// # Panics

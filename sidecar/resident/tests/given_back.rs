@@ -1,5 +1,7 @@
 //! A program that gives itself back goes on. Without the usual harness, which has threads before a test begins.
 
+#![expect(clippy::unwrap_used, reason = "a test, which is not known for one without the harness")]
+
 use reeve_resident::Program;
 
 /// Its addresses are only known once the program has been loaded: such constants are written then, and are not the file's.

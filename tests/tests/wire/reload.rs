@@ -47,7 +47,7 @@ fn a_call_that_was_begun_before_a_policy_and_ends_after_it_is_decided_by_it() {
     eventually("the edit is in force", || (sidecar.metric("reeve_config_generation") >= 2.0).then_some(()));
     exchange.send(last.as_bytes());
     let (kind, text) = told(&exchange.rest());
-    assert!(text.starts_with("Denied by policy echo-only"), "{kind}: {text}");
+    assert!(text.starts_with("Denied by policy default/echo-only"), "{kind}: {text}");
 }
 
 #[test]
