@@ -151,7 +151,7 @@ struct Shared {
     /// What calls hold that have become tasks.
     running: Mutex<Running<Vec<Held>>>,
     /// Calls that servers answered with a question.
-    rounds: Mutex<Rounds<Vec<Held>>>,
+    rounds: Mutex<Rounds<Held>>,
     /// A permit for each server that is being told of a refusal.
     telling: Arc<Semaphore>,
 }
@@ -267,7 +267,7 @@ impl Shared {
         held(&self.running)
     }
 
-    fn rounds(&self) -> MutexGuard<'_, Rounds<Vec<Held>>> {
+    fn rounds(&self) -> MutexGuard<'_, Rounds<Held>> {
         held(&self.rounds)
     }
 

@@ -199,6 +199,23 @@ impl Limiter {
         Ok(Reservation { limiter: self.id, taken })
     }
 
+    /// Has a reservation be for these charges, now, instead of what it was for: what it had taken need not be free twice, and is free
+    /// for nobody in between. If they do not fit all, it stays what it was. One of another limiter had taken nothing of this one.
+    ///
+    /// # Errors
+    /// The charges that did not fit.
+    pub fn exchange(
+        &self,
+        reservation: &mut Reservation,
+        charges: &[Charge<'_>],
+        now: Instant,
+    ) -> Result<(), Exceeded> {
+        let old = if reservation.limiter == self.id { &reservation.taken[..] } else { &[] };
+        let taken = self.lock().exchange(old, charges, ticks(now))?;
+        *reservation = Reservation { limiter: self.id, taken };
+        Ok(())
+    }
+
     /// Returns quota of a call that certainly never reached the server: exactly what was taken, as far as it still
     /// counts. A reservation of another limiter returns nothing.
     #[allow(clippy::needless_pass_by_value, reason = "quota is returned once")]

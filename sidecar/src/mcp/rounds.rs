@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! call ─► result `input_required`, `requestState` ─► Rounds::open, with what the call was charged
-//! the same call with `inputResponses` and that `requestState` ─► Rounds::take ─► that charge is returned, the retry charged
+//! the same call with `inputResponses` and that `requestState` ─► Rounds::take ─► that charge is exchanged for the retry's
+//!                                     refused, or certainly not got by the server ─► Rounds::open, with what is charged now
 //! ```
 //!
 //! Everything in a retry is the agent's to choose (specification 2026-07-28, "Multi Round-Trip Requests"). So a retry is told from a
-//! pretended one by what this sidecar saw the server say, and each answer of the server is good for one retry. The charge moves to the
-//! time of the retry: who gathers open rounds cannot finish more of them at once than a limit permits.
+//! pretended one by what this sidecar saw the server say, and each answer of the server is good for one retry that the server gets. The
+//! charge moves to the time of the retry: who gathers open rounds cannot finish more of them at once than a limit permits. It is never
+//! returned, since the server got the round that was charged first, whatever becomes of the retry.
 
 use std::num::NonZeroUsize;
 
@@ -53,7 +55,7 @@ impl<T> Rounds<T> {
         Self(Recent::new(capacity))
     }
 
-    /// A server has asked for input in this round.
+    /// A server has asked for input in this round, or has not got the retry that answered it.
     pub fn open(&mut self, round: Round, charged: T) {
         self.0.insert(round.0, charged);
     }

@@ -43,8 +43,10 @@ impl Events {
             self.hold_for_task(&task, flight.take_out());
         }
         if let Some(round) = self.round.take() {
-            let charged = flight.take_out().into_iter().map(Held::landed).collect();
-            self.shared.rounds().open(round, charged);
+            // Only a call by itself has rounds.
+            if let Some(charged) = flight.take_out().pop() {
+                self.shared.rounds().open(round, charged.landed());
+            }
         }
         if let (Some(error), Some(span)) = (self.error.take(), flight.span()) {
             match error {

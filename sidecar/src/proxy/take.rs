@@ -16,6 +16,7 @@ use super::record::Facts;
 use crate::audit::{Full, Slot};
 use crate::live::Route;
 use crate::mcp::ids::OpenId;
+use crate::mcp::rounds::Round;
 use crate::metrics::ToolMetrics;
 use crate::trace::Span;
 use crate::upstream::{Progress, Sent};
@@ -23,11 +24,14 @@ use crate::upstream::{Progress, Sent};
 /// What a forwarded call holds until its answer has ended.
 ///
 /// Dropped while the server certainly did not get the call (the agent hung up before a byte was sent, say), it returns the
-/// quota, and the request of the server that it answers; otherwise they stay taken.
+/// quota, and the request of the server that it answers; otherwise they stay taken. What a call took for a round of which the server
+/// got an earlier one stays taken in any case, and opens that again.
 #[derive(Debug)]
 pub(super) struct Taken {
     shared: Arc<Shared>,
     held: SmallVec<[Held; 1]>,
+    /// The round that the call answers, if its quota is that of the one before.
+    round: Option<Round>,
     /// The call that is timed; none of a message that is no call, or a stream without end.
     call: Option<Counted>,
     /// What the message answers.
@@ -63,6 +67,7 @@ impl Taken {
         Self {
             shared: Arc::clone(shared),
             held: SmallVec::new(),
+            round: None,
             call: None,
             question: None,
             id: None,
@@ -148,7 +153,11 @@ impl Drop for Taken {
     fn drop(&mut self) {
         if self.progress.sent() == Sent::No {
             for held in self.held.drain(..) {
-                held.give_back(&self.shared.limiter);
+                // Only a call by itself answers one.
+                match self.round.take() {
+                    Some(round) => self.shared.rounds().open(round, held.landed()),
+                    None => held.give_back(&self.shared.limiter),
+                }
             }
             if let Some(question) = self.question.take() {
                 question.put_back();
@@ -181,7 +190,10 @@ impl Shared {
             let slot = self.audit.reserve(&facts.entry(route, call));
             match acquired.map(|acquired| self.reserve(call, acquired?, &slot, now)) {
                 None => {}
-                Some(Ok(held)) => taken.held.push(held),
+                Some(Ok((held, round))) => {
+                    taken.held.push(held);
+                    taken.round = round;
+                }
                 Some(Err(verdict)) => refused = Some((number, verdict)),
             }
             slots.push(slot.ok());
@@ -219,24 +231,30 @@ impl Shared {
     }
 
     /// Reserves the quota of a call that has its permits, if the audit log has a place for it. A call that answers what the server asked
-    /// in an earlier round takes the place of that round's: its quota is returned first.
+    /// in an earlier round takes the place of that round's, which stays open with its quota if the call is refused; gives the round.
     fn reserve(
         &self,
         call: &Decided,
         mut held: Held,
         slot: &Result<Slot, Full>,
         now: Instant,
-    ) -> Result<Held, Verdict> {
+    ) -> Result<(Held, Option<Round>), Verdict> {
         if slot.is_err() {
             return Err(Verdict::refusal(Reason::AuditUnavailable));
         }
-        let earlier = call.again.round.and_then(|round| self.rounds().take(round));
-        for charged in earlier.into_iter().flatten() {
-            charged.give_back(&self.limiter);
+        let earlier = call.again.round.and_then(|round| Some((round, self.rounds().take(round)?)));
+        let round = earlier.as_ref().map(|(round, _)| *round);
+        if let Some((_, charged)) = earlier {
+            held = held.in_place_of(charged);
         }
-        call.verdict.demands.reserve(&self.limiter, now, &mut held)?;
+        if let Err(verdict) = call.verdict.demands.reserve(&self.limiter, now, &mut held) {
+            if let Some(round) = round {
+                self.rounds().open(round, held.landed());
+            }
+            return Err(verdict);
+        }
         self.keeper.changed();
-        Ok(held)
+        Ok((held, round))
     }
 }
 

@@ -15,7 +15,7 @@ const RESULT: &str = "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\
 
 impl World {
     /// With these bounds of the server.
-    fn bounded(policy: &str, limits: &str) -> Self {
+    pub(super) fn bounded(policy: &str, limits: &str) -> Self {
         let upstream = Upstream::start();
         let server = format!("{{name: upstream, path: /mcp, url: '{}', limits: {limits}}}", upstream.url);
         let setup = Setup::config(&format!("servers: [{server}]\npolicyFiles: [policy.yaml]\n"));

@@ -1,5 +1,7 @@
 //! Calls that come again with what the server asked for: one unit of quota for all rounds, and none saved by pretending.
 
+use reeve_tests::agent::told;
+use reeve_tests::eventually::eventually;
 use serde_json::{Value, json};
 
 use super::World;
@@ -17,6 +19,12 @@ spec:
     action: Allow
     require: [{expression: 'args.to != \"elsewhere\"', message: not there}]
     limits: [{counter: exports, window: 1h, max: 2}]
+  - {name: rest, tools: [other], action: Allow}
+";
+
+/// The same, and one call of anything in three seconds.
+const AND_ONE_IN_ALL: &str = "
+  - {name: all, tools: ['*'], action: Constrain, limits: [{counter: all, window: 3s, max: 1}]}
 ";
 
 impl World {
@@ -44,6 +52,18 @@ impl World {
     fn is_done(&self, params: Value) -> bool {
         let done = json!({"resultType": "complete", "content": [{"type": "text", "text": "done"}]});
         self.call(params, done)["content"][0]["text"] == "done"
+    }
+}
+
+impl World {
+    /// Whether a call passes, once the limit on all calls is not what refuses it.
+    fn is_done_in_time(&self, params: &Value) -> bool {
+        eventually("the limit on all calls has room", || {
+            let done = json!({"resultType": "complete", "content": [{"type": "text", "text": "done"}]});
+            let result = self.call(params.clone(), done);
+            let rule = &result["_meta"]["reeve.dev/decision"]["rule"];
+            (rule != "clinic/exports#all/limits/all").then(|| result["content"][0]["text"] == "done")
+        })
     }
 }
 
@@ -85,6 +105,36 @@ fn rounds_that_are_gathered_cannot_be_finished_at_once() {
     assert!(!world.is_done(call("us")));
     assert!(world.is_done(retry("us", "s3")));
     assert!(!world.is_done(retry("us", "s3")) && !world.is_done(call("us")));
+}
+
+#[test]
+fn a_retry_that_another_limit_refuses_leaves_its_round_charged_and_open() {
+    let world = World::new(&format!("{TWO_EXPORTS}{AND_ONE_IN_ALL}"));
+    let other = json!({"name": "other", "arguments": {}});
+    world.asks("us", "s1");
+    // By then that limit has forgotten the first round, and it is full.
+    assert!(world.is_done_in_time(&other));
+    let refused = world.call(retry("us", "s1"), json!({}));
+    assert_eq!(refused["_meta"]["reeve.dev/decision"]["rule"], "clinic/exports#all/limits/all", "{refused}");
+    assert!(world.is_done_in_time(&call("us")), "the second unit");
+    assert!(!world.is_done_in_time(&call("us")), "the first is that of the round which the server got");
+    assert!(world.is_done_in_time(&retry("us", "s1")), "the round is still open");
+    assert!(!world.is_done_in_time(&retry("us", "s1")), "and answered once");
+}
+
+#[test]
+fn a_retry_that_never_left_leaves_its_round_charged_and_open() {
+    let world = World::bounded(TWO_EXPORTS, "{maxConcurrentCalls: 1, connectTimeout: 1s}");
+    world.asks("us", "s1");
+    let (slow, request) = (world.modern().begin_call("other"), world.upstream.next());
+    let waited = world.modern().ask("tools/call", retry("us", "s1"));
+    assert!(told(&waited).1.contains("as many calls to it are in flight as may be"), "{waited:?}");
+    request.text("done");
+    slow.rest();
+    assert!(world.is_done(call("us")), "the second unit");
+    assert!(!world.is_done(call("us")), "the first is that of the round which the server got");
+    assert!(world.is_done(retry("us", "s1")), "the round is still open");
+    assert!(!world.is_done(retry("us", "s1")), "and answered once");
 }
 
 #[test]

@@ -96,6 +96,12 @@ impl Held {
         Self { permits: Vec::new(), quota: self.quota, shadows }
     }
 
+    /// The same of a call that takes the place of an earlier one: what that was charged is exchanged for what this one is when this one
+    /// is charged, and kept if it cannot be.
+    pub fn in_place_of(self, earlier: Self) -> Self {
+        Self { permits: self.permits, quota: earlier.quota, shadows: earlier.shadows }
+    }
+
     /// Returns the quota of a call that certainly never reached the server.
     pub fn give_back(self, limiter: &Limiter) {
         if let Some(quota) = self.quota {
@@ -152,7 +158,8 @@ impl Demands {
         Ok(Held { permits, quota: None, shadows: Vec::new() })
     }
 
-    /// Takes the quota of all limits, or none.
+    /// Takes the quota of all limits, or none. What is held already, of a call [in whose place](Held::in_place_of) this one is, is
+    /// exchanged for it.
     ///
     /// # Errors
     /// The refusal, without shadows: it names the smallest pointer among the limits that are exceeded, and says when all
@@ -160,16 +167,19 @@ impl Demands {
     pub fn reserve(&self, limiter: &Limiter, now: Instant, held: &mut Held) -> Result<(), Verdict> {
         let reserved = match self.charges.as_slice() {
             [] => return Ok(()),
-            [one] => limiter.reserve(&[one.charge()], now),
-            many => limiter.reserve(&many.iter().map(Taking::charge).collect::<Vec<_>>(), now),
+            [one] => charge(&[one.charge()], limiter, now, held),
+            many => charge(&many.iter().map(Taking::charge).collect::<Vec<_>>(), limiter, now, held),
         };
-        held.quota = Some(reserved.map_err(|exceeded| self.exceeded(&exceeded, limiter, now))?);
-        Ok(())
+        reserved.map_err(|exceeded| self.exceeded(&exceeded, limiter, now))
     }
 
-    /// Counts a call that is on its way on the shadow counters of Audit policies and rules. Those that would have refused it say so in
-    /// `shadow`, which is the verdict's: instead of that they would have permitted it, as each says one thing of a call.
+    /// Counts a call that is on its way on the shadow counters of Audit policies and rules, and off those of one in whose place
+    /// it is. Those that would have refused it say so in `shadow`, which is the verdict's: instead of that they would have permitted it,
+    /// as each says one thing of a call.
     pub fn record_shadows(&self, limiter: &Limiter, now: Instant, held: &mut Held, shadow: &mut Vec<Shadow>) {
+        for earlier in held.shadows.drain(..) {
+            earlier.give_back(limiter);
+        }
         for Tried { demands, told } in self.shadows() {
             let taken = demands.acquire(now).and_then(|mut taken| {
                 demands.reserve(limiter, now, &mut taken)?;
@@ -233,6 +243,14 @@ impl Demands {
         let retry_after = exceeded.retry_at.map(|at| at.since(now));
         Verdict { retry_after, ..Refusal::new(reason, &limit.pointer, Some(message)).into() }
     }
+}
+
+fn charge(charges: &[Charge<'_>], limiter: &Limiter, now: Instant, held: &mut Held) -> Result<(), Exceeded> {
+    match &mut held.quota {
+        Some(earlier) => limiter.exchange(earlier, charges, now)?,
+        none => *none = Some(limiter.reserve(charges, now)?),
+    }
+    Ok(())
 }
 
 fn full(bound: &Concurrency) -> Verdict {

@@ -130,11 +130,21 @@ impl Table {
 
     /// Takes all charges, or none.
     pub(super) fn reserve(&mut self, charges: &[Charge<'_>], now: i64) -> Result<TakenAtOnce, Exceeded> {
+        self.exchange(&[], charges, now)
+    }
+
+    /// Takes all charges and returns what was taken before, which need not be free beside them; or does nothing.
+    pub(super) fn exchange(
+        &mut self,
+        old: &[Taken],
+        charges: &[Charge<'_>],
+        now: i64,
+    ) -> Result<TakenAtOnce, Exceeded> {
         let now = self.advance(now);
         let mut taken = TakenAtOnce::new();
         let mut refused: Option<(Exceeded, Option<i64>)> = None;
         for (index, charge) in charges.iter().enumerate().filter(|(_, charge)| charge.cost.0 > 0) {
-            let slot = match self.fit(charge, &taken, now) {
+            let slot = match self.fit(charge, old, &taken, now) {
                 Ok(slot) => Some(slot),
                 Err(refusal) => {
                     let (exceeded, at) = refused.get_or_insert((Exceeded::default(), Some(now)));
@@ -165,6 +175,8 @@ impl Table {
                 window.take(place.units, now, length, crowded);
             });
         }
+        // Afterwards: a key that had nothing taken in between would be gone.
+        self.give_back(old);
         Ok(taken)
     }
 
@@ -211,9 +223,9 @@ impl Table {
         })
     }
 
-    /// The key that a charge would be taken from, made if need be, if the charge fits beside what was `promised` before
-    /// it.
-    fn fit(&mut self, charge: &Charge<'_>, promised: &[Taken], now: i64) -> Result<usize, Refusal> {
+    /// The key that a charge would be taken from, made if need be, if the charge fits without the `old` ones and beside
+    /// what was `promised` before it.
+    fn fit(&mut self, charge: &Charge<'_>, old: &[Taken], promised: &[Taken], now: i64) -> Result<usize, Refusal> {
         let (cost, max) = (charge.cost.0, charge.max.0);
         let text = super::key_text(charge.key);
         let Some(index) = self.index(charge.counter) else {
@@ -234,9 +246,11 @@ impl Table {
         let same = promised.iter().filter(|place| place.slot == slot);
         let pending = same.fold(0_i64, |sum, place| sum.saturating_add(place.units));
         let crowded = self.crowded(index);
+        let serial = self.keys[slot].serial;
+        let returned = |place: &&Taken| (place.slot, place.serial) == (slot, serial);
         let (fit, frees_at, absorbs) = self.with_window(slot, |window, length| {
             window.prune(now, length);
-            let fit = window.fit(cost, pending, max, length);
+            let fit = window.without(old.iter().filter(returned)).fit(cost, pending, max, length);
             (fit, window.frees_at(length), window.absorbs(now, length, crowded))
         });
         match fit {

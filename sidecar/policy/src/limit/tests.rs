@@ -1,6 +1,7 @@
 //! What limits promise, claim by claim; the laws over random times are in [`model`].
 
 mod model;
+mod rounds;
 mod table;
 
 use super::*;

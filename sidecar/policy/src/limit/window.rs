@@ -6,7 +6,10 @@
 //! the latest of them, so that a unit counts up to 1/128 of the window longer and never shorter. A window therefore
 //! holds at most `EXACT + 129` entries.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
+
+use super::Taken;
 
 /// How many entries are kept with their exact times. A `max` of this many units is exact as long as no call costs less
 /// than one.
@@ -25,7 +28,7 @@ pub(super) struct Entry {
 }
 
 /// What was taken, oldest first; entries do not overlap.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Window {
     entries: VecDeque<Entry>,
     /// The sum of the entries' units.
@@ -133,6 +136,15 @@ impl Window {
         if entry.units == 0 {
             self.entries.remove(index);
         }
+    }
+
+    /// What it is when these have been given back.
+    pub(super) fn without<'t>(&self, returned: impl Iterator<Item = &'t Taken>) -> Cow<'_, Self> {
+        let mut window = Cow::Borrowed(self);
+        for place in returned {
+            window.to_mut().give_back(place.units, place.at);
+        }
+        window
     }
 
     /// A window with these entries; none if they overlap, hold nothing, or add up to more than can be counted.

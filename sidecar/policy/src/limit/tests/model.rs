@@ -35,6 +35,32 @@ impl Model {
         self.taken[place(counter, key)].iter().filter(counts).map(|(_, units)| units).sum()
     }
 
+    fn take(&mut self, charges: &[Wanted], now: i64) {
+        for &(counter, key, cost, _) in charges {
+            self.taken[place(counter, key)].push((now, cost));
+        }
+    }
+
+    fn give_back(&mut self, charges: &[Wanted], at: i64) {
+        for &(counter, key, cost, _) in charges {
+            let taken = &mut self.taken[place(counter, key)];
+            let index = taken.iter().position(|unit| *unit == (at, cost)).expect("it was taken");
+            taken.remove(index);
+        }
+    }
+
+    /// Holds a refusal by a limiter whose clock is `offset` behind against what is not taken.
+    fn agrees(&self, exceeded: &Exceeded, charges: &[Wanted], now: i64, offset: i64) {
+        let expected = self.exceeded(charges, now);
+        assert!(!expected.is_empty());
+        if !unmerged(charges) {
+            assert_eq!(exceeded.charges, expected);
+        }
+        assert!(!exceeded.table_full);
+        let retry_at = exceeded.retry_at.map(|at| at.0.cast_signed() + offset);
+        assert_eq!(retry_at, self.retry_at(charges, now));
+    }
+
     /// The charges that do not fit at `now` beside those before them.
     fn exceeded(&self, charges: &[Wanted], now: i64) -> Vec<usize> {
         let mut tried = self.clone();
@@ -69,6 +95,12 @@ enum Step {
     GiveBack {
         which: prop::sample::Index,
     },
+    /// What is held already is for these charges instead.
+    Exchange {
+        which: prop::sample::Index,
+        charges: Vec<Wanted>,
+        wait: i64,
+    },
     ShortenWindow {
         counter: usize,
     },
@@ -78,15 +110,27 @@ enum Step {
     },
 }
 
-fn step(costs: impl Strategy<Value = i64>) -> impl Strategy<Value = Step> {
+fn step(costs: impl Strategy<Value = i64> + Clone) -> impl Strategy<Value = Step> {
     let charge = (0..3_usize, 0..KEYS.len(), costs, prop::sample::select(vec![0, 3_000_000, 10_000_000]));
     let charges = prop::collection::vec(charge, 1..4);
     prop_oneof![
+        6 => (any::<prop::sample::Index>(), charges.clone(), 0..30_i64)
+            .prop_map(|(which, charges, wait)| Step::Exchange { which, charges, wait }),
         20 => (charges, 0..30_i64).prop_map(|(charges, wait)| Step::Call { charges, wait }),
         4 => any::<prop::sample::Index>().prop_map(|which| Step::GiveBack { which }),
         1 => (0..3_usize).prop_map(|counter| Step::ShortenWindow { counter }),
         1 => (0..1_000_i64).prop_map(|now| Step::Restart { now }),
     ]
+}
+
+fn asked<'a>(counters: &'a [Counter], charges: &[Wanted]) -> Vec<Charge<'a>> {
+    let charge = |&(counter, key, cost, max): &Wanted| Charge {
+        counter: &counters[counter],
+        key: KEYS[key],
+        cost: Units(cost),
+        max: Units(max),
+    };
+    charges.iter().map(charge).collect()
 }
 
 fn intern(limiter: &Limiter, model: &Model) -> Vec<Counter> {
@@ -107,45 +151,38 @@ fn run(steps: Vec<Step>) {
         match step {
             Step::Call { charges, wait } => {
                 now += wait;
-                let asked: Vec<_> = (charges.iter())
-                    .map(|&(counter, key, cost, max)| Charge {
-                        counter: &counters[counter],
-                        key: KEYS[key],
-                        cost: Units(cost),
-                        max: Units(max),
-                    })
-                    .collect();
-                let outcome = limiter.reserve(&asked, Instant((now - offset).unsigned_abs()));
-                let expected = model.exceeded(&charges, now);
-                match outcome {
+                match limiter.reserve(&asked(&counters, &charges), Instant((now - offset).unsigned_abs())) {
                     Ok(reservation) => {
-                        assert_eq!(expected, [0; 0]);
-                        for &(counter, key, cost, _) in &charges {
-                            model.taken[place(counter, key)].push((now, cost));
-                        }
+                        assert_eq!(model.exceeded(&charges, now), [0; 0]);
+                        model.take(&charges, now);
                         reservations.push((reservation, charges, now));
                     }
-                    Err(exceeded) => {
-                        assert!(!expected.is_empty());
-                        if !unmerged(&charges) {
-                            assert_eq!(exceeded.charges, expected);
-                        }
-                        assert!(!exceeded.table_full);
-                        let retry_at = exceeded.retry_at.map(|at| at.0.cast_signed() + offset);
-                        assert_eq!(retry_at, model.retry_at(&charges, now));
+                    Err(exceeded) => model.agrees(&exceeded, &charges, now, offset),
+                }
+            }
+            Step::Exchange { which, charges, wait } if !reservations.is_empty() => {
+                now += wait;
+                let index = which.index(reservations.len());
+                let (reservation, old, at) = &mut reservations[index];
+                let mut without = model.clone();
+                without.give_back(old, *at);
+                let now_there = Instant((now - offset).unsigned_abs());
+                match limiter.exchange(reservation, &asked(&counters, &charges), now_there) {
+                    Ok(()) => {
+                        assert_eq!(without.exceeded(&charges, now), [0; 0]);
+                        without.take(&charges, now);
+                        model = without;
+                        (*old, *at) = (charges, now);
                     }
+                    Err(exceeded) => without.agrees(&exceeded, &charges, now, offset),
                 }
             }
             Step::GiveBack { which } if !reservations.is_empty() => {
                 let (reservation, charges, at) = reservations.swap_remove(which.index(reservations.len()));
                 limiter.give_back(reservation);
-                for (counter, key, cost, _) in charges {
-                    let taken = &mut model.taken[place(counter, key)];
-                    let index = taken.iter().position(|unit| *unit == (at, cost)).expect("it was taken");
-                    taken.remove(index);
-                }
+                model.give_back(&charges, at);
             }
-            Step::GiveBack { .. } => {}
+            Step::GiveBack { .. } | Step::Exchange { .. } => {}
             Step::ShortenWindow { counter } => {
                 model.windows[counter] = (model.windows[counter] * 2 / 3).max(1);
                 counters = intern(&limiter, &model);
