@@ -2,19 +2,27 @@
 
 use std::time::Instant;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reeve_tests::cluster::clinic::{self, agent, call, message, programmed};
 use reeve_tests::cluster::{Alone, installed, kubectl};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Calling, alone, is_governed, reads_and};
 
 /// An operator whose authority lasts two minutes and whose certificates last half of one, until the value is dropped.
 struct ShortLived<'a>(&'a Alone);
 
-/// Starts the operator with these variables and a new authority.
+/// Starts the operator with these variables and a new authority, and has the former forgotten, as docs/kubernetes.md says.
 fn made_anew(alone: &Alone, variables: &[&str]) {
     let gone = installed::operator_gone(alone);
     kubectl::told(&["-n", installed::NAMESPACE, "delete", installed::AUTHORITY]);
+    for (kind, webhooks) in [("validating", 0..1), ("mutating", 0..3)] {
+        let path = |number: usize| format!("/webhooks/{number}/clientConfig/caBundle");
+        let removals: Vec<_> = webhooks.map(|number| json!({"op": "remove", "path": path(number)})).collect();
+        let removals = json!(removals).to_string();
+        kubectl::told(&["patch", &webhook_configuration(kind), "--type", "json", "--patch", &removals]);
+    }
     let set = ["-n", installed::NAMESPACE, "set", "env", &format!("deployment/{}", installed::OPERATOR)];
     kubectl::told(&[&set[..], variables].concat());
     drop(gone);
@@ -34,6 +42,10 @@ impl Drop for ShortLived<'_> {
     fn drop(&mut self) {
         made_anew(self.0, &AS_INSTALLED);
     }
+}
+
+fn webhook_configuration(kind: &str) -> String {
+    format!("{kind}webhookconfiguration/{}", installed::OPERATOR)
 }
 
 fn entry<'s>(secret: &'s Value, name: &str) -> &'s str {
@@ -79,9 +91,18 @@ fn an_authority_that_is_given_up_is_followed_by_pods_that_are_made_anew_and_by_n
     alone.apply(reads_and(&[]));
     let old = alone.pod(agent(&alone, "old"));
     programmed(&alone, "mcppolicy/imaging", "True", "Programmed");
+    let former = kubectl::json(&["-n", installed::NAMESPACE, "get", installed::AUTHORITY]);
+    let former = STANDARD.decode(entry(&former, "tls.crt")).unwrap();
     made_anew(&alone, &AS_INSTALLED);
     installed::await_replicas();
     installed::await_webhooks();
+    for kind in ["validating", "mutating"] {
+        let configuration = kubectl::json(&["get", &webhook_configuration(kind)]);
+        for webhook in configuration["webhooks"].as_array().unwrap() {
+            let bundle = STANDARD.decode(webhook["clientConfig"]["caBundle"].as_str().unwrap()).unwrap();
+            assert!(!bundle.is_empty() && !bundle.windows(former.len()).any(|part| part == former), "{webhook:#}");
+        }
+    }
 
     alone.apply(reads_and(&["create_*"]));
     let status = programmed(&alone, "mcppolicy/imaging", "False", "NotConnected");
