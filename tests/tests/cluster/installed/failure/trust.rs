@@ -89,7 +89,7 @@ fn an_authority_that_is_given_up_is_followed_by_pods_that_are_made_anew_and_by_n
     let alone = alone();
     clinic::server(&alone);
     alone.apply(reads_and(&[]));
-    let old = alone.pod(agent(&alone, "old"));
+    let old = alone.pod(agent(&alone, "agent"));
     programmed(&alone, "mcppolicy/imaging", "True", "Programmed");
     let former = kubectl::json(&["-n", installed::NAMESPACE, "get", installed::AUTHORITY]);
     let former = STANDARD.decode(entry(&former, "tls.crt")).unwrap();
@@ -107,13 +107,13 @@ fn an_authority_that_is_given_up_is_followed_by_pods_that_are_made_anew_and_by_n
     alone.apply(reads_and(&["create_*"]));
     let status = programmed(&alone, "mcppolicy/imaging", "False", "NotConnected");
     let why = message(&status, "Programmed");
-    assert!(why.contains("old"), "the pod is named: {why}");
+    assert!(why.contains("agent"), "the pod is named: {why}");
     is_governed(&old);
     let create = call(&old, "create_datastore");
     assert!(create.starts_with("deny: "), "whoever holds the former authority is not believed: {create}");
 
-    alone.told(&["delete", "pod", "old", "--wait"]);
-    let new = alone.pod(agent(&alone, "new"));
+    alone.told(&["delete", "pod/agent", "--wait"]);
+    let new = alone.pod(agent(&alone, "agent"));
     programmed(&alone, "mcppolicy/imaging", "True", "Programmed");
     let create = call(&new, "create_datastore");
     assert!(create.starts_with("allow: "), "{create}");
