@@ -20,7 +20,7 @@
 //! | `filtered`, `governed` | lists in them, and what servers ask in them |
 //! | `question` | which request of a server an agent answers |
 //! | `ending` | what becomes of what a request holds when its answer comes, or its stream ends |
-//! | `onward` | exchanges that outlive the agent's wait |
+//! | `onward`, `given_up` | exchanges that outlive the agent's wait, and when they do not |
 //! | `opening` | what keeps a session's stream ahead of later requests |
 //! | `login` | what lets an agent log in to a server through the sidecar |
 //! | `tasks` | whose tasks are whose |
@@ -34,6 +34,7 @@ mod events;
 mod examine;
 mod filtered;
 mod forward;
+mod given_up;
 mod governed;
 mod login;
 mod memory;
@@ -73,7 +74,7 @@ use crate::mcp::gate::Gate;
 use crate::mcp::headers;
 use crate::mcp::ids::OpenIds;
 use crate::mcp::method::List;
-use crate::mcp::open::Open;
+use crate::mcp::open::Ranked;
 use crate::mcp::rejection::{Cause, Rejection};
 use crate::mcp::rounds::Rounds;
 use crate::mcp::tasks::Running;
@@ -147,7 +148,7 @@ struct Shared {
     /// The ids of requests that are open in sessions.
     ids: OpenIds,
     /// Requests whose streams have ended before their answers, which may come on others.
-    unanswered: Mutex<Open<Unanswered>>,
+    unanswered: Mutex<Ranked<Unanswered>>,
     /// What calls hold that have become tasks.
     running: Mutex<Running<Vec<Held>>>,
     /// Calls that servers answered with a question.
@@ -198,7 +199,7 @@ impl Proxy {
             bindings: parts.bindings,
             openings: opening::Openings::default(),
             ids: OpenIds::default(),
-            unanswered: Mutex::new(Open::new(REMEMBERED)),
+            unanswered: Mutex::new(Ranked::new(REMEMBERED)),
             running: Mutex::new(Running::new(REMEMBERED)),
             rounds: Mutex::new(Rounds::new(REMEMBERED)),
             telling: Arc::new(Semaphore::new(TOLD_AT_ONCE)),
@@ -271,7 +272,7 @@ impl Shared {
         held(&self.rounds)
     }
 
-    fn unanswered(&self) -> MutexGuard<'_, Open<Unanswered>> {
+    fn unanswered(&self) -> MutexGuard<'_, Ranked<Unanswered>> {
         held(&self.unanswered)
     }
 }

@@ -129,6 +129,12 @@ pub fn failed(id: Option<&[u8]>, failure: Failure, message: &str) -> Bytes {
     error(id, code, message, None::<&()>)
 }
 
+/// The answer to a request that its agent has cancelled and the server does not answer. Its code is 499. Agents pass over it.
+pub fn cancelled(id: Option<&[u8]>, server: &str) -> Bytes {
+    let text = format!("The request was cancelled, and the MCP server {server:?} has not answered it.");
+    error(id, 499, &text, None::<&()>)
+}
+
 /// A JSON-RPC error. `id`: as it was written, or none where it is not known.
 pub fn error(id: Option<&[u8]>, code: i64, text: &str, data: Option<&impl Serialize>) -> Bytes {
     #[derive(Serialize)]

@@ -43,6 +43,51 @@ impl<T> Open<T> {
     }
 }
 
+/// Requests that wait in two ranks: no number of [others](Rank::Other) has one forgotten that [counts](Rank::Counts).
+#[derive(Debug)]
+pub struct Ranked<T> {
+    counting: Open<T>,
+    others: Open<T>,
+}
+
+/// What forgetting a request would mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rank {
+    /// Something would count no more that must.
+    Counts,
+    /// Nothing of the kind.
+    Other,
+}
+
+impl<T> Ranked<T> {
+    /// No requests, and room for `capacity` in each rank.
+    pub fn new(capacity: NonZeroUsize) -> Self {
+        Self { counting: Open::new(capacity), others: Open::new(capacity) }
+    }
+
+    /// As [`Open::insert`].
+    pub fn insert(&mut self, server: &str, session: &str, id: &Id<'_>, about: T, rank: Rank) {
+        // The one before with this id is forgotten, whatever its rank.
+        self.take(server, session, id);
+        let rank = match rank {
+            Rank::Counts => &mut self.counting,
+            Rank::Other => &mut self.others,
+        };
+        rank.insert(server, session, id, about);
+    }
+
+    /// As [`Open::take`].
+    pub fn take(&mut self, server: &str, session: &str, id: &Id<'_>) -> Option<T> {
+        self.counting.take(server, session, id).or_else(|| self.others.take(server, session, id))
+    }
+
+    /// As [`Open::forget`].
+    pub fn forget(&mut self, server: &str, session: &str) {
+        self.counting.forget(server, session);
+        self.others.forget(server, session);
+    }
+}
+
 fn key_of_session(server: &str, session: &str) -> Key {
     Key::of([server, session].map(str::as_bytes))
 }

@@ -10,6 +10,7 @@ use super::forward::{Awaited, Expected, OfTasks, Sending};
 use super::record::Flight;
 use super::request;
 use crate::mcp::ids::OpenId;
+use crate::mcp::open::Rank;
 use crate::mcp::version::Era;
 
 /// A request whose stream has ended before its answer came.
@@ -30,6 +31,14 @@ impl Unanswered {
             || self.tasks != OfTasks::Nothing
             || !self.held.is_empty()
             || self.id.is_some()
+    }
+
+    /// Agents leave requests unanswered at will, by cancelling them: none that counts may be forgotten for others.
+    fn rank(&self) -> Rank {
+        match self.held.iter().any(|held| held.in_flight_until().is_some()) {
+            true => Rank::Counts,
+            false => Rank::Other,
+        }
     }
 }
 
@@ -97,9 +106,10 @@ impl Shared {
         }
         let too_late = self.clock.now().after(sending.backend.upstream.response_timeout());
         unanswered.held.iter_mut().for_each(|held| held.in_flight_no_later_than(too_late));
+        let rank = unanswered.rank();
         request::with_id(id.as_deref(), |id| {
             let session = sending.session.as_deref().unwrap_or_default();
-            self.unanswered().insert(&sending.backend.name, session, id, unanswered);
+            self.unanswered().insert(&sending.backend.name, session, id, unanswered, rank);
         });
     }
 }

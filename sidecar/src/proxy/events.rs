@@ -4,6 +4,7 @@
 //! does not pass: where the agent waits for an answer it gets an error instead, elsewhere the event is left out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use reeve_policy::json::{self, Document, Limits, Value};
@@ -80,6 +81,11 @@ impl Events {
         self.sending.backend.upstream.error(Cause::TooLarge, error.to_string())
     }
 
+    /// How long its server may take to begin an answer.
+    pub(super) fn response_timeout(&self) -> Duration {
+        self.sending.backend.upstream.response_timeout()
+    }
+
     pub(super) fn era(&self) -> Era {
         self.sending.era
     }
@@ -123,6 +129,15 @@ impl Events {
         let id = self.awaited.id.as_deref().filter(|_| waits)?;
         self.answered = true;
         Some(replace_data(b"\n", &answer::failed(Some(id), Failure::Unreachable, message)))
+    }
+
+    /// The event that tells that a cancelled request was given up. Without an answer some clients would take up the stream again, and
+    /// wait on.
+    pub(super) fn cancelled(&mut self) -> Option<Bytes> {
+        let waits = !self.answered && !self.told;
+        let id = self.awaited.id.as_deref().filter(|_| waits)?;
+        self.told = true;
+        Some(replace_data(b"\n", &answer::cancelled(Some(id), &self.sending.backend.name)))
     }
 
     /// What the agent is sent for an answer that came as plain JSON with a status of success.

@@ -57,6 +57,8 @@ pub(super) enum Ask {
     },
     /// The end of that handshake.
     Initialized,
+    /// That the agent waits no longer for the answer to a request of its session.
+    Cancel(RawId),
     /// Something that needs no rule.
     Relay,
     /// A list, of which policy hides a part.
@@ -185,6 +187,10 @@ impl Reader<'_, '_> {
                 Ok(Ask::Initialize { answers_servers: self.envelope.params.answers_servers() })
             }
             Handling::Relay if method == "notifications/initialized" => Ok(Ask::Initialized),
+            Handling::Relay if method == "notifications/cancelled" && self.era == Era::Legacy => {
+                let cancelled = self.envelope.params.cancelled();
+                Ok(cancelled.map_or(Ask::Relay, |id| Ask::Cancel(RawId::from_slice(id.raw()))))
+            }
             Handling::Relay => Ok(Ask::Relay),
             Handling::Filter(list) => Ok(Ask::List(Listing { list, whole: self.envelope.params.cursor()?.is_none() })),
             Handling::Decide(named) => Ok(Ask::Call(self.named(named)?, self.may_make_task(named))),

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use super::body::{Body, Received};
 use super::events::Events;
 use super::examine::{Kind, RawId};
+use super::given_up::GivenUp;
 use super::memory::{Full, Share};
 use super::onward::Onward;
 use super::record::Flight;
@@ -23,7 +24,7 @@ use crate::mcp::headers;
 use crate::mcp::pieces::Pieces;
 use crate::mcp::rounds::CallKey;
 use crate::mcp::version::{Era, Version};
-use crate::upstream::{self, Cause, Outgoing, Traffic, UpstreamError};
+use crate::upstream::{self, Cause, Outgoing, Sent, Traffic, UpstreamError};
 
 /// What the answer to a message may bring that must be looked after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,8 +157,21 @@ impl Exchange {
         shared.leave(sending, awaited, &mut self.flight);
     }
 
+    /// The agent has cancelled the request, and the server does not begin to answer it.
+    fn give_up(mut self) -> Response<Body> {
+        if self.flight.progress().sent() == Sent::Maybe {
+            self.leave();
+        }
+        reply::cancelled(self.events.awaited.id.as_deref(), &self.events.sending.backend.name)
+    }
+
     /// The agent's answer, which keeps the request's place if it is relayed.
-    fn end(self, answered: Result<(response::Parts, Answered), UpstreamError>, place: &mut Place) -> Response<Body> {
+    fn end(
+        self,
+        answered: Result<(response::Parts, Answered), UpstreamError>,
+        given_up: GivenUp,
+        place: &mut Place,
+    ) -> Response<Body> {
         let Self { events, mut flight } = self;
         let (head, answered) = match answered {
             Ok(answered) => answered,
@@ -169,7 +183,7 @@ impl Exchange {
         let relay = match answered {
             Answered::Whole(body) => return Response::from_parts(head, body),
             Answered::Bytes(body) => Relay::bytes(body, flight),
-            Answered::Events(body, endless) => Relay::events(body, events, endless, flight),
+            Answered::Events(body, endless) => Relay::events(body, events, endless, given_up, flight),
         };
         Response::from_parts(head, Body::Relay(Attended::new(relay, place.take())))
     }
@@ -185,12 +199,20 @@ impl Shared {
     ) -> Response<Body> {
         if !exchange.outlives_the_agent() {
             let answered = self.exchange(&mut exchange, body).await;
-            return exchange.end(answered, place);
+            return exchange.end(answered, GivenUp::default(), place);
         }
         let (shared, mut kept) = (Arc::clone(self), place.take());
+        let mut given_up = exchange.flight.given_up();
         let onward = async move {
-            let answered = shared.exchange(&mut exchange, body).await;
-            (exchange.end(answered, &mut kept), kept)
+            let answered = tokio::select! {
+                answered = shared.exchange(&mut exchange, body) => Some(answered),
+                () = &mut given_up => None,
+            };
+            let response = match answered {
+                Some(answered) => exchange.end(answered, given_up, &mut kept),
+                None => exchange.give_up(),
+            };
+            (response, kept)
         };
         let (response, kept) = Onward::new(onward).await;
         *place = kept;

@@ -13,6 +13,7 @@ use reeve_policy::reason::{Outcome, Reason};
 use reeve_policy::time::Instant;
 
 use super::examine::{Decided, Kind};
+use super::given_up::GivenUp;
 use super::take::{Counted, Taken};
 use super::{Listing, Shared};
 use crate::audit::{Decision, Entry, Event, SessionTag};
@@ -196,9 +197,6 @@ pub(super) fn upstream_failed(metrics: &ServerMetrics, error: &UpstreamError) {
     metrics.upstream_failed(error.cause);
 }
 
-/// How long the answer to a request is read for nobody, if no rule says how long that counts.
-const SEEN_THROUGH: Duration = Duration::from_secs(3_600);
-
 /// A message on its way to the server and back: in flight until its answer has ended or is dropped.
 pub(super) struct Flight {
     metrics: Arc<ServerMetrics>,
@@ -229,10 +227,14 @@ impl Flight {
         self.taken.must_be_answered()
     }
 
-    /// For how long yet the call is in flight at most.
-    pub(super) fn in_flight_for(&self) -> Duration {
-        let until = self.taken.in_flight_until();
-        until.map_or(SEEN_THROUGH, |until| until.since(self.taken.now()))
+    /// For how long yet the call is in flight at most, if that counts.
+    pub(super) fn in_flight_for(&self) -> Option<Duration> {
+        self.taken.in_flight_until().map(|until| until.since(self.taken.now()))
+    }
+
+    /// When the request is given up.
+    pub(super) fn given_up(&mut self) -> GivenUp {
+        GivenUp::after(self.taken.take_cancelled())
     }
 
     /// Its id, for who holds it on.

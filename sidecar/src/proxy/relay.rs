@@ -1,7 +1,8 @@
 //! An answer on its way to the agent, as it comes. Nothing is held back but the event under way.
 //!
 //! Dropped when the agent hangs up, which drops the server's body and so ends the call there at once. In the legacy era that does not
-//! end a request: one whose id is open in a session, or whose time in flight counts, is read to its answer, for nobody.
+//! end a request: one whose id is open in a session, or whose time in flight counts, is read to its answer, for nobody. It is given up
+//! when the agent has cancelled it.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,6 +19,7 @@ use super::Place;
 use super::body::{self, SLICE};
 use super::events::Events;
 use super::forward::{Expected, no_room};
+use super::given_up::GivenUp;
 use super::memory::{Full, Share};
 use super::record::Flight;
 use crate::lifecycle::Drain;
@@ -74,6 +76,7 @@ pub(super) struct Relay {
     way: Way,
     /// Resolves when a stream that never ends should.
     drained: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    given_up: GivenUp,
     flight: Flight,
     ended: bool,
 }
@@ -93,10 +96,16 @@ impl fmt::Debug for Relay {
 
 impl Relay {
     pub(super) fn bytes(body: upstream::Body, flight: Flight) -> Self {
-        Self { body, way: Way::Bytes, drained: None, flight, ended: false }
+        Self { body, way: Way::Bytes, drained: None, given_up: GivenUp::default(), flight, ended: false }
     }
 
-    pub(super) fn events(body: upstream::Body, events: Events, endless: Endless, flight: Flight) -> Self {
+    pub(super) fn events(
+        body: upstream::Body,
+        events: Events,
+        endless: Endless,
+        given_up: GivenUp,
+        flight: Flight,
+    ) -> Self {
         let drained: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = match endless {
             Endless::No => None,
             Endless::Yes(drain) => Some(Box::pin(async move { drain.draining().await })),
@@ -104,14 +113,16 @@ impl Relay {
         let scanner = Some(Scanner::new(events.max_event_bytes()));
         let memory = events.shared.answers.share();
         let way = Way::Events { scanner, events: Box::new(events), ready: VecDeque::new(), memory };
-        Self { body, way, drained, flight, ended: false }
+        Self { body, way, drained, given_up, flight, ended: false }
     }
 
     /// For how long the call goes on if the agent hangs up now; none if it ends with that.
     fn outlives_the_agent(&self) -> Option<Duration> {
         match &self.way {
             Way::Events { events, .. } if !self.ended && events.era() == Era::Legacy => {
-                self.flight.must_be_answered().then(|| self.flight.in_flight_for())
+                // Where no rule says how long the call counts, as long as for the beginning of an answer.
+                let at_most = || self.flight.in_flight_for().unwrap_or_else(|| events.response_timeout());
+                self.flight.must_be_answered().then(at_most)
             }
             Way::Events { .. } | Way::Bytes => None,
         }
@@ -146,6 +157,10 @@ impl Relay {
                 self.ended = true;
                 continue;
             }
+            if Pin::new(&mut self.given_up).poll(cx).is_ready() {
+                self.give_up();
+                continue;
+            }
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => {
                     // Trailers are not relayed: no version of the protocol has any.
@@ -172,6 +187,15 @@ impl Relay {
             && scanner.held() <= UNCOUNTED
         {
             memory.clear();
+        }
+    }
+
+    /// The agent has cancelled the request, and the server does not answer it.
+    fn give_up(&mut self) {
+        self.ended = true;
+        if let Way::Events { events, ready, .. } = &mut self.way {
+            events.leave(&mut self.flight);
+            ready.extend(events.cancelled());
         }
     }
 

@@ -54,6 +54,11 @@ pub(super) fn refusal(id: &[u8], era: Era, kind: Kind, refusal: &Refusal<'_>) ->
     response
 }
 
+/// A request that its agent has cancelled and the server did not answer. 200, as clients read a JSON-RPC error only there.
+pub(super) fn cancelled(id: Option<&[u8]>, server: &str) -> Response<Body> {
+    json(StatusCode::OK, answer::cancelled(id, server))
+}
+
 /// A request that the server or the network failed. 200 for a request, whose client reads the error in it; 502 or 504 where
 /// there is no request to answer.
 pub(super) fn failed(id: Option<&[u8]>, error: &UpstreamError) -> Response<Body> {

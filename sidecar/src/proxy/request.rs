@@ -104,6 +104,7 @@ impl Shared {
             Ask::Relay => {}
             Ask::Initialize { answers_servers } => awaited.expected = Expected::Session { answers_servers },
             Ask::Initialized => awaited.expected = Expected::Ready,
+            Ask::Cancel(id) => self.cancel(route, session, &id),
             Ask::Answer => {
                 let question = Question::take(&route.backend, session, awaited.id.as_deref())?;
                 // Nothing answers an answer: the id is that of a request of the server.
@@ -173,7 +174,8 @@ impl Shared {
     /// Opens the id of a request in its session.
     fn open_id(&self, route: &Route, session: Option<&str>, examined: &Examined) -> Result<Option<OpenId>, Rejection> {
         let (Some(session), false) = (session, matches!(examined.ask, Ask::Answer)) else { return Ok(None) };
-        let opened = with_id(examined.id.as_deref(), |id| self.ids.open(&route.name, session, id));
+        let now = self.clock.now();
+        let opened = with_id(examined.id.as_deref(), |id| self.ids.open(&route.name, session, id, now));
         match opened {
             Some(None) => {
                 let message = "A request of this session with the same id waits for its answer, even if its connection broke \
@@ -183,6 +185,14 @@ impl Shared {
             Some(opened) => Ok(opened),
             None => Ok(None),
         }
+    }
+
+    /// The agent waits no longer for the answer to a request of its session. What the request holds is held for as long as the server may
+    /// take to begin an answer: it may go on all the same.
+    fn cancel(&self, route: &Route, session: Option<&str>, id: &[u8]) {
+        let Some(session) = session else { return };
+        let until = self.clock.now().after(route.backend.upstream.response_timeout());
+        with_id(Some(id), |id| self.ids.cancel(&route.name, session, id, until));
     }
 
     /// Refuses a session that the server did not give to this grant: 404, so that the agent begins another.

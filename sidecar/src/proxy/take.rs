@@ -8,6 +8,7 @@ use reeve_policy::decide::{Held, Target, Verdict};
 use reeve_policy::reason::{Outcome, Reason};
 use reeve_policy::time::Instant;
 use smallvec::SmallVec;
+use tokio::sync::oneshot;
 
 use super::Shared;
 use super::examine::Decided;
@@ -116,6 +117,11 @@ impl Taken {
     /// What is recorded of the call, if it is.
     pub(super) fn span(&mut self) -> Option<&mut Span> {
         self.span.as_deref_mut()
+    }
+
+    /// What tells that its agent has cancelled it, if that can be told; given once.
+    pub(super) fn take_cancelled(&mut self) -> Option<oneshot::Receiver<()>> {
+        self.id.as_mut().and_then(OpenId::take_cancelled)
     }
 
     /// Its id, for who holds it on.

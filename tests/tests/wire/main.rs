@@ -3,6 +3,7 @@
 //! The server shows every byte that reached it and answers when the test says, so that these tests can tell what was sent,
 //! when, and what was never sent.
 
+mod cancelled;
 mod cardinality;
 mod concurrency;
 mod failures;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{ONE_AT_A_TIME, ONE_ECHO};
 
 /// Begins a session: the server mints this id.
-fn begin(upstream: &Upstream, url: &str, session: &str) -> Agent {
+pub(super) fn begin(upstream: &Upstream, url: &str, session: &str) -> Agent {
     begin_with(upstream, url, session, &json!({}))
 }
 
@@ -28,7 +28,7 @@ fn begin_with(upstream: &Upstream, url: &str, session: &str, capabilities: &Valu
 }
 
 /// A sidecar before the server, with these limits and this policy.
-fn limited(upstream: &Upstream, limits: &str, policy: &str) -> Setup {
+pub(super) fn limited(upstream: &Upstream, limits: &str, policy: &str) -> Setup {
     let setup = Setup::config(&format!(
         "servers: [{{name: s, path: /mcp, url: '{}', limits: {limits}}}]\npolicyFiles: [policy.yaml]\n",
         upstream.url
@@ -47,7 +47,7 @@ fn own_stream(upstream: &Upstream, agent: &Agent) -> (Exchange, Request) {
     (stream, own)
 }
 
-fn passes(upstream: &Upstream, agent: &Agent) {
+pub(super) fn passes(upstream: &Upstream, agent: &Agent) {
     let exchange = agent.begin_call("echo");
     upstream.next().text("hello");
     assert_eq!(told(&exchange.rest()).1, "hello");
@@ -315,7 +315,7 @@ fn open_streams_keep_no_call_out_and_calls_not_the_answers_that_they_wait_for() 
     exchange.until("elicitation/create");
     for message in [
         json!({"jsonrpc": "2.0", "id": "e-1", "result": {"action": "decline"}}),
-        json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}),
+        json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 9}}),
     ] {
         let posted = agent.begin_raw("", None, &message.to_string());
         upstream.next().answer("202 Accepted", &[], "");

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use reeve_policy::json::{Kind, Value};
 
-use super::keys;
+use super::{Id, keys};
 use crate::mcp::rejection::{Cause, Rejection};
 use crate::trace::{Caller, Context, State};
 
@@ -221,6 +221,12 @@ impl<'d> Params<'d> {
         let capabilities = self.all.and_then(|params| params.get("capabilities"));
         capabilities
             .is_some_and(|these| ["sampling", "elicitation", "roots"].iter().any(|key| these.get(key).is_some()))
+    }
+
+    /// The request that a `notifications/cancelled` cancels, if that can be read: `params.requestId`. A server that reads another there
+    /// cancels that one.
+    pub fn cancelled(&self) -> Option<Id<'d>> {
+        self.all.and_then(|params| params.get("requestId")).and_then(|id| Id::read(id).ok())
     }
 
     /// The version in `_meta`, whatever its type.

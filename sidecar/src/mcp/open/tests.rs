@@ -50,3 +50,17 @@ fn when_too_many_requests_wait_the_longest_waiting_is_forgotten() {
     assert_eq!(with_id("1", |id| open.take("aws", "s1", id)), None);
     assert_eq!(with_id("3", |id| open.take("aws", "s1", id)), Some(()));
 }
+
+#[test]
+fn no_number_of_others_has_a_request_forgotten_that_counts() {
+    let mut open = Ranked::new(NonZeroUsize::new(2).unwrap());
+    with_id("0", |id| open.insert("aws", "s1", id, 0, Rank::Counts));
+    for number in 1..10 {
+        with_id(&number.to_string(), |id| open.insert("aws", "s1", id, number, Rank::Other));
+    }
+    let found = |open: &mut Ranked<i32>, id: &str| with_id(id, |id| open.take("aws", "s1", id));
+    assert_eq!((found(&mut open, "0"), found(&mut open, "0")), (Some(0), None));
+    assert_eq!((found(&mut open, "1"), found(&mut open, "9")), (None, Some(9)));
+    with_id("8", |id| open.insert("aws", "s1", id, 80, Rank::Counts));
+    assert_eq!((found(&mut open, "8"), found(&mut open, "8")), (Some(80), None), "each id once, whatever its rank");
+}
