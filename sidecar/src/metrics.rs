@@ -129,8 +129,6 @@ impl Metrics {
         let registry = Registry::new();
         let build = family::BUILD_INFO.gauges(&registry)?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        // Stays at zero: no call waits, as long as nobody can approve one.
-        family::APPROVALS_PENDING.gauge(&registry)?;
         Ok(Arc::new(Self {
             calls: family::CALLS.counters(&registry)?,
             call_duration: family::CALL_DURATION.histograms(&registry)?,

@@ -121,8 +121,22 @@ fn number(units: Units) -> Value {
     if rest == 0 { json!(whole) } else { json!(units.0 as f64 / Units::ONE.0 as f64) }
 }
 
-/// A limit of zero is always full.
+/// Of a limit of zero nothing can be used: it never fills, and what it refuses is counted as `LimitExceeded`.
 #[allow(clippy::cast_precision_loss, reason = "a ratio needs no more digits than a double has")]
 fn ratio(used: Units, max: Units) -> f64 {
-    if max.0 == 0 { 1.0 } else { used.0 as f64 / max.0 as f64 }
+    if max.0 == 0 { 0.0 } else { used.0 as f64 / max.0 as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_zero_is_never_nearly_exhausted() {
+        let ratios = [(0, 0), (0, 4), (1, 4), (4, 4)].map(|(used, max)| ratio(Units(used), Units(max)));
+        assert!(
+            ratios.iter().zip([0.0, 0.0, 0.25, 1.0]).all(|(is, expected)| (is - expected).abs() < 1e-9),
+            "{ratios:?}"
+        );
+    }
 }

@@ -84,8 +84,6 @@ families! {
         "Calls whose answer is not complete; a stream of subscriptions/listen is none.";
     LIMIT_USAGE: Gauge "reeve_limit_usage_ratio" ["policy", "rule", "counter"],
         "What the fullest key of a limit has used of its max; 1 is full.";
-    APPROVALS_PENDING: Gauge "reeve_approvals_pending" [],
-        "Calls that wait for a person's approval.";
     CONFIG_GENERATION: Gauge "reeve_config_generation" [],
         "The number of the configuration in force; 0 before the first.";
     CONFIG_CONNECTED: Gauge "reeve_config_connected" [],

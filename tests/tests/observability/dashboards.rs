@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use reeve_tests::monitoring::dashboards::{Query, dashboards, list, panels, queries, text};
 use reeve_tests::monitoring::promql::{self, Filling};
 
+use super::exported::Part;
 use super::world::{self, World};
 
 #[test]
@@ -92,6 +93,45 @@ fn every_query_answers_with_the_labels_that_its_reader_is_shown() {
                 assert!(series.has(label), "{place}: {label} is not in {series:?}, which answers {expr}");
             }
         }
+    }
+}
+
+#[test]
+fn where_nothing_is_known_no_panel_says_zero() {
+    let queries = queries();
+    let asked: Vec<String> = queries.iter().map(|query| promql::filled(&query.expr, &Filling::default())).collect();
+    let answers = world::ask(&World::of(&[("up{job=\"else\"}", "1x120")]), &asked);
+    assert!(answers.is_empty(), "Prometheus sees nothing of Reeve, and answers {answers:?}");
+    for (seen, is_of_other) in
+        [(Part::Operator, is_of_sidecars as fn(&str, &str) -> bool), (Part::Sidecar, is_of_operator)]
+    {
+        let stats = panels().into_iter().filter(|(_, panel)| panel["type"] == "stat");
+        let stats = stats.map(|(place, panel)| (place, text(&panel, "/targets/0/expr").to_owned()));
+        let of_other = stats.filter(|(place, expr)| is_of_other(place, expr));
+        let asked: Vec<String> = of_other.map(|(_, expr)| promql::filled(&expr, &Filling::default())).collect();
+        assert!(asked.len() > 3, "{asked:?}");
+        let answers = world::ask(&World::seeing(seen), &asked);
+        assert!(answers.is_empty(), "of Reeve there is only the {seen:?}, and Prometheus answers {answers:?}");
+    }
+}
+
+fn is_of_operator(place: &str, expr: &str) -> bool {
+    place.starts_with("operator.json") || expr.contains("policy_pods")
+}
+
+fn is_of_sidecars(place: &str, expr: &str) -> bool {
+    !is_of_operator(place, expr)
+}
+
+#[test]
+fn a_number_that_may_be_bad_is_not_green_where_there_is_none() {
+    let bad =
+        panels().into_iter().filter(|(_, panel)| panel["type"] == "stat" && panel["options"]["colorMode"] == "value");
+    for (place, panel) in bad {
+        let steps: Vec<&str> =
+            list(&panel, "/fieldConfig/defaults/thresholds/steps").map(|step| text(step, "/color")).collect();
+        assert_ne!(steps[0], "green", "{place}: Grafana shows the first colour where there is no number");
+        assert!(!text(&panel, "/fieldConfig/defaults/noValue").is_empty(), "{place}: what stands for no number");
     }
 }
 

@@ -14,51 +14,58 @@ use super::{FOREIGN, promtool};
 /// How long the world has been there when it is asked, in minutes.
 const MINUTES: usize = 120;
 
-/// The series that there are.
+/// The series that there are, each with what it was, minute by minute.
 pub struct World {
-    /// How counters went.
-    counts: String,
+    series: Vec<(String, String)>,
 }
 
 impl World {
     /// Everything goes on as ever.
     pub fn steady() -> Self {
-        Self { counts: format!("0+6x{MINUTES}") }
+        Self::counting(&format!("0+6x{MINUTES}"), &[Part::Sidecar, Part::Operator])
     }
 
     /// Each thing that is counted happened once, some minutes ago, and had never happened before.
     pub fn just_begun() -> Self {
-        Self { counts: format!("_x{} 1x9", MINUTES - 10) }
+        Self::counting(&format!("_x{} 1x9", MINUTES - 10), &[Part::Sidecar, Part::Operator])
     }
 
-    fn series(&self) -> Vec<(String, &str)> {
-        let mut found: Vec<(String, &str)> = metrics().iter().flat_map(|metric| self.series_of(metric)).collect();
+    /// Everything goes on as ever, and Prometheus reads of Reeve only this part.
+    pub fn seeing(part: Part) -> Self {
+        Self::counting(&format!("0+6x{MINUTES}"), &[part])
+    }
+
+    /// These series, and no other.
+    pub fn of(series: &[(&str, &str)]) -> Self {
+        Self { series: series.iter().map(|(series, values)| ((*series).to_owned(), (*values).to_owned())).collect() }
+    }
+
+    /// Every metric of these parts, whose counters went so.
+    fn counting(counts: &str, parts: &[Part]) -> Self {
+        let metrics = metrics();
+        let seen = metrics.iter().filter(|metric| parts.contains(&metric.of));
+        let mut series: Vec<(String, String)> = seen.flat_map(|metric| series_of(metric, counts)).collect();
         let rejections = "{cluster=\"prod\",name=\"validate.reeve.dev\",error_type=\"calling_webhook_error\"}";
-        found.push((format!("{}{rejections}", FOREIGN[0]), &self.counts));
-        found
+        series.push((format!("{}{rejections}", FOREIGN[0]), counts.to_owned()));
+        Self { series }
     }
+}
 
-    fn series_of(&self, metric: &Metric) -> Vec<(String, &str)> {
-        let steady = "1x120";
-        let mut children = vec![of_target(metric)];
-        for label in &metric.labels {
-            let with = |child: &String| {
-                values(metric, label).iter().map(|value| format!("{child},{label}=\"{value}\"")).collect()
-            };
-            children = children.iter().flat_map(|child| -> Vec<String> { with(child) }).collect();
-        }
-        let name = &metric.name;
-        children
-            .into_iter()
-            .flat_map(|child| match metric.kind.as_str() {
-                "histogram" => {
-                    ["0.1", "+Inf"].map(|le| (format!("{name}_bucket{{{child},le=\"{le}\"}}"), &*self.counts)).to_vec()
-                }
-                "counter" => vec![(format!("{name}{{{child}}}"), &*self.counts)],
-                _ => vec![(format!("{name}{{{child}}}"), steady)],
-            })
-            .collect()
+/// The series of a metric, with every value of its labels.
+fn series_of(metric: &Metric, counts: &str) -> Vec<(String, String)> {
+    let mut children = vec![of_target(metric)];
+    for label in &metric.labels {
+        let with =
+            |child: &String| values(metric, label).iter().map(|value| format!("{child},{label}=\"{value}\"")).collect();
+        children = children.iter().flat_map(|child| -> Vec<String> { with(child) }).collect();
     }
+    let name = &metric.name;
+    let series = children.into_iter().flat_map(|child| match metric.kind.as_str() {
+        "histogram" => ["0.1", "+Inf"].map(|le| (format!("{name}_bucket{{{child},le=\"{le}\"}}"), counts)).to_vec(),
+        "counter" => vec![(format!("{name}{{{child}}}"), counts)],
+        _ => vec![(format!("{name}{{{child}}}"), "1x120")],
+    });
+    series.map(|(series, values)| (series, values.to_owned())).collect()
 }
 
 /// The labels that scraping adds, but those that the metric brings along.
@@ -107,7 +114,13 @@ pub struct Series {
 impl Series {
     /// Whether it has the label.
     pub fn has(&self, label: &str) -> bool {
-        self.labels.split(", ").any(|pair| pair.starts_with(&format!("{label}=\"")))
+        self.label(label).is_some()
+    }
+
+    /// What the label says.
+    pub fn label(&self, label: &str) -> Option<&str> {
+        let of_label = |pair: &'_ str| -> bool { pair.starts_with(&format!("{label}=\"")) };
+        self.labels.split(", ").find(|pair| of_label(pair)).map(|pair| pair[label.len() + 1..].trim_matches('"'))
     }
 }
 
@@ -122,7 +135,8 @@ pub fn ask(world: &World, queries: &[String]) -> HashMap<String, Vec<Series>> {
     let mut answers = HashMap::new();
     while let Some(line) = lines.next() {
         let Some(expr) = line.strip_prefix("expr: ") else {
-            let is_frame = line.is_empty() || line == "FAILED:" || line.starts_with("Unit Testing:");
+            let is_frame =
+                line.is_empty() || ["FAILED:", "SUCCESS"].contains(&line) || line.starts_with("Unit Testing:");
             assert!(is_frame, "promtool says: {line}\n{report}");
             continue;
         };
@@ -151,8 +165,7 @@ fn series(got: &str) -> Vec<Series> {
 /// The file for promtool. JSON is YAML.
 fn questions(world: &World, queries: &[String]) -> String {
     let rules = root().join("charts/reeve/files/rules/recording.yaml").canonicalize().unwrap();
-    let series = world.series();
-    let series = series.iter().map(|(series, values)| serde_json::json!({"series": series, "values": values}));
+    let series = world.series.iter().map(|(series, values)| serde_json::json!({"series": series, "values": values}));
     let expected = queries.iter().map(|expr| serde_json::json!({"expr": expr, "eval_time": format!("{MINUTES}m")}));
     serde_json::json!({
         "rule_files": [rules],
