@@ -302,7 +302,8 @@ impl Shared {
         governed.map_err(|detail| events.sending.backend.upstream.error(Cause::Protocol, detail))
     }
 
-    /// Binds the session that the answer to `initialize` brings; forgets one that the server no longer knows.
+    /// Binds the session that the answer to `initialize` brings; forgets one that the server no longer knows. A 404 to a GET does not
+    /// say that: servers without a stream may have nothing at that method.
     fn note_session(&self, sending: &Sending, head: &response::Parts, expected: Expected) {
         let Sending { backend, session, .. } = sending;
         let minted = head.headers.get(headers::SESSION_ID).and_then(|value| value.to_str().ok());
@@ -322,7 +323,8 @@ impl Shared {
             }
             _ => {}
         }
-        if let (StatusCode::NOT_FOUND, Some(session)) = (head.status, session) {
+        let ends = sending.method != Method::GET && head.status == StatusCode::NOT_FOUND;
+        if let Some(session) = session.as_ref().filter(|_| ends) {
             self.forget_session(backend, session);
         }
     }

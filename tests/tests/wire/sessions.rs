@@ -166,6 +166,19 @@ fn a_session_that_the_server_has_forgotten_is_unknown_here_too() {
 }
 
 #[test]
+fn a_server_that_has_nothing_at_get_keeps_its_sessions() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    let agent = begin(&upstream, &sidecar.url, "one");
+    let stream = agent.stream();
+    let asked = upstream.next();
+    assert!(asked.head.starts_with("GET /mcp "), "{}", asked.head);
+    asked.answer("404 Not Found", &["Content-Type: text/html"], "Cannot GET /mcp");
+    assert_eq!(stream.rest().status, 404, "the agent is told what the server says");
+    passes(&upstream, &agent);
+}
+
+#[test]
 fn what_the_calls_of_a_session_hold_is_given_up_when_the_server_has_forgotten_it() {
     let upstream = Upstream::start();
     let sidecar = Sidecar::start(ONE_AT_A_TIME, &upstream.url);
