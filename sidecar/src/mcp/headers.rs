@@ -80,13 +80,15 @@ pub fn check_body(headers: &HeaderMap) -> Result<(), Rejection> {
     if !parts.next().is_some_and(|part| part.trim_matches([' ', '\t']).eq_ignore_ascii_case("application/json")) {
         return Err(media_type());
     }
-    for parameter in parts {
-        let (name, value) = parameter.trim_matches([' ', '\t']).split_once('=').ok_or_else(media_type)?;
+    // A parameter may be empty (RFC 9110 section 5.6.6).
+    for parameter in parts.map(|part| part.trim_matches([' ', '\t'])).filter(|part| !part.is_empty()) {
+        let (name, value) = parameter.split_once('=').ok_or_else(media_type)?;
         if !name.eq_ignore_ascii_case("charset") {
             return Err(Rejection::new(Cause::MediaType, "Content-Type may have no parameter but charset=utf-8."));
         }
         let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
-        if !value.eq_ignore_ascii_case("utf-8") {
+        // Both spellings are labels of UTF-8, and of nothing else.
+        if !["utf-8", "utf8"].iter().any(|label| value.eq_ignore_ascii_case(label)) {
             return Err(Rejection::new(Cause::Charset, "The charset must be utf-8."));
         }
     }

@@ -31,6 +31,10 @@ fn the_body_is_plain_json_in_utf_8_or_refused() {
         "application/json; charset=utf-8",
         "application/json;charset=\"UTF-8\"",
         "application/json ;  charset=UTF-8",
+        "application/json; charset=utf8",
+        "application/json; charset=\"UTF8\"",
+        "application/json;",
+        "application/json; ;charset=utf-8; ",
     ] {
         assert_eq!(cause(check_body(&headers(&[("content-type", value)]))), None, "{value}");
     }
@@ -41,10 +45,13 @@ fn the_body_is_plain_json_in_utf_8_or_refused() {
         ("application/jsonx", Cause::MediaType),
         ("application/json, text/plain", Cause::MediaType),
         ("application/json; boundary=x", Cause::MediaType),
-        ("application/json;", Cause::MediaType),
+        ("application/json; charset", Cause::MediaType),
+        ("; charset=utf-8", Cause::MediaType),
         ("application/x-www-form-urlencoded", Cause::MediaType),
         ("application/json; charset=utf-16le", Cause::Charset),
-        ("application/json; charset=utf8", Cause::Charset),
+        ("application/json; charset=utf_8", Cause::Charset),
+        ("application/json; charset=\"utf8", Cause::Charset),
+        ("application/json; charset=", Cause::Charset),
         ("application/json; charset=utf-8; charset=utf-7", Cause::Charset),
     ] {
         let rejection = check_body(&headers(&[("content-type", value)])).unwrap_err();
