@@ -163,7 +163,8 @@ async fn reply(response: Response<Incoming>) -> io::Result<Result<Value, String>
     let is_stream = response
         .headers()
         .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        .and_then(|kind| kind.as_bytes().first_chunk::<17>())
+        .is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream"));
     let bytes = tokio::time::timeout(PATIENCE, whole(response)).await??;
     let reply = if is_stream { of_stream(&bytes) } else { serde_json::from_slice(&bytes).ok() };
     Ok(judge(status, reply, &bytes))

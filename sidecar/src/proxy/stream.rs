@@ -25,8 +25,7 @@ impl Shared {
         place: &mut Place,
     ) -> Result<Response<Body>, Rejection> {
         let version = era::without_body(&headers)?;
-        let accepts = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        if !accepts.into_iter().any(|accept| accept.contains("text/event-stream") || accept.contains("*/*")) {
+        if !takes_events(&headers) {
             let message = "A GET here opens an event stream: send Accept: text/event-stream. Calls are POSTed.";
             return Err(Rejection::new(Cause::HttpMethod, message));
         }
@@ -82,5 +81,37 @@ impl Shared {
             // What its requests hold is held for nothing: they are answered no more.
             self.unanswered().forget(&backend.name, session);
         }
+    }
+}
+
+/// Whether an agent takes an event stream. Media types are alike in any case.
+fn takes_events(headers: &HeaderMap) -> bool {
+    let accepts = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepts.map(str::to_ascii_lowercase).any(|accept| accept.contains("text/event-stream") || accept.contains("*/*"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn event_streams_are_accepted_in_any_case() {
+        for (accept, taken) in [
+            ("text/event-stream", true),
+            ("TEXT/EVENT-STREAM", true),
+            ("application/json, Text/Event-Stream;q=0.5", true),
+            ("*/*", true),
+            ("application/json", false),
+            ("", false),
+        ] {
+            let headers = [(ACCEPT, HeaderValue::from_static(accept))].into_iter().collect();
+            assert_eq!(takes_events(&headers), taken, "{accept:?}");
+        }
+        let lines = [(ACCEPT, "application/json"), (ACCEPT, "Text/event-stream")];
+        assert!(takes_events(
+            &lines.map(|(name, value)| (name, HeaderValue::from_static(value))).into_iter().collect()
+        ));
     }
 }
