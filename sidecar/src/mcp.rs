@@ -36,7 +36,7 @@
 pub mod answer;
 pub mod binding;
 pub mod challenge;
-mod digest;
+pub(crate) mod digest;
 pub mod envelope;
 pub mod era;
 pub mod gate;

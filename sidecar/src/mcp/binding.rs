@@ -9,9 +9,11 @@ use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use super::digest::Key;
+use super::headers::SESSION_ID;
 use super::recent::Recent;
 
 /// What is bound.
@@ -59,10 +61,20 @@ pub enum Change {
     },
 }
 
-/// Whether a text can be a session id: visible ASCII (specification 2025-11-25, "Session Management"), and of a length that a header
-/// can carry.
-pub fn is_session_id(text: &str) -> bool {
-    (1..=4_096).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+/// The session that the headers of a server's answer to `initialize` bring; none if they bring none. It is visible ASCII
+/// (specification 2025-11-25, "Session Management"), and comes back in the headers of requests, which have `room` bytes.
+///
+/// # Errors
+/// What is wrong with it: every request that named it would be refused.
+pub fn minted(headers: &HeaderMap, room: usize) -> Result<Option<&str>, String> {
+    let Some(value) = headers.get(SESSION_ID).filter(|value| !value.is_empty()) else { return Ok(None) };
+    let id = value.to_str().ok().filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()));
+    let id = id.ok_or("the session id that the server gives (Mcp-Session-Id) is not visible ASCII")?;
+    if SESSION_ID.as_str().len() + id.len() > room {
+        let (has, size) = ("the session id that the server gives (Mcp-Session-Id) has", id.len());
+        return Err(format!("{has} {size} bytes, which requests could not carry (listener.maxHeaderBytes: {room})"));
+    }
+    Ok(Some(id))
 }
 
 impl Bindings {

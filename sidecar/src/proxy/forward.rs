@@ -19,7 +19,7 @@ use super::relay::{Attended, Endless, Relay};
 use super::take::Taken;
 use super::{Listing, Place, Shared, WORKER_BYTES, reply};
 use crate::live::Backend;
-use crate::mcp::binding::{Thing, is_session_id};
+use crate::mcp::binding::{Thing, minted};
 use crate::mcp::headers;
 use crate::mcp::pieces::Pieces;
 use crate::mcp::rounds::CallKey;
@@ -250,7 +250,8 @@ impl Shared {
         let (expected, answers) = (awaited.expected, awaited.id.is_some());
         let (mut head, body) = response.into_parts();
         let content = Content::of(&head.headers);
-        self.note_session(sending, &head, expected);
+        let session = self.note_session(sending, &head, expected);
+        session.map_err(|detail| sending.backend.upstream.error(Cause::Session, detail))?;
         self.check_login(sending, &mut head)?;
         headers::for_agent(&mut head.headers, sending.era);
         let unusable = |detail| Err(sending.backend.upstream.error(Cause::Protocol, detail));
@@ -304,21 +305,18 @@ impl Shared {
 
     /// Binds the session that the answer to `initialize` brings; forgets one that the server no longer knows. A 404 to a GET does not
     /// say that: servers without a stream may have nothing at that method.
-    fn note_session(&self, sending: &Sending, head: &response::Parts, expected: Expected) {
+    ///
+    /// # Errors
+    /// What is wrong with a session that no agent could use.
+    fn note_session(&self, sending: &Sending, head: &response::Parts, expected: Expected) -> Result<(), String> {
         let Sending { backend, session, .. } = sending;
-        let minted = head.headers.get(headers::SESSION_ID).and_then(|value| value.to_str().ok());
-        match (expected, session, minted) {
-            (Expected::Session { answers_servers }, _, Some(minted))
-                if head.status.is_success() && is_session_id(minted) =>
-            {
-                for change in self.bindings().bind(Thing::Session, &backend.name, minted, &backend.grant) {
-                    self.keeper.binding(change.write());
-                }
-                if answers_servers {
-                    self.openings.begun(&backend.name, minted);
+        match (expected, session) {
+            (Expected::Session { answers_servers }, _) if head.status.is_success() => {
+                if let Some(minted) = minted(&head.headers, self.max_header_bytes)? {
+                    self.begin_session(backend, minted, answers_servers);
                 }
             }
-            (Expected::Ready, Some(session), _) if head.status.is_success() => {
+            (Expected::Ready, Some(session)) if head.status.is_success() => {
                 self.openings.ready(&backend.name, session);
             }
             _ => {}
@@ -326,6 +324,16 @@ impl Shared {
         let ends = sending.method != Method::GET && head.status == StatusCode::NOT_FOUND;
         if let Some(session) = session.as_ref().filter(|_| ends) {
             self.forget_session(backend, session);
+        }
+        Ok(())
+    }
+
+    fn begin_session(&self, backend: &Backend, session: &str, answers_servers: bool) {
+        for change in self.bindings().bind(Thing::Session, &backend.name, session, &backend.grant) {
+            self.keeper.binding(change.write());
+        }
+        if answers_servers {
+            self.openings.begun(&backend.name, session);
         }
     }
 

@@ -81,6 +81,10 @@ causes! {
     Reset = "reset", "ended the connection before its answer was complete";
     /// What the server sent is not valid HTTP.
     Protocol = "protocol", "sent an answer that is not valid HTTP";
+    /// The server began a session by an id that no request could name: it is not visible ASCII, or leaves no room
+    /// (`listener.maxHeaderBytes`).
+    Session = "session", "began a session by an id (Mcp-Session-Id) that agents could not name in requests: it is not visible \
+        ASCII, or larger than listener.maxHeaderBytes permits";
     /// The server answered with a redirect, which is never followed.
     Redirect = "redirect", "answered with a redirect, which is not followed";
     /// The answer did not begin in time (`responseTimeout`).

@@ -166,6 +166,30 @@ fn a_session_that_the_server_has_forgotten_is_unknown_here_too() {
 }
 
 #[test]
+fn a_session_id_may_be_as_long_as_requests_can_carry() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    passes(&upstream, &begin(&upstream, &sidecar.url, &"x".repeat(5_019)));
+}
+
+#[test]
+fn a_session_that_could_not_come_back_is_an_error_of_the_server_that_says_why() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    for session in ["one two".to_owned(), "x".repeat(33_000)] {
+        let params = json!({"protocolVersion": "2025-11-25", "capabilities": {}});
+        let exchange = Agent::legacy(&sidecar.url).begin("initialize", params);
+        let header = format!("Mcp-Session-Id: {session}");
+        let body = json!({"jsonrpc": "2.0", "id": 1, "result": {"protocolVersion": "2025-11-25", "capabilities": {}}});
+        upstream.next().answer("200 OK", &["Content-Type: application/json", &header], &body.to_string());
+        let answer = exchange.rest();
+        assert_eq!(answer.header("Mcp-Session-Id"), None);
+        assert!(told(&answer).1.contains("Mcp-Session-Id"), "{answer:?}");
+    }
+    assert_eq!(sidecar.metric("reeve_upstream_errors_total{cause=\"session\",server=\"upstream\"}"), 2.0);
+}
+
+#[test]
 fn a_server_that_has_nothing_at_get_keeps_its_sessions() {
     let upstream = Upstream::start();
     let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);

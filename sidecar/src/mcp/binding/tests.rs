@@ -1,5 +1,7 @@
 //! Sessions and tasks belong to one server and one grant, outlive a restart, and are bounded.
 
+use http::HeaderValue;
+
 use super::Thing::{Session, Task};
 use super::*;
 
@@ -105,9 +107,22 @@ fn what_was_bound_before_is_not_logged_again() {
 }
 
 #[test]
-fn a_session_id_is_visible_ascii() {
-    assert!(is_session_id("1868a90c-7d1c") && is_session_id("~!") && is_session_id(&"x".repeat(4_096)));
-    for text in ["", "a b", "a\tb", "caf\u{e9}", "a\u{7f}", &"x".repeat(4_097)] {
-        assert!(!is_session_id(text), "{text:?}");
+fn a_session_id_is_visible_ascii_that_requests_can_carry() {
+    let room = 8_192;
+    let of =
+        |id: &str| [(SESSION_ID, HeaderValue::from_bytes(id.as_bytes()).unwrap())].into_iter().collect::<HeaderMap>();
+    let longest = "x".repeat(room - SESSION_ID.as_str().len());
+    for id in ["1868a90c-7d1c", "~!", &"x".repeat(5_019), &longest] {
+        assert_eq!(minted(&of(id), room), Ok(Some(id)));
     }
+    for (id, why) in [
+        ("a b", "not visible ASCII"),
+        ("a\tb", "not visible ASCII"),
+        ("caf\u{e9}", "not visible ASCII"),
+        (&format!("{longest}x"), "8179 bytes, which requests could not carry (listener.maxHeaderBytes: 8192)"),
+    ] {
+        let told = minted(&of(id), room).unwrap_err();
+        assert!(told.contains(why), "{told}");
+    }
+    assert_eq!((minted(&HeaderMap::new(), room), minted(&of(""), room)), (Ok(None), Ok(None)));
 }
