@@ -1,6 +1,6 @@
 //! What crosses the sidecar, in either direction, and what ends at it.
 
-use http::header::{CONNECTION, HeaderName};
+use http::header::{CONNECTION, COOKIE, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use smallvec::SmallVec;
 
@@ -20,6 +20,8 @@ use crate::mcp::version::Era;
 /// - in the legacy era `Mcp-Method`, `Mcp-Name` and `Mcp-Param-*`, which nobody verifies there; in the modern one
 ///   `Mcp-Session-Id` and `Last-Event-ID`, which it does not have;
 /// - names with `_`, which some servers read as `-`.
+///
+/// Several `Cookie` headers become one.
 pub fn for_upstream(headers: &mut HeaderMap, era: Era) {
     drop_where(headers, |name| {
         let word = name.as_str();
@@ -31,6 +33,7 @@ pub fn for_upstream(headers: &mut HeaderMap, era: Era) {
                 Era::Modern => *name == SESSION_ID || *name == LAST_EVENT_ID,
             }
     });
+    join_cookies(headers);
 }
 
 /// Makes a server's headers those of the answer to the agent, in place.
@@ -66,6 +69,18 @@ fn drop_where(headers: &mut HeaderMap, is_dropped: impl Fn(&HeaderName) -> bool)
 
 /// RFC 9110 section 7.6.1, and what older software uses.
 fn is_hop_by_hop(name: &str) -> bool {
+/// HTTP/2 may carry cookies in several headers, which are one in HTTP/1.1 (RFC 9113 section 8.2.3) and mean the same everywhere.
+fn join_cookies(headers: &mut HeaderMap) {
+    let some_repeat = headers.len() > headers.keys_len();
+    if !some_repeat || headers.get_all(COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let crumbs: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(cookies) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        headers.insert(COOKIE, cookies);
+    }
+}
+
     matches!(
         name,
         "connection"
