@@ -38,6 +38,10 @@ fn headers_for_the_server_arrive_and_those_for_this_hop_do_not() {
         .with("TE", "trailers")
         .with("Proxy-Authorization", "Basic agent")
         .with("X-Forwarded-For", "10.0.0.1")
+        .with("True-Client-IP", "10.0.0.1")
+        .with("X-Envoy-Internal", "true")
+        .with("Cookie", "a=1")
+        .with("Cookie", "b=2")
         .with("Origin", &sidecar.agents);
     let exchange = agent.begin("tools/call", json!({"name": "echo", "arguments": {}}));
     let seen = upstream.next();
@@ -50,6 +54,7 @@ fn headers_for_the_server_arrive_and_those_for_this_hop_do_not() {
         ("Mcp-Method", "tools/call"),
         ("Mcp-Name", "echo"),
         ("Content-Type", "application/json"),
+        ("Cookie", "a=1; b=2"),
     ] {
         assert_eq!(seen.header(name), Some(value), "{name} arrives: {}", seen.head);
     }
@@ -60,6 +65,8 @@ fn headers_for_the_server_arrive_and_those_for_this_hop_do_not() {
         "TE",
         "Proxy-Authorization",
         "X-Forwarded-For",
+        "True-Client-IP",
+        "X-Envoy-Internal",
         "Origin",
         "Transfer-Encoding",
     ] {

@@ -15,8 +15,8 @@ use crate::mcp::version::Era;
 /// - hop-by-hop headers, those that `Connection` names, and what frames the body, which is framed anew;
 /// - Host and Origin, which were this sidecar's own and have been checked;
 /// - Accept-Encoding, so that answers can be read and filtered;
-/// - what claims a forwarding history or another target than the request's (`Forwarded`, `X-Forwarded-*`, `X-Original-URL`
-///   and their kin): the agent may not speak for proxies;
+/// - what claims a forwarding history, another client or another target than the request's (`Forwarded`, `X-Forwarded-*`,
+///   `X-Envoy-*`, `CF-Connecting-IP`, `X-Original-URL` and their kin): the agent may not speak for proxies;
 /// - in the legacy era `Mcp-Method`, `Mcp-Name` and `Mcp-Param-*`, which nobody verifies there; in the modern one
 ///   `Mcp-Session-Id` and `Last-Event-ID`, which it does not have;
 /// - names with `_`, which some servers read as `-`.
@@ -100,11 +100,17 @@ fn speaks_for_proxies(name: &str) -> bool {
     name.starts_with("x-forwarded-")
         || name.contains('_')
         || matches!(
+        || name.starts_with("x-envoy-")
             name,
             "x-real-ip"
                 | "x-client-ip"
                 | "x-original-url"
                 | "x-original-host"
+                | "x-cluster-client-ip"
+                | "true-client-ip"
+                | "cf-connecting-ip"
+                | "cf-connecting-ipv6"
+                | "fastly-client-ip"
                 | "x-rewrite-url"
                 | "x-http-method"
                 | "x-http-method-override"

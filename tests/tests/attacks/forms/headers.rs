@@ -57,6 +57,8 @@ pub(super) const FORMS: &[Form] = &[
         call.add("X-Forwarded-For", "127.0.0.1");
         call.add("X-Forwarded-Host", "other.example");
         call.add("X-Forwarded-Prefix", "/admin");
+        call.add("X-Envoy-Original-Path", "/admin");
+        call.add("True-Client-IP", "127.0.0.1");
         call.add("Forwarded", "for=127.0.0.1;host=other.example");
     }),
     change("arguments repeated in headers, otherwise", "SEP-2243", |_, call| call.add("Mcp-Param-token", "other")),
