@@ -123,7 +123,7 @@ pub struct Listener {
     pub max_header_bytes: usize,
     /// Hosts by which agents may call this sidecar, beside its own addresses and `localhost` (each `host` or `host:port`).
     pub allowed_hosts: Vec<String>,
-    /// Web origins that may call this sidecar, beside its own addresses.
+    /// Web origins whose pages may call this sidecar, beside its own addresses (each `scheme://host` or `scheme://host:port`).
     pub allowed_origins: Vec<String>,
 }
 

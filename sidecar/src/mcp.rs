@@ -36,6 +36,7 @@
 pub mod answer;
 pub mod binding;
 pub mod challenge;
+pub mod cors;
 pub(crate) mod digest;
 pub mod envelope;
 pub mod era;

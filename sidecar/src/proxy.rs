@@ -70,6 +70,7 @@ use crate::config::Listener;
 use crate::lifecycle::Drain;
 use crate::live::{Current, Route};
 use crate::mcp::binding::Bindings;
+use crate::mcp::cors;
 use crate::mcp::gate::Gate;
 use crate::mcp::headers;
 use crate::mcp::ids::OpenIds;
@@ -208,15 +209,19 @@ impl Proxy {
 
     /// Answers one request. Dropping the future, or the body of its response, ends the call at the server too.
     pub async fn respond(self, request: Request<Incoming>) -> Response<Placed> {
+        let page = self.0.gate.page(request.headers()).cloned();
         let mut place = Arc::clone(&self.0.places).try_acquire_owned().ok();
         let served = match place {
             Some(_) => self.0.serve(request, &mut place).await,
             None => Err(Rejection::new(Cause::TooManyRequests, FULL)),
         };
-        let response = served.unwrap_or_else(|rejection| {
+        let mut response = served.unwrap_or_else(|rejection| {
             self.0.metrics.rejected(rejection.cause);
             reply::rejected(&rejection)
         });
+        if let Some(page) = page {
+            cors::permit(response.headers_mut(), page);
+        }
         response.map(|body| Placed::new(body, place))
     }
 }
@@ -229,6 +234,9 @@ impl Shared {
     ) -> Result<Response<Body>, Rejection> {
         self.check_size(&request)?;
         self.gate.check(request.uri(), request.headers())?;
+        if let Some(permitted) = cors::preflight(request.method(), request.headers()) {
+            return Ok(reply::empty(permitted));
+        }
         refuse_other_transports(request.method(), request.headers())?;
         headers::check(request.headers())?;
         let (mut parts, body) = request.into_parts();

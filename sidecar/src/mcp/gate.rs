@@ -7,7 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::header::{HOST, ORIGIN};
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 
 use super::rejection::{Cause, Rejection};
 
@@ -54,7 +54,7 @@ impl Gate {
     /// # Errors
     /// [`Cause::Host`], [`Cause::Origin`].
     pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Rejection> {
-        let mut hosts = headers.get_all(HOST).iter().map(http::HeaderValue::as_bytes);
+        let mut hosts = headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
         let (host, more) = (hosts.next(), hosts.next());
         let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
         let known = more.is_none()
@@ -70,6 +70,13 @@ impl Gate {
             return Err(Rejection::new(Cause::Origin, message));
         }
         Ok(())
+    }
+
+    /// The origin of the page that sent a request, if pages of that origin may call.
+    pub fn page<'h>(&self, headers: &'h HeaderMap) -> Option<&'h HeaderValue> {
+        let mut origins = headers.get_all(ORIGIN).iter();
+        let (origin, more) = (origins.next()?, origins.next());
+        (more.is_none() && self.permits_origin(origin.as_bytes())).then_some(origin)
     }
 
     fn is_own(&self, host: &[u8]) -> bool {

@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName};
 use reeve_policy::catalogue::Repeated;
 
 pub use forward::{for_agent, for_upstream};
+pub(super) use parameters::is_parameter;
 
 use super::envelope::{Envelope, Message};
 use super::rejection::{Cause, Rejection};

@@ -10,6 +10,7 @@ mod failures;
 mod lifecycle;
 mod lists;
 mod login;
+mod pages;
 mod refusals;
 mod rejections;
 mod reload;

@@ -1,5 +1,3 @@
-use http::HeaderValue;
-
 use super::*;
 
 fn gate() -> Gate {
@@ -91,6 +89,21 @@ fn origins_are_its_own_or_permitted() {
     }
     let two = [(HOST, "localhost:14001"), (ORIGIN, "http://localhost:14001"), (ORIGIN, "null")];
     assert_eq!(check("/mcp", &two), Some(Cause::Origin));
+}
+
+#[test]
+fn a_page_is_known_by_one_origin_that_is_permitted() {
+    let page = |origins: &[&'static str]| {
+        let headers = origins.iter().map(|origin| (ORIGIN, HeaderValue::from_static(origin))).collect();
+        gate().page(&headers).map(|origin| origin.to_str().unwrap().to_owned())
+    };
+    for origin in ["https://console.internal", "http://localhost:14001"] {
+        assert_eq!(page(&[origin]).as_deref(), Some(origin));
+        assert_eq!(page(&[origin, origin]), None);
+    }
+    for origins in [&[][..], &["null"], &["https://evil.example"], &["https://console.internal, null"]] {
+        assert_eq!(page(origins), None, "{origins:?}");
+    }
 }
 
 #[test]

@@ -39,14 +39,16 @@ pub fn for_upstream(headers: &mut HeaderMap, era: Era) {
 /// Makes a server's headers those of the answer to the agent, in place.
 ///
 /// Dropped are hop-by-hop headers and those that `Connection` names; what frames the body, which may be filtered; what
-/// would lead the agent around the sidecar (`Alt-Svc`, `Location`, `Refresh`, `Strict-Transport-Security`); and in the
-/// modern era `Mcp-Session-Id`. `WWW-Authenticate`, `Retry-After`, `X-Accel-Buffering` and all others stay.
+/// would lead the agent around the sidecar (`Alt-Svc`, `Location`, `Refresh`, `Strict-Transport-Security`); what says which
+/// pages may read it (`Access-Control-*`), which is this sidecar's to say; and in the modern era `Mcp-Session-Id`.
+/// `WWW-Authenticate`, `Retry-After`, `X-Accel-Buffering` and all others stay.
 pub fn for_agent(headers: &mut HeaderMap, era: Era) {
     drop_where(headers, |name| {
         let word = name.as_str();
         is_hop_by_hop(word)
             || matches!(word, "content-length" | "alt-svc" | "location" | "content-location" | "refresh")
             || word == "strict-transport-security"
+            || word.starts_with("access-control-")
             || (era == Era::Modern && *name == SESSION_ID)
     });
 }
@@ -67,8 +69,6 @@ fn drop_where(headers: &mut HeaderMap, is_dropped: impl Fn(&HeaderName) -> bool)
     }
 }
 
-/// RFC 9110 section 7.6.1, and what older software uses.
-fn is_hop_by_hop(name: &str) -> bool {
 /// HTTP/2 may carry cookies in several headers, which are one in HTTP/1.1 (RFC 9113 section 8.2.3) and mean the same everywhere.
 fn join_cookies(headers: &mut HeaderMap) {
     let some_repeat = headers.len() > headers.keys_len();
@@ -81,6 +81,8 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
+/// RFC 9110 section 7.6.1, and what older software uses.
+fn is_hop_by_hop(name: &str) -> bool {
     matches!(
         name,
         "connection"
@@ -98,19 +100,19 @@ fn join_cookies(headers: &mut HeaderMap) {
 
 fn speaks_for_proxies(name: &str) -> bool {
     name.starts_with("x-forwarded-")
+        || name.starts_with("x-envoy-")
         || name.contains('_')
         || matches!(
-        || name.starts_with("x-envoy-")
             name,
             "x-real-ip"
                 | "x-client-ip"
-                | "x-original-url"
-                | "x-original-host"
                 | "x-cluster-client-ip"
                 | "true-client-ip"
                 | "cf-connecting-ip"
                 | "cf-connecting-ipv6"
                 | "fastly-client-ip"
+                | "x-original-url"
+                | "x-original-host"
                 | "x-rewrite-url"
                 | "x-http-method"
                 | "x-http-method-override"

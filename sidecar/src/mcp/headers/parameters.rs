@@ -30,7 +30,7 @@ pub(super) fn verify(repeated: &[Repeated], headers: &HeaderMap, params: &Params
 }
 
 /// Whether a header of this name repeats an argument.
-pub(super) fn is_parameter(name: &HeaderName) -> bool {
+pub(in crate::mcp) fn is_parameter(name: &HeaderName) -> bool {
     name.as_str().starts_with(REPEATED_PREFIX)
 }
 

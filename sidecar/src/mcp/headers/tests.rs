@@ -292,6 +292,9 @@ fn an_answer_keeps_what_the_agent_needs_and_loses_what_leads_around_the_sidecar(
         ("content-location", "/other"),
         ("refresh", "0; url=http://elsewhere"),
         ("strict-transport-security", "max-age=1"),
+        ("access-control-allow-origin", "*"),
+        ("access-control-allow-credentials", "true"),
+        ("access-control-expose-headers", "*"),
         ("upgrade", "h2c"),
     ];
     let left = left(&dropped, |headers| for_agent(headers, Era::Legacy));
