@@ -6,7 +6,11 @@
 //! | `/live` | the process can answer at all |
 //! | `/ready` | calls are served; depends on nothing outside this process |
 //! | `/metrics` | always |
+//!
+//! Where this is bound to loopback, a page in somebody's browser must not read it (DNS rebinding), so that it is called by a name of
+//! loopback or one that is permitted. Elsewhere any name is good: kubelet and Prometheus call a pod by its address.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,25 +21,59 @@ use tokio::net::TcpListener;
 
 use crate::lifecycle::{Drain, Readiness};
 use crate::listener::{self, Bounds, Peer};
+use crate::mcp::gate::Gate;
+use crate::mcp::rejection::Rejection;
 use crate::metrics::{self, Metrics};
 
 const PATHS: &str = "/started\n/live\n/ready\n/metrics\n";
 
-/// Serves until the process drains.
-pub async fn serve(listeners: Vec<TcpListener>, readiness: Readiness, metrics: Arc<Metrics>, drain: Drain) {
-    let pages = Pages { readiness, metrics };
-    let answer = move |request: Request<Incoming>, _: Peer| pages.clone().respond(request);
+/// Serves until the process drains. `hosts`: by which names loopback may be called beside its own.
+pub async fn serve(
+    listeners: Vec<TcpListener>,
+    hosts: Vec<String>,
+    readiness: Readiness,
+    metrics: Arc<Metrics>,
+    drain: Drain,
+) {
+    let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    let pages = Pages { readiness, metrics, door: Arc::new(Door::new(&addresses, &hosts)) };
+    let answer = move |request: Request<Incoming>, peer: Peer| pages.clone().respond(request, peer.local);
     listener::serve(listeners, Bounds::small(), Arc::new(()), drain, answer).await;
+}
+
+/// Which names are asked for, and at which addresses.
+#[derive(Debug)]
+struct Door {
+    gate: Gate,
+    /// The bound addresses that are loopback's.
+    loopback: Vec<SocketAddr>,
+}
+
+impl Door {
+    fn new(bound: &[SocketAddr], hosts: &[String]) -> Self {
+        let loopback = bound.iter().filter(|address| address.ip().to_canonical().is_loopback()).copied().collect();
+        Self { gate: Gate::forwarded(bound, hosts), loopback }
+    }
+
+    /// Whether a request that came to this address may be answered.
+    fn check<B>(&self, request: &Request<B>, at: SocketAddr) -> Result<(), Rejection> {
+        if self.loopback.contains(&at) { self.gate.check(request.uri(), request.headers()) } else { Ok(()) }
+    }
 }
 
 #[derive(Clone, Debug)]
 struct Pages {
     readiness: Readiness,
     metrics: Arc<Metrics>,
+    door: Arc<Door>,
 }
 
 impl Pages {
-    async fn respond<B>(self, request: Request<B>) -> Response<Full<Bytes>> {
+    /// `at`: the address that was called.
+    async fn respond<B>(self, request: Request<B>, at: SocketAddr) -> Response<Full<Bytes>> {
+        if let Err(rejection) = self.door.check(&request, at) {
+            return text(StatusCode::FORBIDDEN, format!("{}\n", rejection.message));
+        }
         if let Some(refusal) = only_reading(request.method()) {
             return refusal;
         }
@@ -97,14 +135,23 @@ mod tests {
     use http_body_util::BodyExt;
     use reeve_policy::time::{Instant, WallTime};
 
+    const BOUND: [&str; 3] = ["127.0.0.1:14020", "[::1]:14020", "10.1.2.3:14020"];
+
     fn pages() -> (Pages, DrainTrigger) {
         let clock = Clock::manual(Instant(0), WallTime(0));
         let (trigger, drain) = drain();
-        (Pages { readiness: Readiness::new(clock.clone(), drain), metrics: Metrics::new(clock).unwrap() }, trigger)
+        let readiness = Readiness::new(clock.clone(), drain);
+        let door = Arc::new(Door::new(&BOUND.map(at), &["metrics.local".to_owned()]));
+        (Pages { readiness, metrics: Metrics::new(clock).unwrap(), door }, trigger)
+    }
+
+    fn at(address: &str) -> SocketAddr {
+        address.parse().unwrap()
     }
 
     async fn get(pages: &Pages, path: &str) -> (u16, String) {
-        let response = pages.clone().respond(Request::get(path).body(()).unwrap()).await;
+        let request = Request::get(path).header(header::HOST, "127.0.0.1:14020").body(()).unwrap();
+        let response = pages.clone().respond(request, at(BOUND[0])).await;
         let status = response.status().as_u16();
         (status, String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap())
     }
@@ -126,7 +173,7 @@ mod tests {
     #[tokio::test]
     async fn metrics_are_in_prometheus_own_form() {
         let (pages, _trigger) = pages();
-        let response = pages.respond(Request::get("/metrics").body(()).unwrap()).await;
+        let response = pages.respond(Request::get("/metrics").body(()).unwrap(), at(BOUND[2])).await;
         assert_eq!(response.headers()[header::CONTENT_TYPE], metrics::CONTENT_TYPE);
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert!(
@@ -139,10 +186,39 @@ mod tests {
         let (pages, _trigger) = pages();
         let (status, body) = get(&pages, "/metric").await;
         assert!(status == 404 && body.contains("/metrics\n"), "{body}");
-        let response = pages.respond(Request::post("/metrics").body(()).unwrap()).await;
+        let response = pages.respond(Request::post("/metrics").body(()).unwrap(), at(BOUND[2])).await;
         assert_eq!(
             (response.status(), &response.headers()[header::ALLOW]),
             (StatusCode::METHOD_NOT_ALLOWED, &HeaderValue::from_static("GET, HEAD"))
         );
+    }
+
+    #[tokio::test]
+    async fn loopback_is_called_by_its_own_names_and_a_pod_by_any() {
+        let (pages, _trigger) = pages();
+        for (address, host, status) in [
+            (BOUND[0], "127.0.0.1:14020", 200),
+            (BOUND[0], "localhost:9999", 200),
+            (BOUND[1], "[::1]:14020", 200),
+            (BOUND[1], "metrics.local", 200),
+            (BOUND[0], "evil.example", 403),
+            (BOUND[0], "evil.example:14020", 403),
+            (BOUND[1], "10.9.9.9:14020", 403),
+            (BOUND[2], "10.1.2.3:14020", 200),
+            (BOUND[2], "evil.example", 200),
+            // Bound to every address, and called at loopback: as through a forwarded port.
+            ("127.0.0.1:14120", "evil.example", 200),
+        ] {
+            let request = Request::get("/metrics").header(header::HOST, host).body(()).unwrap();
+            let response = pages.clone().respond(request, at(address)).await;
+            assert_eq!(response.status().as_u16(), status, "{host} at {address}");
+        }
+        let page = Request::get("/metrics")
+            .header(header::HOST, "localhost:14020")
+            .header(header::ORIGIN, "https://evil.example");
+        let response = pages.clone().respond(page.body(()).unwrap(), at(BOUND[0])).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN);
+        let text = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(String::from_utf8_lossy(&text).contains("Origin"), "{text:?}");
     }
 }

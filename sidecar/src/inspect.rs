@@ -23,12 +23,11 @@ use crate::mcp::gate::Gate;
 
 const PATHS: &str = "/policy\n/limits\n";
 
-/// Serves until the process drains.
-pub async fn serve(listeners: Vec<TcpListener>, inspector: Inspector, drain: Drain) {
+/// Serves until the process drains. `hosts`: by which names it may be called beside its own.
+pub async fn serve(listeners: Vec<TcpListener>, hosts: Vec<String>, inspector: Inspector, drain: Drain) {
     let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-    // A page in somebody's browser must not read these (DNS rebinding), but a forwarded port may have any number.
-    let hosts = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
-    let pages = Pages { gate: Arc::new(Gate::new(&addresses, &hosts, &[])), inspector };
+    // A page in somebody's browser must not read these (DNS rebinding).
+    let pages = Pages { gate: Arc::new(Gate::forwarded(&addresses, &hosts)), inspector };
     let answer = move |request: Request<Incoming>, _: Peer| pages.clone().respond(request);
     listener::serve(listeners, Bounds::small(), Arc::new(()), drain, answer).await;
 }

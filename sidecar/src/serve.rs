@@ -146,9 +146,10 @@ impl Sidecar {
         let answer = move |request, _peer: Peer| proxy.clone().respond(request);
         let observer = Arc::clone(&metrics) as _;
         let serving = tokio::spawn(listener::serve(ports.agents, bounds, observer, drain, answer));
+        let hosts = fixed.listener.allowed_hosts.clone();
         let others = vec![
-            tokio::spawn(admin::serve(ports.admin, readiness.clone(), metrics, seen.clone())),
-            tokio::spawn(inspect::serve(ports.inspect, inspector, seen)),
+            tokio::spawn(admin::serve(ports.admin, hosts.clone(), readiness.clone(), metrics, seen.clone())),
+            tokio::spawn(inspect::serve(ports.inspect, hosts, inspector, seen)),
             tokio::spawn(follower.follow()),
             tokio::spawn(settling),
         ];

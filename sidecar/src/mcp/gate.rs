@@ -48,6 +48,12 @@ impl Gate {
         Self { own, hosts: lower(hosts), origins: lower(origins) }
     }
 
+    /// The same of pages for people, which forwarded ports of any number lead to: loopback's names are good with each.
+    pub fn forwarded(listen: &[SocketAddr], hosts: &[String]) -> Self {
+        let loopback = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
+        Self::new(listen, &[&loopback[..], hosts].concat(), &[])
+    }
+
     /// Whether a request is addressed to this sidecar and comes from no foreign page. `uri` is the request's target, whose
     /// authority (HTTP/2, absolute form) counts as a Host.
     ///

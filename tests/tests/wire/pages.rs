@@ -123,3 +123,23 @@ fn what_is_no_page_is_answered_as_if_there_were_none() {
         assert_eq!(answer.header("Vary"), None);
     }
 }
+
+#[test]
+fn a_page_that_names_loopback_otherwise_reads_no_metrics() {
+    let sidecar = before(&Upstream::start());
+    let metrics = format!("{}/metrics", sidecar.admin);
+    let address = http::split(&metrics).0;
+    let port = address.rsplit(':').next().unwrap();
+    let under = |host: &str| {
+        let bytes = request("GET", &metrics, &[("Host", host)], "");
+        Exchange::begin(address, &bytes).unwrap().rest()
+    };
+    for host in ["evil.example", &format!("evil.example:{port}")] {
+        let answer = under(host);
+        assert!(answer.status == 403 && answer.body.contains("listener.allowedHosts"), "{host}: {answer:?}");
+    }
+    for host in [address, &format!("localhost:{port}")] {
+        let answer = under(host);
+        assert!(answer.status == 200 && answer.body.contains("reeve_build_info"), "{host}: {answer:?}");
+    }
+}
