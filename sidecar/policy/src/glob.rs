@@ -21,6 +21,7 @@ mod uri;
 
 use chunk::Chunk;
 pub use set::Set;
+pub(crate) use uri::{check_path, is_dots};
 pub use uri::{is_canonical_uri, may_begin_canonical_uri};
 
 /// How `*` behaves.

@@ -34,6 +34,7 @@ what! {
     NotANumber => "not a number",
     NotATime => "not a time, duration or offset",
     NotAUrl => "not a URL that every reader takes alike",
+    NotAPath => "not a path that every reader takes alike",
     NotAnAddress => "not an IP address or network",
     AmbiguousKey => "keys that differ only in case",
     ListTooLong => "a list of more than 1000 elements",

@@ -169,6 +169,7 @@ fn only_one_spelling_of_a_uri_is_canonical() {
         "a+b-c.1:x",
         "x:",
         "s3://bucket//key",
+        "s3://bucket/a;x=1/..b;/...;/.c",
         "mailto:A@b.example",
     ];
     for uri in canonical {
@@ -229,6 +230,9 @@ fn only_one_spelling_of_a_uri_is_canonical() {
         "x:a?",
         "x:a#",
         "x:?#",
+        "file:///a/..;/b",
+        "file:///a/.;x=1/b",
+        "file:///a/..%3Bx/b",
         "file:///%2E%2E/x",
         "file:///..%2Fx",
         "file:///a%5Cb",

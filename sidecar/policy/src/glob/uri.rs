@@ -7,13 +7,16 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// their URIs if they lack one.
 const WEB: [(&str, &str); 4] = [("http", "80"), ("https", "443"), ("ws", "80"), ("wss", "443")];
 
+const ESCAPED_CONTROL: &str = "a URI with an escaped control character is always refused; leave it out";
+
 /// Whether a URI is in canonical form: RFC 3986 characters alone, lower-case scheme and host, no `.` or `..` segment, no escape
 /// of an unreserved character, upper-case escapes, no control characters, no backslash, no user information, no default
-/// port. Beyond section 6.2.2, where servers differ: no escape of a control character, nor, in a path, of `/` or `\`; addresses
-/// in their usual form; no empty query or fragment; a path, if only `/`, in `http`, `https`, `ws` and `wss` URIs; `file` URIs
-/// begin with `file://`, do not name `localhost`, and have no empty segment and no query; in all of these, no fragment, and in
-/// their paths no escape of a character that a path may have. Only such a URI is matched against `resources`, so that two
-/// spellings of one resource cannot be told apart by a server alone. What an escape means in another scheme is the server's.
+/// port. Beyond section 6.2.2, where servers differ: no escape of a control character, nor, in a path, of `/` or `\`, nor a segment
+/// that is `.` or `..` but for its parameters (`..;x`); addresses in their usual form; no empty query or fragment; a path, if only
+/// `/`, in `http`, `https`, `ws` and `wss` URIs; `file` URIs begin with `file://`, do not name `localhost`, and have no empty
+/// segment and no query; in all of these, no fragment, and in their paths no escape of a character that a path may have. Only such
+/// a URI is matched against `resources`, so that two spellings of one resource cannot be told apart by a server alone. What an
+/// escape means in another scheme is the server's.
 pub fn is_canonical_uri(uri: &str) -> bool {
     check(uri).is_ok()
 }
@@ -87,9 +90,7 @@ fn check_escapes(text: &str) -> Result<(), &'static str> {
             None => {
                 return Err("an escape in a URI is % and two hexadecimal digits in upper case; write it so");
             }
-            Some(byte) if byte.is_ascii_control() => {
-                return Err("a URI with an escaped control character is always refused; leave it out");
-            }
+            Some(byte) if byte.is_ascii_control() => return Err(ESCAPED_CONTROL),
             Some(byte) if is_unreserved(byte) => {
                 return Err(
                     "a URI with an escaped letter, digit, or one of - . _ ~ is always refused; write the character itself",
@@ -161,16 +162,34 @@ fn check_host(host: &str) -> Result<(), &'static str> {
     if number && host.parse::<Ipv4Addr>().is_err() { Err(ADDRESS) } else { Ok(()) }
 }
 
-fn check_path(path: &str) -> Result<(), &'static str> {
-    if path.split('/').any(|segment| matches!(segment, "." | "..")) {
+/// Whether every server takes the segments of a path for the same: of any URI, its escapes in either case.
+pub(crate) fn check_path(path: &str) -> Result<(), &'static str> {
+    if path.split('/').any(is_dots) {
         return Err("a URI with a . or .. segment is always refused; write the path that it leads to");
     }
-    if path.contains("%2F") || path.contains("%5C") {
-        return Err(
-            "a URI with an escaped / or \\ in its path is always refused, for servers split the path there; write /",
-        );
+    for escape in path.split('%').skip(1) {
+        let byte = escape.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match byte {
+            Some(b'/' | b'\\') => {
+                return Err(
+                    "a URI with an escaped / or \\ in its path is always refused, for servers split the path there; write /",
+                );
+            }
+            Some(byte) if byte.is_ascii_control() => return Err(ESCAPED_CONTROL),
+            _ => {}
+        }
     }
     Ok(())
+}
+
+/// Whether a segment is `.` or `..` to a server that undoes escapes, and leaves out the parameters of segments (RFC 3986 section
+/// 3.3), as several do before they look where a path leads.
+pub(crate) fn is_dots(segment: &str) -> bool {
+    if !segment.starts_with(['.', '%']) {
+        return false;
+    }
+    let segment = segment.to_ascii_lowercase().replace("%2e", ".").replace("%3b", ";");
+    matches!(segment.split(';').next(), Some("." | ".."))
 }
 
 /// Of schemes whose paths everybody reads alike: escapes undone, without what follows `#`.

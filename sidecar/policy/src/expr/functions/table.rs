@@ -114,7 +114,7 @@ functions! {
     /// A URL, with the parts scheme, host, port, path, query and fragment: url(args.target).host. Read as the URL
     /// Standard says; an error where readers of URLs differ (user-info, backslashes, white space, a host with
     /// percent-encoding, non-ASCII characters, a dot at its end or an abbreviated IPv4 address, dot segments in the
-    /// path).
+    /// path); of its path alone where that has an escaped slash, backslash or control character.
     "url" Global(1..=1) Text -> Url = url::url, "url(string) -> url";
     /// Whether url(x) would read the string.
     "isURL" Global(1..=1) Text -> Boolean = url::is_url, "isURL(string) -> bool";

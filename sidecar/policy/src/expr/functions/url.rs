@@ -4,7 +4,8 @@
 //! other. So a URL is read as the [URL Standard](https://url.spec.whatwg.org) says, and refused wherever other readers are
 //! known to differ from it: user-info, backslashes, white space, control characters, a scheme without `//`; in the host
 //! percent-encoding, characters beyond ASCII, a dot at the end and IPv4 addresses in short or octal form; in the path
-//! segments that are `.` or `..`.
+//! segments that are `.` or `..`, also with parameters (`..;`). A path in which a slash, a backslash or a control character is
+//! escaped leaves the host what it is; there the path alone is an error.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -18,6 +19,7 @@ use cel::common::value::{CowVal, StaticVal, Val};
 use super::{Answer, Call};
 use crate::expr::failure::{Failure, What};
 use crate::expr::value::{Text, as_text, boolean};
+use crate::glob::{check_path, is_dots};
 
 /// The parts that `url(x)` has.
 pub(in crate::expr) const PARTS: &[&str] = &["scheme", "host", "port", "path", "query", "fragment"];
@@ -50,7 +52,7 @@ impl Destination {
         (is_plain && has_authority).then_some(Self(url))
     }
 
-    fn part(&self, name: &str) -> Option<CowVal<'static, 'static>> {
+    fn part(&self, name: &str) -> Result<CowVal<'static, 'static>, What> {
         let text: Cow<'_, str> = match name {
             "scheme" => self.0.scheme().into(),
             "host" => match self.0.host() {
@@ -61,20 +63,18 @@ impl Destination {
             },
             "port" => {
                 let port = self.0.port_or_known_default().unwrap_or(0);
-                return Some(CowVal::owned(CelInt::from(i64::from(port))));
+                return Ok(CowVal::owned(CelInt::from(i64::from(port))));
             }
-            "path" => self.0.path().into(),
+            "path" => match check_path(self.0.path()) {
+                Ok(()) => self.0.path().into(),
+                Err(_) => return Err(What::NotAPath),
+            },
             "query" => self.0.query().unwrap_or_default().into(),
             "fragment" => self.0.fragment().unwrap_or_default().into(),
-            _ => return None,
+            _ => return Err(What::NoSuchKey),
         };
-        Some(CowVal::owned(Text::from(text.into_owned())))
+        Ok(CowVal::owned(Text::from(text.into_owned())))
     }
-}
-
-/// Whether a path segment is `.` or `..`, percent-encoded or not.
-fn is_dots(segment: &str) -> bool {
-    matches!(&*segment.to_ascii_lowercase().replace("%2e", "."), "." | "..")
 }
 
 static TYPE: Type = Type::simple_type(Kind::Unspecified, "net.URL");
@@ -115,9 +115,8 @@ impl Indexer for Destination {
     where
         Self: 'v,
     {
-        let part = as_text(part).and_then(|name| self.part(name));
-        let unknown = Failure { what: What::NoSuchKey, column: 1 };
-        Ok(part.ok_or(unknown)?)
+        let part = as_text(part).ok_or(What::NoSuchKey).and_then(|name| self.part(name));
+        Ok(part.map_err(|what| Failure { what, column: 1 })?)
     }
 
     fn steal<'v>(self: Box<Self>, part: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>

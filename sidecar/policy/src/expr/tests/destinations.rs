@@ -67,6 +67,9 @@ fn a_url_that_readers_take_for_different_hosts_is_refused() {
         "https://example.com/a/../b",
         "https://example.com/%2e%2E/b",
         "https://example.com/.",
+        "https://example.com/pub/..;/priv",
+        "https://example.com/pub/.;x=1/priv",
+        "https://example.com/pub/%2e.%3b/priv",
         "s3://bucket/allowed/../other",
         "javascript:alert('://x')",
         "data:text/plain,x",
@@ -74,6 +77,33 @@ fn a_url_that_readers_take_for_different_hosts_is_refused() {
         "",
     ] {
         assert_eq!(host(url), None, "{url}");
+    }
+}
+
+#[test]
+fn a_path_that_readers_split_otherwise_is_an_error_and_its_host_is_not() {
+    for url in [
+        "https://example.com/pub/..%2fpriv",
+        "https://example.com/pub/..%2Fpriv",
+        "https://example.com/pub/%5c../priv",
+        "https://example.com/pub/%5C..%5Cpriv",
+        "https://example.com/pub/.%00./priv",
+        "https://example.com/pub/%0a",
+        "https://example.com/pub/%7F",
+        "s3://bucket/pub/..%2Fpriv",
+    ] {
+        let args = serde_json::json!({ "u": url }).to_string();
+        let told = condition("url(args.u).path.startsWith('/pub/')", &args).map_err(|error| error.what);
+        assert_eq!(told, Err("not a path that every reader takes alike"), "{url}");
+        assert!(host(url).is_some(), "{url}");
+    }
+    for (url, path) in [
+        ("https://example.com/pub/a%20b;x=1/..c/%25?u=..%2f", "/pub/a%20b;x=1/..c/%25"),
+        ("https://example.com/pub/%E9/...;", "/pub/%E9/...;"),
+        ("file:///etc/passwd#%00", "/etc/passwd"),
+    ] {
+        let args = serde_json::json!({ "u": url, "p": path }).to_string();
+        assert_eq!(condition("url(args.u).path == args.p", &args), Ok(true), "{url}");
     }
 }
 
