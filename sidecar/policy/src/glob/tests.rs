@@ -161,7 +161,7 @@ fn only_one_spelling_of_a_uri_is_canonical() {
         "https://example.com/a%20b?x=%2F..%2F%2C&y=../z",
         "file:///a,b/(c)%3F%23%25",
         "ui://a#Top",
-        "repo://a%2Cb/c%40d",
+        "repo://a/b%2Cc%40d",
         "https://example.com:8443/mcp",
         "http://[2001:db8::1]/",
         "http://127.0.0.1:14001/",
