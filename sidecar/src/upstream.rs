@@ -28,7 +28,7 @@ mod tests;
 
 pub use body::Body;
 pub use environment::Environment;
-pub use error::{BuildError, Cause, Sent, UpstreamError};
+pub use error::{BuildError, Cause, MAY_BE_DONE, Sent, UpstreamError};
 pub use places::Traffic;
 pub use target::{Target, TargetError};
 

@@ -196,6 +196,88 @@ async fn nothing_passes_that_a_client_could_take_for_a_stream_and_the_sidecar_di
     }
 }
 
+/// The same answer as JSON, and as the event of a stream.
+fn both(body: &str) -> [String; 2] {
+    [http("200 OK", JSON, body), http("200 OK", EVENTS, &format!("data: {body}\n\n"))]
+}
+
+#[tokio::test]
+async fn a_text_that_a_program_cut_within_a_character_passes_byte_for_byte() {
+    for result in [
+        r#""content":[{"type":"text","text":"nineteen characters\ud83d"}]"#,
+        r#""content":[],"structuredContent":{"rows":["\uDE00 and more",{"b":"\ud83d\ud83d\ude00"}]}"#,
+    ] {
+        let answer = format!(r#"{{"jsonrpc":"2.0","id":7,"result":{{{result},"resultType":"complete"}}}}"#);
+        for form in both(&answer) {
+            let world = after(form).await;
+            for text in [world.answer(LEGACY, &call("ask")).await, world.answer(MODERN_CALL, &modern_call()).await] {
+                assert!(text.contains(&answer), "{text}");
+            }
+        }
+    }
+    let error = r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"no \ud83d"}}"#;
+    for form in both(error).into_iter().chain([http("500 Internal Server Error", JSON, error)]) {
+        let text = after(form).await.answer(LEGACY, &call("ask")).await;
+        assert!(text.contains(error), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_description_cut_within_a_character_costs_no_list() {
+    let list_of = |tools: &str| format!(r#"{{"jsonrpc":"2.0","id":7,"result":{{"tools":[{tools}]}}}}"#);
+    let ask = r#"{"name":"ask","description":"This tool is great \ud83d"}"#;
+    for form in both(&list_of(ask)) {
+        let text = after(form).await.answer(LEGACY, list()).await;
+        assert!(text.contains(&list_of(ask)), "{text}");
+    }
+    for form in both(&list_of(&format!(r#"{ask},{{"name":"hidden","description":"\ud83d"}}"#))) {
+        let text = after(form).await.answer(LEGACY, list()).await;
+        assert!(text.contains(&list_of(&ask.replace("ud83d", "ufffd"))), "what is cut anew is mended: {text}");
+    }
+}
+
+#[tokio::test]
+async fn half_a_character_does_not_pass_where_anything_is_decided() {
+    let ask = call("ask");
+    for (request, answer, why) in [
+        (list(), r#"{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"secret\ud83d"}]}}"#, "`tools` without a name"),
+        (&ask, r#"{"jsonrpc":"2.0","id":7,"result":{"taskId":"secret\ud83d","resultType":"task"}}"#, "`taskId`"),
+        (&ask, r#"{"jsonrpc":"2.0","id":7,"result":{"task":{"taskId":"secret\ud83d"}}}"#, "`taskId`"),
+        (&ask, r#"{"jsonrpc":"2.0","id":7,"result":{"requestState":"secret\ud83d"}}"#, "`requestState`"),
+        (&ask, r#"{"jsonrpc":"2.0","id":7,"result":{"resultType":"secret\ud83d"}}"#, "`resultType`"),
+        (&ask, r#"{"jsonrpc":"2.0","id":7,"result":{"inputRequests":{"a":{"method":"roots/list\ud83d"}}}}"#, "roots"),
+        (&ask, r#"{"jsonrpc":"2.0","id":"secret\ud83d","result":{}}"#, "`id`"),
+        (&ask, r#"{"jsonrpc":"2.0","id":7,"method":"secret\ud83d"}"#, "`method`"),
+        (&ask, r#"{"jsonrpc":"2.0\ud83d","id":7,"result":{"secret":1}}"#, "`jsonrpc`"),
+        (&ask, r#"{"jsonrpc":"2.0","id":7,"result":{"secret\ud83d":1}}"#, "a lone surrogate escape at byte 41"),
+    ] {
+        for form in both(answer) {
+            let text = after(form).await.answer(LEGACY, request).await;
+            assert!(text.contains(r#""error":{"code":502"#) && text.contains(why), "{answer}: {text}");
+            assert!(!text.contains("secret") && text.contains("probably carried it out"), "{answer}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_answer_is_told_with_its_place_and_without_its_content() {
+    let deep = format!(r#"{{"secret":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+    for (value, why) in [
+        (r#"{"secret":1,"secret":2}"#, "a key that occurs twice in one object at byte 66"),
+        (r#"{"secret":1e400}"#, "a number out of range or not JSON at byte 64"),
+        (&*deep, "nesting too deep at byte 189"),
+        ("secret", "not JSON at byte 54"),
+    ] {
+        let answer = format!(r#"{{"jsonrpc":"2.0","id":7,"result":{{"structuredContent":{value}}}}}"#);
+        for form in both(&answer) {
+            let text = after(form).await.answer(LEGACY, &call("ask")).await;
+            let told = format!("is not one strict JSON-RPC message: {why}. The server got the request");
+            assert!(text.contains(r#""error":{"code":502"#) && text.contains(&told), "{why}: {text}");
+            assert!(!text.contains("secret") && !text.contains("valid HTTP"), "{why}: {text}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_answer_in_another_charset_does_not_pass() {
     let result = r#"{"jsonrpc":"2.0","id":7,"result":{"content":[]}}"#;

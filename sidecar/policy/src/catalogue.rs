@@ -42,7 +42,7 @@ pub struct Catalogue {
 pub struct Tool {
     /// The tool's name.
     pub name: Arc<str>,
-    /// The definition as the server wrote it.
+    /// The definition as the server wrote it, whatever was torn in it mended.
     pub definition: Document,
     schema: OnceLock<Result<ArgumentSchema, SchemaError>>,
     repeated: OnceLock<Vec<Repeated>>,
@@ -56,7 +56,8 @@ impl Tool {
         let name = definition.get("name")?.as_str().filter(|name| name.len() <= LONGEST_NAME)?;
         let bytes = Bytes::copy_from_slice(definition.raw());
         let document = Document::parse(bytes, Limits::default()).ok()?;
-        let risk = Risk::assess(&name, definition);
+        // As it is kept: what is torn in what the server wrote could not be read, and hides nothing here.
+        let risk = Risk::assess(&name, document.root());
         let name = name.as_ref().into();
         Some(Self { name, definition: document, schema: OnceLock::new(), repeated: OnceLock::new(), risk })
     }

@@ -81,6 +81,15 @@ pub enum ParseErrorKind {
     TrailingData,
 }
 
+/// What becomes of half a surrogate pair in a string that is a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Halves {
+    /// The document is refused.
+    Refused,
+    /// U+FFFD takes its place.
+    Mended,
+}
+
 /// A parsed document. Owns its bytes, so that it can move to a worker thread.
 #[derive(Clone)]
 pub struct Document {
@@ -89,6 +98,7 @@ pub struct Document {
     tape: Vec<u64>,
     /// See [`keys`]: where the keys of large objects are.
     index: Vec<u64>,
+    is_torn: bool,
 }
 
 impl Document {
@@ -101,8 +111,27 @@ impl Document {
     /// What is wrong, and where. Invalid UTF-8 is found first, then what comes first in the document; a duplicate key is
     /// found where its object ends, and located at the second of the two.
     pub fn parse(bytes: Bytes, limits: Limits) -> Result<Self, ParseError> {
-        let parse::Parsed { tape, index } = parse::parse(&bytes, limits)?;
-        Ok(Self { bytes, tape, index })
+        let parse::Parsed { tape, index, .. } = parse::parse(&bytes, limits, Halves::Refused)?;
+        Ok(Self { bytes, tape, index, is_torn: false })
+    }
+
+    /// The same, but for strings in which half of a surrogate pair is escaped alone, as programs write that cut a text between two
+    /// UTF-16 units. Readers make different things of one. So it is a string, but of no text that could be decided on:
+    /// [`Value::as_str`] gives none. Nowhere else is half a pair accepted, in no key.
+    ///
+    /// The document's bytes, and what is taken from them, have U+FFFD in its place (`\ufffd`), which every reader reads alike.
+    ///
+    /// # Errors
+    /// As [`Document::parse`].
+    pub fn parse_torn(bytes: Bytes, limits: Limits) -> Result<Self, ParseError> {
+        let parse::Parsed { tape, index, mended } = parse::parse(&bytes, limits, Halves::Mended)?;
+        let is_torn = mended.is_some();
+        Ok(Self { bytes: mended.map_or(bytes, Bytes::from), tape, index, is_torn })
+    }
+
+    /// Whether half of a surrogate pair stands alone in a string.
+    pub fn is_torn(&self) -> bool {
+        self.is_torn
     }
 
     /// The whole document's value.
@@ -110,7 +139,7 @@ impl Document {
         Value::at(self, 0)
     }
 
-    /// The bytes that were parsed.
+    /// The bytes that were parsed, mended if they were torn.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }

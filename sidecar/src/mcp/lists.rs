@@ -21,7 +21,7 @@ pub enum ListError {
     #[error("has no array `{0}` in its result")]
     NoArray(&'static str),
     /// An item does not say what it is.
-    #[error("holds an item of `{0}` without a name")]
+    #[error("holds an item of `{0}` without a name that can be read")]
     NoName(&'static str),
     /// A key could be read as another one.
     #[error("holds a key that differs only in case from `{0}`")]

@@ -63,6 +63,13 @@ pub fn described<'d>(object: Value<'d>) -> Option<Task<'d>> {
     Some(Task { id, ended: matches!(status.as_deref(), Some("completed" | "failed" | "cancelled")) })
 }
 
+/// The member of a result that says what becomes of its call, and cannot be read because half of a surrogate pair stands alone in it.
+pub fn torn_member(result: Value<'_>) -> Option<&'static str> {
+    const DECIDING: [&str; 4] = ["resultType", "requestState", "taskId", "status"];
+    let of = |object: Value<'_>| DECIDING.into_iter().find(|key| object.get(key).is_some_and(Value::is_torn));
+    of(result).or_else(|| result.get("task").and_then(of))
+}
+
 fn text<'d>(object: Value<'d>, key: &str) -> Option<Cow<'d, str>> {
     // A reader that takes another key for this one would find another task in it than the one that is bound.
     let unambiguous = object.kind() == Kind::Object && !object.has_case_variant(key);
@@ -112,6 +119,21 @@ mod tests {
         ] {
             let text: &'static str = format!(r#"{{"taskId":"t1","status":"{status}"}}"#).leak();
             assert_eq!(reads(text, described), Some(("t1".to_owned(), ended)), "{status}");
+        }
+    }
+
+    #[test]
+    fn what_decides_of_a_call_and_is_torn_is_found_and_nothing_else() {
+        for (text, found) in [
+            (r#"{"resultType":"task","taskId":"t\ud83d"}"#, Some("taskId")),
+            (r#"{"resultType":"input_required\ude00"}"#, Some("resultType")),
+            (r#"{"task":{"taskId":"t","status":"\ud83d"}}"#, Some("status")),
+            (r#"{"requestState":"\ud83d","taskId":"t1"}"#, Some("requestState")),
+            (r#"{"content":[{"taskId":"\ud83d"}],"structuredContent":{"status":"\ud83d"},"taskId":"t1"}"#, None),
+            (r#""\ud83d""#, None),
+        ] {
+            let document = Document::parse_torn(Bytes::from(text), Limits::default()).unwrap();
+            assert_eq!(torn_member(document.root()), found, "{text}");
         }
     }
 

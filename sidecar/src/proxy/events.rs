@@ -17,8 +17,9 @@ use crate::mcp::envelope::{Answer, Envelope, Id, Message, Sender};
 use crate::mcp::method::{Form, Handling, handling};
 use crate::mcp::rounds::{self, Round};
 use crate::mcp::sse::{Event, SseError, has_odd_character, replace_data};
+use crate::mcp::tasks::torn_member;
 use crate::mcp::version::Era;
-use crate::upstream::{Cause, UpstreamError};
+use crate::upstream::{Cause, MAY_BE_DONE, UpstreamError};
 
 /// Governs one stream.
 #[derive(Clone, Debug)]
@@ -55,8 +56,8 @@ pub(super) enum Fate {
     Changed(Bytes),
     /// It does not pass.
     Dropped,
-    /// It is not one strict JSON-RPC message.
-    NotUnderstood,
+    /// It is not one strict JSON-RPC message, and why.
+    NotUnderstood(String),
 }
 
 impl Events {
@@ -99,8 +100,8 @@ impl Events {
     pub(super) fn event(&mut self, event: Event) -> Option<Bytes> {
         let Some(data) = event.message() else { return self.between(event.raw) };
         match self.message(data) {
-            Fate::NotUnderstood if event.is_of_another_type() => None,
-            Fate::NotUnderstood => self.not_understood().map(|told| replace_data(&event.raw, &told)),
+            Fate::NotUnderstood(_) if event.is_of_another_type() => None,
+            Fate::NotUnderstood(why) => self.not_understood(&why).map(|told| replace_data(&event.raw, &told)),
             Fate::Pass if has_odd_character(&event.raw) => Some(replace_data(&event.raw, data)),
             Fate::Pass => Some(event.raw),
             Fate::Changed(data) => Some(replace_data(&event.raw, &data)),
@@ -145,17 +146,20 @@ impl Events {
     /// # Errors
     /// Why nothing of it can pass.
     pub(super) fn answer(&mut self, data: &Bytes) -> Result<Bytes, String> {
-        let document =
-            Document::parse(data.clone(), LIMITS).map_err(|error| format!("the answer is not JSON: {error}"))?;
-        let envelope = Envelope::read(&document, Sender::Server).map_err(|rejection| rejection.message.into_owned())?;
-        let Message::Response { id, .. } = &envelope.message else { return Err("the answer is none".into()) };
+        let no_message = |why: String| format!("it is not one strict JSON-RPC message: {why}");
+        let document = document(data).map_err(no_message)?;
+        let envelope = envelope(&document).map_err(no_message)?;
+        let Message::Response { id, .. } = &envelope.message else {
+            return Err("it is a message of its own, and no answer".into());
+        };
         if envelope.result().is_some() && !self.is_own(id.as_ref()) {
-            return Err("the answer is not one to this request".into());
+            return Err("it has another id than the request".into());
         }
         match self.response(&document, &envelope, id.as_ref()) {
             Fate::Pass => Ok(data.clone()),
             Fate::Changed(changed) => Ok(changed),
-            Fate::Dropped | Fate::NotUnderstood => Err("the answer cannot be relayed".into()),
+            Fate::NotUnderstood(why) => Err(why),
+            Fate::Dropped => Err("it may not reach the agent".into()),
         }
     }
 
@@ -163,9 +167,9 @@ impl Events {
     /// error or no JSON-RPC at all (an OAuth error, say), so that the agent learns why; nothing that could be taken for a
     /// result or a request.
     pub(super) fn failed_answer(&self, data: Bytes) -> Bytes {
-        let harmless = Document::parse(data.clone(), LIMITS).is_ok_and(|document| {
+        let harmless = document(&data).is_ok_and(|document| {
             let root = document.root();
-            match Envelope::read(&document, Sender::Server) {
+            match envelope(&document) {
                 Ok(envelope) => matches!(envelope.message, Message::Response { answer: Answer::Error, .. }),
                 Err(_) => {
                     root.kind() == json::Kind::Object
@@ -183,8 +187,14 @@ impl Events {
     }
 
     fn message(&mut self, data: &Bytes) -> Fate {
-        let Ok(document) = Document::parse(data.clone(), LIMITS) else { return Fate::NotUnderstood };
-        let Ok(envelope) = Envelope::read(&document, Sender::Server) else { return Fate::NotUnderstood };
+        let document = match document(data) {
+            Ok(document) => document,
+            Err(why) => return Fate::NotUnderstood(why),
+        };
+        let envelope = match envelope(&document) {
+            Ok(envelope) => envelope,
+            Err(why) => return Fate::NotUnderstood(why),
+        };
         match &envelope.message {
             Message::Response { id, .. } => self.response(&document, &envelope, id.as_ref()),
             Message::Notification { method } => match self.handling(Form::Notification, method) {
@@ -216,6 +226,10 @@ impl Events {
         let listing = self.listing_of(envelope, own, earlier.as_ref());
         // Only an error can be without an id, and neither a list nor a request for input stands in one.
         let (Some(result), Some(id)) = (envelope.result(), id) else { return Fate::Pass };
+        if let Some(key) = document.is_torn().then(|| torn_member(result)).flatten() {
+            let cause = format!("gave an answer in whose `{key}` half of a surrogate pair is escaped");
+            return Fate::Changed(self.withheld(id, &cause));
+        }
         if let Some(instead) = self.govern_inputs(result, id) {
             return Fate::Changed(instead);
         }
@@ -241,8 +255,11 @@ impl Events {
         Some(call.round(result.get("requestState")))
     }
 
+    /// What the agent is told instead of an answer that cannot be governed. `cause` goes on after the server's name.
     pub(super) fn withheld(&self, id: &Id<'_>, cause: &str) -> Bytes {
-        self.sending.backend.metrics.upstream_failed(Cause::Protocol);
+        let backend = &self.sending.backend;
+        tracing::warn!(server = %backend.name, "the server {cause}: the agent got an error instead");
+        backend.metrics.upstream_failed(Cause::Unreadable);
         self.failure(id.raw(), cause)
     }
 
@@ -263,20 +280,31 @@ impl Events {
     }
 
     /// What the agent is told instead of an event that cannot be read, if it waits for an answer: this may have been it.
-    fn not_understood(&mut self) -> Option<Bytes> {
+    fn not_understood(&mut self, why: &str) -> Option<Bytes> {
         let server = &self.sending.backend.name;
-        tracing::warn!(%server, "an event of the stream is not one strict JSON-RPC message, and was not relayed");
-        self.sending.backend.metrics.upstream_failed(Cause::Protocol);
+        tracing::warn!(%server, "an event of the stream is not one strict JSON-RPC message, and was not relayed: {why}");
+        self.sending.backend.metrics.upstream_failed(Cause::Unreadable);
         let waits = !self.answered && !self.told && self.awaited.expected != Expected::Stream;
         let id = self.awaited.id.as_deref().filter(|_| waits)?;
         self.told = true;
-        Some(self.failure(id, "sent an event that is not one strict JSON-RPC message"))
+        Some(self.failure(id, &format!("sent an event that is not one strict JSON-RPC message: {why}")))
     }
 
-    pub(super) fn failure(&self, id: &[u8], cause: &str) -> Bytes {
-        let message = format!("The MCP server {:?} {cause}.", self.sending.backend.name);
+    fn failure(&self, id: &[u8], cause: &str) -> Bytes {
+        let message = format!("The MCP server {:?} {cause}. {MAY_BE_DONE}", self.sending.backend.name);
         answer::failed(Some(id), Failure::Unreachable, &message)
     }
+}
+
+/// What a server wrote, parsed. Texts that a program has cut between the halves of a character are common in what tools
+/// give, and pass; nothing that is decided on may be one.
+fn document(data: &Bytes) -> Result<Document, String> {
+    Document::parse_torn(data.clone(), LIMITS).map_err(|error| error.to_string())
+}
+
+fn envelope(document: &Document) -> Result<Envelope<'_>, String> {
+    let read = Envelope::read(document, Sender::Server);
+    read.map_err(|rejection| rejection.message.trim_end_matches('.').to_owned())
 }
 
 /// The error that an answer tells.

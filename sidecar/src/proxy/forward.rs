@@ -254,7 +254,7 @@ impl Shared {
         session.map_err(|detail| sending.backend.upstream.error(Cause::Session, detail))?;
         self.check_login(sending, &mut head)?;
         headers::for_agent(&mut head.headers, sending.era);
-        let unusable = |detail| Err(sending.backend.upstream.error(Cause::Protocol, detail));
+        let unusable = |detail| Err(sending.backend.upstream.error(Cause::Unreadable, detail));
         let success = head.status.is_success();
         if let Some(span) = exchange.flight.span().filter(|_| !success) {
             span.failed(head.status.as_str(), "the server answered with this status of HTTP");
@@ -271,7 +271,7 @@ impl Shared {
             }
             (Content::Other, _) if !success => Answered::Bytes(body),
             // Some clients read whatever answers a GET as events.
-            (_, Expected::Stream) if success && !answers => return unusable("the answer is not an event stream"),
+            (_, Expected::Stream) if success && !answers => return unusable("it is not an event stream"),
             (Content::Json | Content::Other, _) => {
                 let whole = self.collect(&sending.backend, body).await;
                 if whole.as_ref().is_err_and(UpstreamError::may_go_on) {
@@ -300,7 +300,7 @@ impl Shared {
             (true, Some(_)) => govern(events, content, whole, &self.reading).await,
         };
         events.settle(flight);
-        governed.map_err(|detail| events.sending.backend.upstream.error(Cause::Protocol, detail))
+        governed.map_err(|detail| events.sending.backend.upstream.error(Cause::Unreadable, detail))
     }
 
     /// Binds the session that the answer to `initialize` brings; forgets one that the server no longer knows. A 404 to a GET does not
@@ -376,7 +376,7 @@ pub(super) async fn collect(
 async fn govern(events: &mut Events, content: Content, whole: Bytes, reading: &Semaphore) -> Result<Bytes, String> {
     if content != Content::Json {
         let empty = whole.is_empty().then(Bytes::new);
-        return empty.ok_or_else(|| "the answer is neither JSON nor an event stream".to_owned());
+        return empty.ok_or_else(|| "it is neither JSON nor an event stream".to_owned());
     }
     if whole.len() <= WORKER_BYTES {
         return events.answer(&whole);
@@ -385,7 +385,7 @@ async fn govern(events: &mut Events, content: Content, whole: Bytes, reading: &S
     let _turn = reading.acquire().await;
     let mut own = events.clone();
     let read = tokio::task::spawn_blocking(move || (own.answer(&whole), own)).await;
-    let (governed, own) = read.map_err(|_| "the sidecar failed to read the answer".to_owned())?;
+    let (governed, own) = read.map_err(|_| "the sidecar failed to read it".to_owned())?;
     *events = own;
     governed
 }
@@ -404,12 +404,12 @@ impl Content {
     fn of(headers: &HeaderMap) -> Self {
         let mut encodings = headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
         if encodings.any(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
-            return Self::Unreadable("the answer is compressed, unasked");
+            return Self::Unreadable("it is compressed, unasked");
         }
         let mut types = headers.get_all(CONTENT_TYPE).iter();
         let value = types.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
         if types.next().is_some() {
-            return Self::Unreadable("the answer has more than one Content-Type");
+            return Self::Unreadable("it has more than one Content-Type");
         }
         if value == "application/json" {
             return Self::Json;
@@ -417,7 +417,7 @@ impl Content {
         let (media_type, parameters) = value.split_once(';').unwrap_or((value, ""));
         let media_type = media_type.trim();
         if !parameters.split(';').all(is_utf8) {
-            return Self::Unreadable("the answer is in another charset than UTF-8");
+            return Self::Unreadable("it is in another charset than UTF-8");
         }
         if media_type.eq_ignore_ascii_case("text/event-stream") {
             Self::Events

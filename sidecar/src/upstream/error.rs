@@ -85,6 +85,9 @@ causes! {
     /// (`listener.maxHeaderBytes`).
     Session = "session", "began a session by an id (Mcp-Session-Id) that agents could not name in requests: it is not visible \
         ASCII, or larger than listener.maxHeaderBytes permits";
+    /// The answer is not one strict JSON-RPC message, or has a form in which it could not be decided on. The server has got the
+    /// request. The sidecar's log says what is wrong, and where.
+    Unreadable = "unreadable", "gave an answer that cannot be relayed";
     /// The server answered with a redirect, which is never followed.
     Redirect = "redirect", "answered with a redirect, which is not followed";
     /// The answer did not begin in time (`responseTimeout`).
@@ -113,7 +116,8 @@ pub struct UpstreamError {
     pub cause: Cause,
     /// Whether the server can have got the call.
     pub sent: Sent,
-    /// Why, for the log: may name addresses and files, never a secret or a value of the call.
+    /// Why, for the log: may name addresses and files, never a secret or a value of the call. Of [`Cause::Unreadable`] the agent
+    /// reads it too, and it names neither.
     pub detail: String,
 }
 
@@ -125,9 +129,21 @@ impl UpstreamError {
 
     /// What the agent reads: one sentence that names the server and the cause, and nothing of the network behind.
     pub fn message(&self) -> String {
+        if self.cause == Cause::Unreadable {
+            return format!(
+                "The MCP server {:?} {}: {}. {MAY_BE_DONE}",
+                self.server,
+                self.cause.sentence(),
+                self.detail
+            );
+        }
         format!("The MCP server {:?} {}.", self.server, self.cause.sentence())
     }
 }
+
+/// What an agent reads that gets an error for an answer: it must not take the call for one that was not made.
+pub const MAY_BE_DONE: &str =
+    "The server got the request and has probably carried it out: check that before sending it again.";
 
 /// A failure before it is known whose it is.
 #[derive(Debug)]

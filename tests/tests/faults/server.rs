@@ -101,7 +101,7 @@ fn an_answer_that_is_reset_in_an_event_is_told_or_broken_off_and_never_taken_for
 #[test]
 fn a_server_that_answers_garbage_is_told_of() {
     Fault { cause: Some("protocol"), ..Fault::default() }.while_it(Behaviour::SendsGarbage);
-    Fault { cause: Some("protocol"), ..Fault::default() }.while_it(Behaviour::SendsNoMessage);
+    Fault { cause: Some("unreadable"), ..Fault::default() }.while_it(Behaviour::SendsNoMessage);
 }
 
 #[test]

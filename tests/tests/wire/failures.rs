@@ -79,7 +79,7 @@ fn answers_that_are_none_are_told_as_faults_of_the_server() {
                 request.answer("200 OK", &headers, "\x1f\u{8b}");
             },
             "502",
-            "not valid HTTP",
+            "cannot be relayed: it is compressed, unasked",
         ),
         (
             |request| {

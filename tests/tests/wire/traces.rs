@@ -123,7 +123,7 @@ fn how_a_server_fails_is_told() {
         ("502", |request| request.answer("502 Bad Gateway", &["Content-Type: text/plain"], "no")),
         ("reset", drop),
         ("no_answer", |request| request.answer("200 OK", &["Content-Type: text/event-stream"], ": nothing\n\n")),
-        ("protocol", |request| request.answer("200 OK", &["Content-Type: application/json"], "no JSON")),
+        ("unreadable", |request| request.answer("200 OK", &["Content-Type: application/json"], "no JSON")),
     ];
     for (number, (expected, answer)) in answers.into_iter().enumerate() {
         let exchange = agent.begin_call("echo");

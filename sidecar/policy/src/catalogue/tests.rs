@@ -48,6 +48,18 @@ fn of_two_definitions_of_one_name_the_first_counts() {
 }
 
 #[test]
+fn a_torn_definition_is_kept_mended_with_its_risk_and_read_back() {
+    let torn = r#"{"tools": [{"name": "a", "description": "Deletes \ud83d", "inputSchema": {"type": "object"}}]}"#;
+    let document = Document::parse_torn(Bytes::from(torn), Limits::default()).unwrap();
+    let catalogue = Catalogue::default().with_listed(document.root(), Extent::Whole);
+    let tool = catalogue.tool("a").unwrap();
+    assert!(tool.risk.categories.contains(&reeve_crds::v1alpha1::RiskCategory::Destructive) && tool.schema().is_ok());
+    let again = Catalogue::read(&catalogue.write());
+    assert_eq!(again.tool("a").unwrap().definition.bytes(), tool.definition.bytes());
+    assert!(catalogue.is_same(&catalogue.with_listed(document.root(), Extent::Whole)), "it has not changed");
+}
+
+#[test]
 fn what_is_no_tool_is_left_out() {
     for result in ["{}", "[]", r#"{"tools": 5}"#, r#"{"tools": [5, {}, {"name": 5}, {"name": null}, []]}"#] {
         assert_eq!(listed(&Catalogue::default(), result, Extent::Whole).tools().count(), 0, "{result}");

@@ -6,7 +6,7 @@ use std::fmt;
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::{Document, Kind, Limits, Number, ParseErrorKind, Value, canonical, hash};
+use super::{Document, Kind, Limits, Number, ParseError, ParseErrorKind, Value, canonical, hash};
 
 /// Checks that the parser agrees with serde_json about these bytes, and that the canonical form of what they say is one.
 ///
@@ -14,6 +14,7 @@ use super::{Document, Kind, Limits, Number, ParseErrorKind, Value, canonical, ha
 /// If it does not.
 pub fn hold(bytes: &[u8]) {
     let document = Document::parse(Bytes::copy_from_slice(bytes), Limits::default());
+    torn_is_what_is_strict_once_it_is_mended(bytes, &document);
     let strict = serde_json::from_slice::<Strict>(bytes);
     match (document, strict) {
         (Ok(document), Ok(Strict(other))) => {
@@ -26,6 +27,19 @@ pub fn hold(bytes: &[u8]) {
             matches!(error.kind, ParseErrorKind::TooDeep | ParseErrorKind::TooManyTokens | ParseErrorKind::Number),
             "refused: {error}"
         ),
+        (Err(_), Err(_)) => {}
+    }
+}
+
+fn torn_is_what_is_strict_once_it_is_mended(bytes: &[u8], document: &Result<Document, ParseError>) {
+    let torn = Document::parse_torn(Bytes::copy_from_slice(bytes), Limits::default());
+    match (document, torn) {
+        (Ok(_), torn) => assert!(torn.is_ok_and(|torn| !torn.is_torn() && torn.bytes() == bytes), "not read alike"),
+        (Err(error), Ok(torn)) => {
+            assert!(error.kind == ParseErrorKind::LoneSurrogate && torn.is_torn(), "accepted, but: {error}");
+            let mended = Document::parse(torn.bytes().clone(), Limits::default());
+            assert!(mended.is_ok_and(|mended| mended.tape.len() == torn.tape.len()), "mended to another document");
+        }
         (Err(_), Err(_)) => {}
     }
 }

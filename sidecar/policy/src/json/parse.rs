@@ -4,7 +4,7 @@
 
 use super::scan::{self, fault};
 use super::tape::{Extent, MAX_BYTES, Word};
-use super::{Kind, Limits, ParseError, ParseErrorKind, keys};
+use super::{Halves, Kind, Limits, ParseError, ParseErrorKind, keys};
 
 /// Stands for "no container is open".
 const NONE: u32 = u32::MAX;
@@ -14,10 +14,12 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Parsed {
     pub(super) tape: Vec<u64>,
     pub(super) index: Vec<u64>,
+    /// The document without halves of surrogate pairs, if it has any; as long as it was.
+    pub(super) mended: Option<Vec<u8>>,
 }
 
 /// Parses exactly one document.
-pub(super) fn parse(bytes: &[u8], limits: Limits) -> Result<Parsed, ParseError> {
+pub(super) fn parse(bytes: &[u8], limits: Limits, halves: Halves) -> Result<Parsed, ParseError> {
     if bytes.starts_with(b"\xEF\xBB\xBF") {
         return Err(fault(ParseErrorKind::ByteOrderMark, 0));
     }
@@ -35,6 +37,8 @@ pub(super) fn parse(bytes: &[u8], limits: Limits) -> Result<Parsed, ParseError> 
         count: 0,
         depth_left: limits.depth,
         tokens_left: limits.tokens,
+        halves,
+        mended: None,
     };
     parser.skip_space();
     if parser.at == bytes.len() {
@@ -45,7 +49,7 @@ pub(super) fn parse(bytes: &[u8], limits: Limits) -> Result<Parsed, ParseError> 
     if parser.at < bytes.len() {
         return Err(fault(ParseErrorKind::TrailingData, parser.at));
     }
-    Ok(Parsed { tape: parser.tape, index: parser.index })
+    Ok(Parsed { tape: parser.tape, index: parser.index, mended: parser.mended })
 }
 
 /// Words to reserve: enough for a usual call in one allocation; a long string must not reserve what only a long list needs.
@@ -64,6 +68,8 @@ struct Parser<'b> {
     count: u32,
     depth_left: usize,
     tokens_left: usize,
+    halves: Halves,
+    mended: Option<Vec<u8>>,
 }
 
 impl Parser<'_> {
@@ -71,7 +77,7 @@ impl Parser<'_> {
         'value: loop {
             self.count += 1;
             match self.skip_space() {
-                b'"' => self.string()?,
+                b'"' => self.string(self.halves)?,
                 b'-' | b'0'..=b'9' => self.number()?,
                 b'{' => {
                     self.open(Kind::Object)?;
@@ -133,11 +139,35 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn string(&mut self) -> Result<(), ParseError> {
+    fn string(&mut self, halves: Halves) -> Result<(), ParseError> {
         let start = self.at;
-        let string = scan::string(self.bytes, start)?;
-        self.at = string.end;
-        self.push(Word::new(Kind::String, start, string.end).marked(string.escapes))
+        match scan::string(self.bytes, start + 1) {
+            Ok(string) => {
+                self.at = string.end;
+                self.push(Word::new(Kind::String, start, string.end).marked(string.escapes))
+            }
+            Err(ParseError { kind: ParseErrorKind::LoneSurrogate, offset }) if halves == Halves::Mended => {
+                self.torn(start, offset)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A string whose first half of a surrogate pair is at `half`.
+    #[cold]
+    fn torn(&mut self, start: usize, mut half: usize) -> Result<(), ParseError> {
+        let mended = self.mended.get_or_insert_with(|| self.bytes.to_vec());
+        let end = loop {
+            let after = half + scan::UNIT;
+            mended[half..after].copy_from_slice(br"\ufffd");
+            match scan::string(self.bytes, after) {
+                Ok(rest) => break rest.end,
+                Err(ParseError { kind: ParseErrorKind::LoneSurrogate, offset }) => half = offset,
+                Err(error) => return Err(error),
+            }
+        };
+        self.at = end;
+        self.push(Word::new(Kind::String, start, end).marked(true).torn())
     }
 
     /// A key and its colon.
@@ -145,7 +175,7 @@ impl Parser<'_> {
         if self.bytes.get(self.at) != Some(&b'"') {
             return Err(fault(ParseErrorKind::Syntax, self.at));
         }
-        self.string()?;
+        self.string(Halves::Refused)?;
         if self.skip_space() != b':' {
             return Err(fault(ParseErrorKind::Syntax, self.at));
         }

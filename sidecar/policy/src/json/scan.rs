@@ -9,9 +9,11 @@ pub(super) struct Scanned {
     pub(super) escapes: bool,
 }
 
-/// Reads over a string whose opening quote is at `start`.
-pub(super) fn string(bytes: &[u8], start: usize) -> Result<Scanned, ParseError> {
-    let mut at = start + 1;
+/// How many bytes the escape of a code unit takes: `\uXXXX`.
+pub(super) const UNIT: usize = 6;
+
+/// Reads over what is left of a string from `at` on, which is after its opening quote or an escape.
+pub(super) fn string(bytes: &[u8], mut at: usize) -> Result<Scanned, ParseError> {
     let mut escapes = false;
     loop {
         at = plain_run(bytes, at);
@@ -64,16 +66,16 @@ fn escape(bytes: &[u8], at: usize) -> Result<usize, ParseError> {
     match unit(bytes, at)? {
         0xDC00..=0xDFFF => Err(fault(ParseErrorKind::LoneSurrogate, at)),
         0xD800..=0xDBFF => {
-            let second = at + 6;
+            let second = at + UNIT;
             if bytes.get(second..second + 2) == Some(b"\\u".as_slice())
                 && (0xDC00..=0xDFFF).contains(&unit(bytes, second)?)
             {
-                Ok(second + 6)
+                Ok(second + UNIT)
             } else {
                 Err(fault(ParseErrorKind::LoneSurrogate, at))
             }
         }
-        _ => Ok(at + 6),
+        _ => Ok(at + UNIT),
     }
 }
 

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! What the mark says depends on the kind: a string has escapes, a number has a fraction or an exponent, a boolean is true,
-//! an object has an index of its keys ([`super::keys`]) and its second word says where instead of how many.
+//! an object has an index of its keys ([`super::keys`]) and its second word says where instead of how many. A string in which half a
+//! surrogate pair was mended is of a kind of its own.
 //! While a container is still open, the second word holds its parent instead of the node after it: the parser's stack.
 
 use super::Kind;
@@ -16,6 +17,8 @@ use super::Kind;
 const FIELD: u32 = 30;
 const FIELD_MASK: u64 = (1 << FIELD) - 1;
 const MARK: u64 = 1 << 63;
+/// Beside the code of a string: half a surrogate pair was mended in it.
+const TORN: u64 = 4 << (2 * FIELD);
 
 /// The longest document a tape can describe, in bytes.
 pub(super) const MAX_BYTES: usize = (1 << FIELD) - 1;
@@ -41,19 +44,28 @@ impl Word {
         Self(if mark { self.0 | MARK } else { self.0 })
     }
 
+    /// The same of a string that is torn.
+    pub(super) fn torn(self) -> Self {
+        Self(self.0 | TORN)
+    }
+
     pub(super) fn kind(self) -> Kind {
         match self.0 >> (2 * FIELD) & 7 {
             0 => Kind::Null,
             1 => Kind::Bool,
             2 => Kind::Number,
-            3 => Kind::String,
+            3 | 7 => Kind::String,
             4 => Kind::Array,
             _ => Kind::Object,
         }
     }
 
+    pub(super) fn is_torn(self) -> bool {
+        self.0 >> (2 * FIELD) & 7 == 7
+    }
+
     pub(super) fn is_container(self) -> bool {
-        self.0 >> (2 * FIELD) & 4 != 0
+        self.0 >> (2 * FIELD) & 6 == 4
     }
 
     pub(super) fn is_marked(self) -> bool {

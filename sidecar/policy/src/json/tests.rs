@@ -2,6 +2,7 @@ mod canonical;
 mod documents;
 mod hostile;
 mod names;
+mod torn;
 mod values;
 
 use std::collections::HashSet;

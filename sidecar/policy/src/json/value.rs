@@ -51,14 +51,23 @@ impl<'d> Value<'d> {
         (self.kind() == Kind::Number).then(|| number::read(text::utf8(self.raw()), self.is_fractional()))
     }
 
-    /// The decoded string; borrowed from the document where it has no escapes.
+    /// The decoded string; borrowed from the document where it has no escapes. None if it is torn: readers differ in what it says.
     pub fn as_str(self) -> Option<Cow<'d, str>> {
-        (self.kind() == Kind::String).then(|| self.document.read(self.word()))
+        self.is_text().then(|| self.document.read(self.word()))
     }
 
     /// Whether the value is a string that, decoded, is `text`. Allocates nothing.
     pub fn is_str(self, text: &str) -> bool {
-        self.kind() == Kind::String && keys::is(&self.document.bytes, self.word(), text)
+        self.is_text() && keys::is(&self.document.bytes, self.word(), text)
+    }
+
+    /// Whether the value is a string in which half of a surrogate pair stands alone ([`Document::parse_torn`]).
+    pub fn is_torn(self) -> bool {
+        self.word().is_torn()
+    }
+
+    fn is_text(self) -> bool {
+        self.kind() == Kind::String && !self.word().is_torn()
     }
 
     /// How many elements or members; 0 for scalars.
@@ -80,7 +89,7 @@ impl<'d> Value<'d> {
         if self.kind() != Kind::Object {
             return None;
         }
-        let Document { bytes, tape, index } = self.document;
+        let Document { bytes, tape, index, .. } = self.document;
         let key = if self.word().is_marked() {
             let from = self.extent()?.count as usize;
             keys::find(bytes, tape, &index[from + 1..=from + low(index[from])], key)
@@ -116,7 +125,7 @@ impl<'d> Value<'d> {
         self.keyed().any(|(other, _)| other.is_like(key) && !other.is(key))
     }
 
-    /// The value exactly as it was written.
+    /// The value exactly as it was written, mended if it was torn.
     pub fn raw(self) -> &'d [u8] {
         &self.document.bytes[self.span()]
     }
