@@ -217,9 +217,28 @@ spec:
 fn a_list_that_comes_as_the_answer_to_another_request_is_filtered_too() {
     let upstream = Upstream::start();
     let sidecar = Sidecar::start(ECHO_ONLY, &upstream.url);
-    for agent in [Agent::legacy(&sidecar.url), Agent::modern(&sidecar.url)] {
-        let exchange = agent.begin_call("echo");
+    for (agent, method) in [(Agent::legacy(&sidecar.url), "ping"), (Agent::modern(&sidecar.url), "server/discover")] {
+        let exchange = agent.begin(method, json!({}));
         upstream.next().result(two_tools());
         lists_echo_only(&exchange.rest());
+    }
+}
+
+#[test]
+fn the_result_of_a_call_is_no_list_whatever_its_members_are_called() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ECHO_ONLY, &upstream.url);
+    for agent in [Agent::legacy(&sidecar.url), Agent::modern(&sidecar.url)] {
+        for own in [
+            json!({"content": [], "tools": 3, "Resources": {"a": 1}}),
+            json!({"content": [], "tasks": [], "prompts": [{"name": "delete_everything"}]}),
+            two_tools(),
+        ] {
+            let mut result = own;
+            result["resultType"] = json!("complete");
+            let exchange = agent.begin_call("echo");
+            upstream.next().result(result.clone());
+            assert_eq!(exchange.rest().json()["result"], result);
+        }
     }
 }
