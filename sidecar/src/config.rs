@@ -104,7 +104,9 @@ pub struct Listener {
     /// The most memory that request bodies may take together, in bytes.
     #[schemars(range(min = 1))]
     pub max_total_body_bytes: usize,
-    /// The most memory that servers' answers may take together while they are read or wait for their agent, in bytes.
+    /// The most memory that servers' answers may take together while they are read or wait for their agent, in bytes. Where there
+    /// are several servers, those of one may take half of it, and one answer or event of the largest size in any case. An
+    /// answer of up to 16 KiB does not count, nor do 64 KiB of each stream.
     #[schemars(range(min = 1))]
     pub max_total_answer_bytes: usize,
     /// The most connections at once.

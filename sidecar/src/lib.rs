@@ -25,6 +25,7 @@
 //! | [`upstream`] | connections to servers: pools, TLS, credentials, what their failures mean |
 //! | [`audit`] | one record for each decision |
 //! | [`trace`] | one OpenTelemetry span for each call |
+//! | `memory` | what messages take while they are held, bounded |
 //! | [`metrics`] | every metric, with bounded labels |
 //! | [`admin`] | probes and metrics, over HTTP |
 //! | [`inspect`] | the effective policy and the state of limits, over HTTP |
@@ -46,6 +47,7 @@ pub mod lifecycle;
 pub mod listener;
 pub mod live;
 pub mod mcp;
+mod memory;
 pub mod metrics;
 pub mod proxy;
 pub mod serve;

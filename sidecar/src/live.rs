@@ -15,6 +15,7 @@ pub mod vouched;
 
 mod enforcer;
 mod foresight;
+mod part;
 mod prepared;
 
 pub use enforcer::Enforcer;
@@ -39,9 +40,11 @@ use tokio::sync::Notify;
 use crate::audit::Parties;
 use crate::config::{Identity, Server, SidecarConfig};
 use crate::mcp::open::Open;
+use crate::memory::Memory;
 use crate::metrics::{Metrics, ServerMetrics};
 use crate::state::Cache;
 use crate::upstream::Upstream;
+use part::Before;
 use vouched::{Lifetime, Vouched};
 
 /// One server and how its calls are sent on: what a call or a stream needs to its end, whatever policies govern the server by
@@ -63,6 +66,8 @@ pub struct Backend {
     /// Its requests that were relayed to agents and wait for their answers. A table for each server, so that none can push
     /// out another's.
     asked: Arc<Mutex<Open<()>>>,
+    /// What of the memory for all answers its own may hold.
+    pub(crate) answers: Memory,
 }
 
 /// One server as agents reach it: a [`Backend`], which it reads as, and the rules under which it is called.
@@ -234,9 +239,15 @@ impl Builder {
             let asked =
                 before.filter(|before| before.server.url == server.url).map(|before| Arc::clone(&before.backend.asked));
             let asked = asked.unwrap_or_else(|| Arc::new(Mutex::new(Open::new(ASKED_AT_ONCE))));
+            let former = previous.zip(before).map(|(live, before)| Before {
+                config: &live.config,
+                server: &before.server,
+                part: &before.answers,
+            });
+            let answers = part::of(&prepared.config, server, former);
             let ruleset = compile(&backed.policies, &subject(&prepared.config.identity, server), &self.limiter);
             let lifetime = lifetime(&ruleset, prepared.vouched.as_ref());
-            Arc::new(self.route(server, Arc::clone(upstream), asked, ruleset, lifetime))
+            Arc::new(self.route(server, Arc::clone(upstream), asked, answers, ruleset, lifetime))
         });
         let routes = routes.collect();
         let number = self.number.fetch_add(1, Ordering::Relaxed) + 1;
@@ -248,6 +259,7 @@ impl Builder {
         server: &Server,
         upstream: Arc<Upstream>,
         asked: Arc<Mutex<Open<()>>>,
+        answers: Memory,
         ruleset: Ruleset,
         lifetime: Option<Lifetime>,
     ) -> Route {
@@ -257,6 +269,7 @@ impl Builder {
             grant: ruleset.subject().grant().into(),
             upstream,
             asked,
+            answers,
             metrics: self.metrics.server(&server.name),
             server: server.clone(),
         };

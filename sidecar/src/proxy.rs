@@ -11,7 +11,6 @@
 //! |---|---|
 //! | `request` | POST: one message, from its headers to its answer |
 //! | `stream` | GET and DELETE: a session's own stream, and its end |
-//! | `memory` | what messages take while they are held, bounded |
 //! | `body` | request bodies within bounds; response bodies |
 //! | `examine` | a message read and decided, pure |
 //! | `take` | what a call takes before it is forwarded |
@@ -37,7 +36,6 @@ mod forward;
 mod given_up;
 mod governed;
 mod login;
-mod memory;
 mod onward;
 mod opening;
 mod question;
@@ -63,7 +61,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use body::{Body, Placed};
 
 use self::ending::Unanswered;
-use self::memory::Memory;
 use crate::audit;
 use crate::clock::Clock;
 use crate::config::Listener;
@@ -79,6 +76,7 @@ use crate::mcp::open::Ranked;
 use crate::mcp::rejection::{Cause, Rejection};
 use crate::mcp::rounds::Rounds;
 use crate::mcp::tasks::Running;
+use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::state::Keeper;
 use crate::trace::Tracer;

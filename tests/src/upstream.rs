@@ -139,6 +139,12 @@ impl Request {
         let _ = self.stream.write_all(bytes.as_ref());
     }
 
+    /// Writes bytes as far as the sidecar reads them, and nothing more until it has closed the connection.
+    pub fn stands_still_after(mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.stream.write_all(bytes.as_ref());
+        let _ = self.stream.read(&mut [0]);
+    }
+
     /// Answers with a status, headers (each a line without its end) and a body, and ends the connection.
     pub fn answer(mut self, status: &str, headers: &[&str], body: &str) {
         let mut head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n", body.len());

@@ -103,7 +103,8 @@ pub struct UpstreamLimits {
     pub connect_timeout: String,
     /// How long a server may take to begin its answer.
     pub response_timeout: String,
-    /// How long a stream may be silent. Unset: for ever (servers need not send keep-alives).
+    /// How long an answer may be silent in its middle. Unset: a stream for ever (servers need not send keep-alives), any other
+    /// answer as long as `responseTimeout`.
     pub stream_idle_timeout: Option<String>,
     /// How long an unused connection is kept.
     pub pool_idle_timeout: String,

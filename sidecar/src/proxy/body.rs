@@ -10,11 +10,11 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::Place;
-use super::memory::{Full, Memory, Share};
 use super::relay::Attended;
 use crate::config::Listener;
 use crate::mcp::pieces::Pieces;
 use crate::mcp::rejection::{Cause, Rejection};
+use crate::memory::{Full, Memory, Share};
 
 /// The most of an answer that a connection is given at once: what it has not sent yet is not held back here any more, so
 /// that it must be little.
@@ -25,8 +25,6 @@ pub(super) const SLICE: usize = 16 << 10;
 pub enum Body {
     /// All of it that the connection has not taken yet.
     Whole(Bytes),
-    /// The same of an answer that was read whole and is no larger than a slice, and what it is counted for until then.
-    Counted(Bytes, Share),
     /// As it comes from the server.
     Relay(Attended),
 }
@@ -49,9 +47,9 @@ pub(super) fn counted(bytes: Bytes, share: Share) -> Bytes {
 }
 
 impl Body {
-    /// An answer that was read whole, and what it is counted for until it is sent.
+    /// An answer that was read whole, and what it is counted for until it is sent, unless it is no larger than a slice.
     pub(super) fn counted(bytes: Bytes, share: Share) -> Self {
-        if bytes.len() <= SLICE { Self::Counted(bytes, share) } else { Self::Whole(counted(bytes, share)) }
+        Self::Whole(if bytes.len() <= SLICE { bytes } else { counted(bytes, share) })
     }
 }
 
@@ -64,8 +62,8 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
         match &mut *self {
-            Self::Whole(bytes) | Self::Counted(bytes, _) if bytes.is_empty() => Poll::Ready(None),
-            Self::Whole(bytes) | Self::Counted(bytes, _) => {
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => {
                 let slice = bytes.split_to(bytes.len().min(SLICE));
                 Poll::Ready(Some(Ok(Frame::data(slice))))
             }
@@ -74,12 +72,12 @@ impl http_body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(bytes) | Self::Counted(bytes, _) if bytes.is_empty())
+        matches!(self, Self::Whole(bytes) if bytes.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes) | Self::Counted(bytes, _) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Relay(_) => SizeHint::default(),
         }
     }

@@ -8,11 +8,10 @@ use http::{HeaderMap, Method, Response, StatusCode, header::HeaderValue, respons
 use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
 
-use super::body::{Body, Received};
+use super::body::{Body, Received, SLICE};
 use super::events::Events;
 use super::examine::{Kind, RawId};
 use super::given_up::GivenUp;
-use super::memory::{Full, Share};
 use super::onward::Onward;
 use super::record::Flight;
 use super::relay::{Attended, Endless, Relay};
@@ -24,6 +23,7 @@ use crate::mcp::headers;
 use crate::mcp::pieces::Pieces;
 use crate::mcp::rounds::CallKey;
 use crate::mcp::version::{Era, Version};
+use crate::memory::{Full, Share};
 use crate::upstream::{self, Cause, Outgoing, Sent, Traffic, UpstreamError};
 
 /// What the answer to a message may bring that must be looked after.
@@ -119,7 +119,7 @@ impl Sending {
 
 /// There is no memory for what the server sends.
 pub(super) fn no_room(backend: &Backend) -> UpstreamError {
-    backend.upstream.error(Cause::Memory, "answers hold listener.maxTotalAnswerBytes")
+    backend.upstream.error(Cause::Memory, "answers hold what they may of listener.maxTotalAnswerBytes")
 }
 
 /// A request on its way, what its answer is for, and what it holds until that has come. Stays in one place while it is waited for,
@@ -337,8 +337,11 @@ impl Shared {
         }
     }
 
-    async fn collect(&self, backend: &Backend, body: upstream::Body) -> Result<(Bytes, Share), UpstreamError> {
-        let mut memory = self.answers.share();
+    /// Without a bound on silence in streams an answer that is none may be silent as long as before its beginning: what has come of
+    /// it takes memory.
+    async fn collect(&self, backend: &Backend, mut body: upstream::Body) -> Result<(Bytes, Share), UpstreamError> {
+        body.bound_silence(backend.upstream.response_timeout());
+        let mut memory = self.answers.share_within(&backend.answers);
         let limit = backend.server.limits.max_response_bytes;
         let whole = collect(backend, body, limit, &mut memory).await?;
         let detail = || format!("the answer is larger than {limit} bytes (limits.maxResponseBytes)");
@@ -349,6 +352,9 @@ impl Shared {
 /// The largest answer that waits for memory as long as requests do. Larger ones hold so much of it that, waiting for each other,
 /// they would keep all others waiting too, whose server may be another.
 const PATIENT: usize = 1 << 20;
+
+/// What of an answer is not counted: a usual one passes, whoever holds all the memory that there is.
+const UNCOUNTED: usize = SLICE;
 
 /// The whole of a body, for which `memory` is taken as it comes; none if it is larger than `limit` bytes.
 pub(super) async fn collect(
@@ -364,7 +370,11 @@ pub(super) async fn collect(
         if length > limit {
             return Ok(None);
         }
-        let covered = if length > PATIENT { memory.cover_large(length).await } else { memory.cover(length).await };
+        let covered = match length {
+            length if length <= UNCOUNTED => Ok(()),
+            length if length <= PATIENT => memory.cover(length).await,
+            length => memory.cover_large(length).await,
+        };
         covered.map_err(|Full| no_room(backend))?;
         whole.push(data);
     }

@@ -25,11 +25,11 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
 
 use super::body::Body;
 use super::forward::{Sending, collect};
-use super::memory::Share;
 use super::{Shared, record, reply};
 use crate::live::{Backend, Route};
 use crate::mcp::rejection::{self, Rejection};
 use crate::mcp::{challenge, metadata, token};
+use crate::memory::Share;
 use crate::upstream::{Cause, UpstreamError};
 
 /// How long a server may take to give its metadata, in all its answers.
@@ -82,7 +82,8 @@ impl Shared {
             return Err(Rejection::new(rejection::Cause::NoMetadata, message));
         }
         let resource = url(headers.get(HOST), &route.path);
-        let mut search = Search { backend: route, resource: &resource, memory: self.answers.share() };
+        let memory = self.answers.share_within(&route.answers);
+        let mut search = Search { backend: route, resource: &resource, memory };
         let found = tokio::time::timeout(PATIENCE, search.find()).await.unwrap_or_else(|_| {
             let detail = format!("no metadata came within {PATIENCE:?}");
             Err(route.upstream.error(Cause::ResponseTimeout, detail))

@@ -20,11 +20,11 @@ use super::body::{self, SLICE};
 use super::events::Events;
 use super::forward::{Expected, no_room};
 use super::given_up::GivenUp;
-use super::memory::{Full, Share};
 use super::record::Flight;
 use crate::lifecycle::Drain;
 use crate::mcp::sse::{Piece, Scanner};
 use crate::mcp::version::Era;
+use crate::memory::{Full, Share};
 use crate::upstream::{self, Cause, UpstreamError};
 
 /// Whether a stream ends by itself.
@@ -81,6 +81,7 @@ pub(super) struct Relay {
     ended: bool,
 }
 
+#[allow(clippy::large_enum_variant, reason = "the usual way is the large one, and what holds it is boxed")]
 enum Way {
     /// Byte for byte.
     Bytes,
@@ -111,7 +112,7 @@ impl Relay {
             Endless::Yes(drain) => Some(Box::pin(async move { drain.draining().await })),
         };
         let scanner = Some(Scanner::new(events.max_event_bytes()));
-        let memory = events.shared.answers.share();
+        let memory = events.shared.answers.share_within(&events.sending.backend.answers);
         let way = Way::Events { scanner, events: Box::new(events), ready: VecDeque::new(), memory };
         Self { body, way, drained, given_up, flight, ended: false }
     }

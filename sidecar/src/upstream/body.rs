@@ -38,6 +38,11 @@ impl Body {
         Self { incoming: Some(incoming), silence, server: Arc::clone(server), line: Some(line) }
     }
 
+    /// Ends it if nothing arrives for this long, unless its server's configuration has a bound for that.
+    pub fn bound_silence(&mut self, bound: Duration) {
+        self.silence.get_or_insert(Silence { bound, over: None });
+    }
+
     fn end(&mut self, failure: Failure) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         self.incoming = None;
         self.line = None;

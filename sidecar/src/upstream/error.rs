@@ -92,9 +92,9 @@ causes! {
     Redirect = "redirect", "answered with a redirect, which is not followed";
     /// The answer did not begin in time (`responseTimeout`).
     ResponseTimeout = "response_timeout", "did not begin its answer in time";
-    /// The answer was silent for too long (`streamIdleTimeout`).
+    /// The answer was silent for too long (`streamIdleTimeout`; without it, of an answer that is no stream, `responseTimeout`).
     StreamIdle = "stream_idle", "was silent for too long in the middle of its answer";
-    /// The sidecar holds as many bytes of answers as it may (`listener.maxTotalAnswerBytes`).
+    /// The sidecar holds as many bytes of answers, or of this server's, as it may (`listener.maxTotalAnswerBytes`).
     Memory = "memory", "gave an answer for which the sidecar has no room at the moment";
     /// The answer, its headers or an event of it is larger than permitted.
     TooLarge = "too_large", "sent an answer that is larger than permitted";

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use reeve_tests::agent::{Agent, told};
+use reeve_tests::eventually::eventually;
 use reeve_tests::http::Answer;
 use reeve_tests::process::free_port;
 use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
@@ -158,4 +159,57 @@ fn answers_for_which_there_is_no_room_are_told_as_the_servers_and_leave_room_for
     upstream.next().text("hello");
     assert_eq!(told(&next.rest()).1, "hello");
     assert_eq!(sidecar.metric("reeve_upstream_errors_total{cause=\"memory\",server=\"upstream\"}"), 2.0);
+}
+
+#[test]
+fn a_server_whose_answers_hold_all_they_may_keeps_out_no_answer_of_another() {
+    let (hog, other) = (Upstream::start(), Upstream::start());
+    let limits = "limits: {maxResponseBytes: 2097152, maxEventBytes: 2097152}";
+    let server = |name: &str, url: &str| format!("{{name: {name}, path: /{name}, url: '{url}', {limits}}}");
+    let servers = [server("hog", &hog.url), server("other", &other.url)].join(", ");
+    let listener = "listener: {maxTotalAnswerBytes: 8388608}";
+    let setup = Setup::config(&format!("servers: [{servers}]\npolicyFiles: [policy.yaml]\n{listener}\n"));
+    setup.write("policy.yaml", ALLOW_ALL);
+    let sidecar = setup.start();
+    let hogging = Agent::modern(&format!("{}/hog", sidecar.agents));
+
+    // Four of them would hold all that there is.
+    let unfinished: Vec<_> = (0..4)
+        .map(|_| {
+            let exchange = hogging.begin_call("echo");
+            let request = hog.next();
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2097152\r\n\r\n";
+            let most = "x".repeat(2_097_142);
+            std::thread::spawn(move || request.stands_still_after(format!("{head}{most}")));
+            exchange
+        })
+        .collect();
+    let refused = "reeve_upstream_errors_total{cause=\"memory\",server=\"hog\"}";
+    eventually("what has no room is refused", || (sidecar.metric(refused) >= 2.0).then_some(()));
+
+    let agent = Agent::modern(&format!("{}/other", sidecar.agents));
+    let large = "x".repeat(1 << 20);
+    for text in ["hello", &*large] {
+        let exchange = agent.begin_call("echo");
+        other.next().text(text);
+        assert_eq!(told(&exchange.rest()).1, text);
+    }
+    let small = hogging.begin_call("echo");
+    hog.next().text("hello");
+    assert_eq!(told(&small.rest()).1, "hello", "a small answer passes whatever is held");
+    drop(unfinished);
+}
+
+#[test]
+fn an_answer_that_stands_still_ends_with_the_time_that_its_beginning_has() {
+    let upstream = Upstream::start();
+    let server = format!("{{name: upstream, path: /mcp, url: '{}', limits: {{responseTimeout: 1s}}}}", upstream.url);
+    let setup = Setup::config(&format!("servers: [{server}]\npolicyFiles: [policy.yaml]\n"));
+    setup.write("policy.yaml", ALLOW_ALL);
+    let sidecar = setup.start();
+    let whole = Agent::modern(&format!("{}/mcp", sidecar.agents)).begin_call("echo");
+    let mut request = upstream.next();
+    request.write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"jsonrpc\"");
+    is_the_servers_fault(&whole.rest(), "504", "silent for too long");
+    request.closed();
 }
