@@ -7,6 +7,8 @@ use serde_json::Value;
 pub struct Query {
     /// Its dashboard and panel.
     pub place: String,
+    /// By which its panel knows it; of a variable, none.
+    pub name: String,
     /// As it is written, with Grafana's variables.
     pub expr: String,
     /// The labels that its reader is shown.
@@ -59,7 +61,8 @@ pub fn queries() -> Vec<Query> {
             let legend = text(target, "/legendFormat").split("{{").skip(1).filter_map(|rest| rest.split_once("}}"));
             let legend = legend.map(|(label, _)| label.trim());
             let labels = legend.chain(columns.iter().copied()).map(str::to_owned).collect();
-            found.push(Query { place: place.clone(), expr: text(target, "/expr").to_owned(), labels });
+            let name = text(target, "/refId").to_owned();
+            found.push(Query { place: place.clone(), name, expr: text(target, "/expr").to_owned(), labels });
         }
     }
     for (file, dashboard) in dashboards() {
@@ -70,7 +73,7 @@ pub fn queries() -> Vec<Query> {
             let inner = asked.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')'));
             let (expr, label) =
                 inner.and_then(|inner| inner.rsplit_once(", ")).unwrap_or_else(|| panic!("{place}: {asked}"));
-            found.push(Query { place, expr: expr.to_owned(), labels: vec![label.to_owned()] });
+            found.push(Query { place, name: String::new(), expr: expr.to_owned(), labels: vec![label.to_owned()] });
         }
     }
     found

@@ -53,6 +53,15 @@ fn closing(text: &str, end: char) -> usize {
     panic!("{text}: nothing closes it with {end}");
 }
 
+/// How often something was counted in a range: the one form in which tables and pages ask it. A series that was there before the range
+/// has its increase; so has one that was set back in it, by a restart. Any other began in the range, and with it what it counts.
+pub fn counted(series: &str, range: &str) -> String {
+    format!(
+        "(increase({series}[{range}]) and (last_over_time({series}[1h] offset {range}) or resets({series}[{range}]) > 0)) \
+         or last_over_time({series}[{range}])"
+    )
+}
+
 /// What stands for Grafana's variables.
 #[derive(Clone, Copy, Debug)]
 pub struct Filling<'a> {
@@ -60,14 +69,21 @@ pub struct Filling<'a> {
     pub interval: &'a str,
     /// `$__range`.
     pub range: &'a str,
-    /// `$namespace`; everything stands for all other variables.
+    /// `$cluster`; `.*` is what stands for all, here and below.
+    pub cluster: &'a str,
+    /// `$namespace`
     pub namespace: &'a str,
+    /// `$policy`
+    pub policy: &'a str,
+    /// `$workload`
+    pub workload: &'a str,
 }
 
 impl Default for Filling<'_> {
     /// Everything, of the last hour.
     fn default() -> Self {
-        Self { interval: "5m", range: "1h", namespace: ".*" }
+        let all = ".*";
+        Self { interval: "5m", range: "1h", cluster: all, namespace: all, policy: all, workload: all }
     }
 }
 
@@ -77,8 +93,13 @@ impl Default for Filling<'_> {
 /// If it has a variable that is none.
 pub fn filled(expr: &str, filling: &Filling<'_>) -> String {
     let mut query = expr.replace("$__rate_interval", filling.interval).replace("$__range", filling.range);
-    for (variable, value) in [("cluster", ".*"), ("namespace", filling.namespace), ("policy", ".*"), ("workload", ".*")]
-    {
+    let variables = [
+        ("cluster", filling.cluster),
+        ("namespace", filling.namespace),
+        ("policy", filling.policy),
+        ("workload", filling.workload),
+    ];
+    for (variable, value) in variables {
         query = query.replace(&format!("${variable}"), value);
     }
     // What a rule refers to by number, or by label in its texts, is no variable.

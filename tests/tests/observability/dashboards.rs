@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use reeve_tests::monitoring::dashboards::{Query, dashboards, list, panels, queries, text};
 use reeve_tests::monitoring::promql::{self, Filling};
+use reeve_tests::monitoring::{queries_of, read};
 
 use super::exported::Part;
 use super::world::{self, World};
@@ -86,7 +87,7 @@ fn every_query_answers_with_the_labels_that_its_reader_is_shown() {
     let asked: Vec<String> = queries.iter().map(|query| promql::filled(&query.expr, &Filling::default())).collect();
     let answers = world::ask(&World::steady(), &asked);
     for (query, filled) in queries.iter().zip(&asked) {
-        let Query { place, expr, labels } = query;
+        let Query { place, expr, labels, .. } = query;
         let answer = answers.get(filled).unwrap_or_else(|| panic!("{place}: nothing is answered to {expr}"));
         for series in answer {
             for label in labels {
@@ -94,6 +95,31 @@ fn every_query_answers_with_the_labels_that_its_reader_is_shown() {
             }
         }
     }
+}
+
+#[test]
+fn whatever_is_counted_in_a_range_is_counted_in_one_form() {
+    let mut asked: Vec<(String, String)> = queries().into_iter().map(|query| (query.place, query.expr)).collect();
+    let page = read("docs/rollout.md");
+    asked.extend(queries_of(&page).into_iter().map(|query| ("docs/rollout.md".to_owned(), on_one_line(&query))));
+    let mut seen = 0;
+    for (place, expr) in asked {
+        let mut rest = expr.clone();
+        while let Some((series, range)) = rest.split_once("increase(").and_then(|(_, inner)| inner.split_once('[')) {
+            let range = range.split(']').next().unwrap_or_default();
+            let form = promql::counted(series, range);
+            assert!(rest.contains(&form), "{place}: {expr}\nis to have the form {form}");
+            rest = rest.replace(&form, "");
+            seen += 1;
+        }
+        assert!(["last_over_time(", "offset"].iter().all(|part| !rest.contains(part)), "{place}: what else is {rest}?");
+    }
+    assert!(seen > 10, "{seen} are counted");
+}
+
+/// A query of a page as a dashboard has it.
+fn on_one_line(query: &str) -> String {
+    query.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(").replace(" )", ")")
 }
 
 #[test]

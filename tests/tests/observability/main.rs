@@ -5,6 +5,7 @@ mod alerts;
 mod audit;
 mod dashboards;
 mod exported;
+mod figures;
 mod world;
 
 use std::collections::BTreeSet;

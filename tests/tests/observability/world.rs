@@ -107,7 +107,7 @@ fn values(metric: &Metric, label: &str) -> &'static [&'static str] {
 #[derive(Debug)]
 pub struct Series {
     /// As it is written, between braces.
-    labels: String,
+    pub labels: String,
     pub value: f64,
 }
 

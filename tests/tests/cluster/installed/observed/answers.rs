@@ -44,7 +44,7 @@ const PERHAPS: [(&str, &str); 2] = [
 
 /// The question as Grafana puts it, of the ward alone.
 pub fn asked(ward: &Ward<'_>, expr: &str) -> String {
-    filled(expr, &Filling { interval: INTERVAL, range: "1h", namespace: &ward.alone.name })
+    filled(expr, &Filling { interval: INTERVAL, range: "1h", namespace: &ward.alone.name, ..Filling::default() })
 }
 
 /// Why a query is answered with nothing, if it is to be.
@@ -67,7 +67,7 @@ pub fn every_query_answers_or_it_is_known_why_not(ward: &Ward<'_>) {
     let (mut wrong, mut excuses) = (Vec::new(), BTreeSet::new());
     for query in queries() {
         let answer = shown(ward, &query);
-        let Query { place, expr, labels } = &query;
+        let Query { place, expr, labels, .. } = &query;
         match (answer.is_empty(), excused(&query)) {
             (true, Some(excuse)) => drop(excuses.insert(excuse)),
             (true, None) if PERHAPS.iter().any(|(panel, _)| place.contains(panel)) => {}
