@@ -8,12 +8,19 @@ use reeve_tests::process::root;
 
 /// What a sidecar wrote.
 const LOG: &str = "tests/observability/audit.jsonl";
+/// The same as a node keeps it: the first two lines and the last were rotated away or are not written yet; and one is lost, the fifth.
+const CUT: &str = "tests/observability/cut.jsonl";
 
 /// The answer of a query, by lines and columns.
 fn ask(query: &str, options: &[&str]) -> Vec<Vec<String>> {
+    ask_of(LOG, query, options)
+}
+
+/// The answer of a query on one of the logs.
+fn ask_of(log: &str, query: &str, options: &[&str]) -> Vec<Vec<String>> {
     let jq = root().join("target/tools/jq");
     assert!(jq.exists(), "jq is missing: run `tests/install jq`");
-    let (query, log) = (root().join("examples/audit").join(query), root().join(LOG));
+    let (query, log) = (root().join("examples/audit").join(query), root().join(log));
     let said = Command::new(jq).args(options).arg("-rf").args([query, log]).output().unwrap();
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     let lines = String::from_utf8(said.stdout).unwrap();
@@ -53,7 +60,14 @@ fn what_was_refused_what_would_be_and_who_is_refused_most() {
 fn a_trace_has_its_calls_and_a_run_its_numbers() {
     let trace = ask("trace.jq", &["--arg", "trace", "4bf92f3577b34da6a3ce929d0e0e4736"]);
     assert_eq!(columns(&trace, [3]), [["list_datastores"]]);
-    assert_eq!(columns(&ask("gaps.jq", &["-n"]), [1, 2, 3, 4]), [["agent-1", "9", "0", "stopped"]]);
+    assert_eq!(columns(&ask("gaps.jq", &["-n"]), [1, 2, 3, 4, 5]), [["agent-1", "9", "1", "0", "stopped"]]);
+}
+
+#[test]
+fn what_was_rotated_away_is_not_told_as_lost() {
+    let [run] = &ask_of(CUT, "gaps.jq", &["-n"])[..] else { panic!("there is one run") };
+    let expected = ["agent-1", "5", "3", "1", "runs or was killed", "begins at 3: earlier lines are not in this file"];
+    assert_eq!(run[1..], expected);
 }
 
 #[test]
