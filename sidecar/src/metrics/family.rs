@@ -93,7 +93,7 @@ families! {
     CONFIG_RELOAD_SUCCESSFUL: Gauge "reeve_config_last_reload_successful" [],
         "Whether the newest configuration is in force; 0 if it was refused and the one before it stays.";
     UPSTREAM_ERRORS: Counter "reeve_upstream_errors_total" ["server", "cause"],
-        "Requests that failed between the sidecar and the server: calls, and all else that is passed on, such as initialisations and lists.";
+        "Requests that failed between the sidecar and the server, or there (a status of 500 or more): calls, and all else that is passed on, such as initialisations and lists.";
     CONNECTIONS: Gauge "reeve_connections" [],
         "Connections of agents that are open.";
     REFUSED_CONNECTIONS: Counter "reeve_refused_connections_total" ["cause"],

@@ -125,7 +125,7 @@ impl ServerMetrics {
         InFlight(self.inflight.clone())
     }
 
-    /// A call failed between the sidecar and the server.
+    /// A request failed between the sidecar and the server, or there.
     pub fn upstream_failed(&self, cause: Cause) {
         self.upstream_errors.with_label_values(&[&*self.server, cause.as_str()]).inc();
     }

@@ -13,7 +13,7 @@ use super::events::Events;
 use super::examine::{Kind, RawId};
 use super::given_up::GivenUp;
 use super::onward::Onward;
-use super::record::Flight;
+use super::record::{self, Flight};
 use super::relay::{Attended, Endless, Relay};
 use super::take::Taken;
 use super::{Listing, Place, Shared, WORKER_BYTES, reply};
@@ -256,6 +256,13 @@ impl Shared {
         headers::for_agent(&mut head.headers, sending.era);
         let unusable = |detail| Err(sending.backend.upstream.error(Cause::Unreadable, detail));
         let success = head.status.is_success();
+        if head.status.is_server_error() {
+            let detail = format!("it answered {}", head.status);
+            record::upstream_failed(
+                &sending.backend.metrics,
+                &sending.backend.upstream.error(Cause::ServerError, detail),
+            );
+        }
         if let Some(span) = exchange.flight.span().filter(|_| !success) {
             span.failed(head.status.as_str(), "the server answered with this status of HTTP");
         }

@@ -98,6 +98,8 @@ causes! {
     Memory = "memory", "gave an answer for which the sidecar has no room at the moment";
     /// The answer, its headers or an event of it is larger than permitted.
     TooLarge = "too_large", "sent an answer that is larger than permitted";
+    /// The server, or a proxy before it, answered with a status of 500 or more. The agent is given that answer.
+    ServerError = "server_error", "answered that it failed";
 }
 
 impl fmt::Display for Cause {

@@ -104,6 +104,20 @@ fn answers_that_are_none_are_told_as_faults_of_the_server() {
 }
 
 #[test]
+fn a_status_of_500_or_more_is_counted_as_the_servers_fault_and_the_agent_is_given_it() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
+    let agent = Agent::modern(&sidecar.url);
+    for status in ["404 Not Found", "500 Internal Server Error", "503 Service Unavailable"] {
+        let exchange = agent.begin_call("echo");
+        upstream.next().answer(status, &["Content-Type: text/plain"], "as it was written");
+        let answer = exchange.rest();
+        assert!(status.starts_with(&answer.status.to_string()) && answer.body == "as it was written", "{answer:?}");
+    }
+    assert_eq!(sidecar.metric("reeve_upstream_errors_total{cause=\"server_error\",server=\"upstream\"}"), 2.0);
+}
+
+#[test]
 fn a_server_that_does_not_answer_in_time_is_told_as_such() {
     let upstream = Upstream::start();
     let config = format!(
