@@ -13,6 +13,8 @@ pub struct Assignment {
     pub world: World,
     /// The servers and policies.
     pub document: Encoded,
+    /// Whether the document can be sent: it is no larger than may be, and names no more.
+    pub fits: bool,
 }
 
 impl Assignment {

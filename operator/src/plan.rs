@@ -16,7 +16,7 @@ use std::sync::{Arc, Weak};
 
 use reeve_policy::compile::govern;
 use reeve_wire::document::{Document, Encoded, PolicyEntry};
-use reeve_wire::{LONGEST_DOCUMENT, Uid};
+use reeve_wire::{LONGEST_DOCUMENT, MOST_OBJECTS, Uid};
 use serde_json::value::RawValue;
 
 use self::basis::{Basis, Entry, Given};
@@ -29,20 +29,19 @@ pub(crate) type PlanId = u64;
 pub(crate) struct Plan {
     pub(crate) id: PlanId,
     pub(crate) encoded: Encoded,
-    /// How much larger the document is than what can be sent, if it is.
+    /// What of the document is more than what can be sent, if anything.
     pub(crate) excess: Option<Excess>,
     pub(crate) servers: Arc<Vec<Arc<Given>>>,
     /// By UID.
     pub(crate) policies: Vec<Bound>,
 }
 
-/// A document that is too large to be sent.
+/// What a document has too much of to be sent, and how much it may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Excess {
-    /// What it has, in bytes.
-    pub(crate) bytes: usize,
-    /// What it may have.
-    pub(crate) most: usize,
+pub(crate) enum Excess {
+    Bytes { has: usize, most: usize },
+    Policies { has: usize, most: usize },
+    Servers { has: usize, most: usize },
 }
 
 /// A policy of a plan.
@@ -80,8 +79,10 @@ impl Plan {
 /// The plans that are in use, so that what is the same is made once.
 #[derive(Debug)]
 pub(crate) struct Plans {
-    /// The largest document that can be sent.
+    /// The largest document that can be sent, in bytes.
     pub(crate) largest: usize,
+    /// The most policies, and the most servers, of one.
+    pub(crate) most_objects: usize,
     by_parts: HashMap<Parts, Weak<Plan>>,
     made: PlanId,
     kept: usize,
@@ -93,7 +94,7 @@ type Parts = Vec<usize>;
 
 impl Default for Plans {
     fn default() -> Self {
-        Self { largest: LONGEST_DOCUMENT, by_parts: HashMap::new(), made: 0, kept: 0 }
+        Self { largest: LONGEST_DOCUMENT, most_objects: MOST_OBJECTS, by_parts: HashMap::new(), made: 0, kept: 0 }
     }
 }
 
@@ -113,12 +114,22 @@ impl Plans {
         let encoded = document(basis.servers(), &entries).encode()?;
         let policies = bound(basis.servers(), &entries);
         self.made += 1;
-        let (bytes, most) = (encoded.bytes.len(), self.largest);
-        let excess = (bytes > most).then_some(Excess { bytes, most });
+        let excess = self.excess(encoded.bytes.len(), entries.len(), basis.servers().len());
         let plan = Arc::new(Plan { id: self.made, encoded, excess, servers: Arc::clone(basis.servers()), policies });
         self.forget_unused();
         self.by_parts.insert(parts, Arc::downgrade(&plan));
         Ok(plan)
+    }
+
+    fn excess(&self, bytes: usize, policies: usize, servers: usize) -> Option<Excess> {
+        let Self { largest, most_objects: most, .. } = *self;
+        if bytes > largest {
+            Some(Excess::Bytes { has: bytes, most: largest })
+        } else if policies > most {
+            Some(Excess::Policies { has: policies, most })
+        } else {
+            (servers > most).then_some(Excess::Servers { has: servers, most })
+        }
     }
 
     fn forget_unused(&mut self) {

@@ -141,14 +141,15 @@ impl Configurations {
     fn stamp(&mut self, uid: &Uid, seen: &Seen<'_>) -> Option<Given> {
         let pod = seen.world.pods.get(uid)?;
         let namespace = seen.world.namespace(&pod.namespace).map(|namespace| namespace.version);
-        let plan = self.plan_of(uid).filter(|_| pod.has_sidecar()).map(|plan| plan.encoded.clone());
+        let plan = self.plan_of(uid).filter(|_| pod.has_sidecar());
+        let plan = plan.map(|plan| (plan.encoded.clone(), plan.excess.is_none()));
         let member = self.members.get_mut(uid)?;
-        let (Some(document), Some(namespace)) = (plan, namespace) else {
+        let (Some((document, fits)), Some(namespace)) = (plan, namespace) else {
             return std::mem::take(&mut member.is_given).then(|| (uid.clone(), None));
         };
         member.is_given = true;
         let world = reeve_wire::World { namespace, pod: pod.version, ..seen.versions };
-        Some((uid.clone(), Some(Arc::new(Assignment { identity: identity(pod), world, document }))))
+        Some((uid.clone(), Some(Arc::new(Assignment { identity: identity(pod), world, document, fits }))))
     }
 
     /// Counts a pod where it belongs.

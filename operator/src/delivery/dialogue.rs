@@ -9,15 +9,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use reeve_wire::message::{Ack, Envelope, FromSidecar, Hello, Outcome, PodReport, PolicyProblem, Running, ServerState};
 use reeve_wire::world::Kind;
-use reeve_wire::{LONGEST_DOCUMENT, PROTOCOL, Uid, lines};
+use reeve_wire::{MOST_OBJECTS, PROTOCOL, Uid, lines};
 use tokio::time::Instant;
 
 use super::registry::Held;
 use crate::assignment::Assignment;
 
-/// How many policies, and how many servers, a sidecar may speak of. Together with the length of a message they bound what one
-/// pod costs the operator's memory, and keep a report within a line.
-const MOST: usize = 4_096;
 /// The longest message of a sidecar that is kept, in characters.
 const LONGEST_MESSAGE: usize = 1_024;
 /// The longest identifier: the API server's have 36 characters.
@@ -36,8 +33,6 @@ pub(super) enum Fault {
     Protocol { least: u32, most: u32 },
     #[error("it sends reports, which only replicas of the operator may")]
     NotReplica,
-    #[error("it speaks of more than {MOST} {0}")]
-    TooMany(&'static str),
     #[error("it names an object by {0} bytes; a UID has 36")]
     Uid(usize),
 }
@@ -129,13 +124,12 @@ impl Dialogue {
         }
         let runs = self.report.running.as_ref().map(|running| running.origin.hash);
         let lacks_document = self.lacks_document || runs != Some(assignment.document.hash);
-        let is_sendable = assignment.document.bytes.len() <= LONGEST_DOCUMENT;
-        if lacks_document && !is_sendable {
+        if lacks_document && !assignment.fits {
             let (pod, bytes) = (assignment.pod(), assignment.document.bytes.len());
-            tracing::error!(%pod, bytes, most = LONGEST_DOCUMENT, "the pod's configuration is too large to be sent: its sidecar keeps what it has: make the policies and servers of its namespace fewer or smaller");
+            tracing::error!(%pod, bytes, "the pod's configuration is too large to be sent, or has too many policies or servers: its sidecar keeps what it has: make the policies and servers of its namespace fewer or smaller");
         }
         // Told of a document that it is not sent, the sidecar does not take pings for a word that what it runs is what should.
-        let with_document = lacks_document && is_sendable;
+        let with_document = lacks_document && assignment.fits;
         let envelope =
             Envelope { identity: assignment.identity.clone(), hash: assignment.document.hash, world: assignment.world };
         let document = with_document.then_some(&assignment.document.bytes);
@@ -214,7 +208,7 @@ impl Dialogue {
                 sent.state = State::Refused { kinds, again: now + pause, pause };
             }
             Outcome::RefusedInvalid(_) if !sent.with_document => {
-                self.lacks_document = sent.assignment.document.bytes.len() <= LONGEST_DOCUMENT;
+                self.lacks_document = sent.assignment.fits;
             }
             Outcome::RefusedInvalid(why) => outcomes.invalid = Some(cut(why)),
             Outcome::Unknown => {}
@@ -229,8 +223,8 @@ impl Dialogue {
             let servers = &mut self.report.servers;
             match servers.binary_search_by(|known| known.uid.cmp(&state.uid)) {
                 Ok(at) => servers[at] = state,
-                Err(at) if servers.len() < MOST => servers.insert(at, state),
-                Err(_) => return Err(Fault::TooMany("servers")),
+                Err(at) if servers.len() < MOST_OBJECTS => servers.insert(at, state),
+                Err(_) => {}
             }
         }
         Ok(())
@@ -243,10 +237,12 @@ pub(super) fn protocol(hello: &Hello) -> Result<u32, Fault> {
     PROTOCOL.common(theirs).ok_or(Fault::Protocol { least: theirs.least, most: theirs.most })
 }
 
-/// What a sidecar says that it runs, within bounds.
+/// What a sidecar says that it runs, within bounds: of more than it can have been sent, the rest is left out, so that a sidecar
+/// that has it is given something else.
 pub(super) fn checked(mut running: Running) -> Result<Running, Fault> {
-    if running.problems.len() > MOST || running.origin.generations.len() > MOST {
-        return Err(Fault::TooMany("policies"));
+    running.problems.truncate(MOST_OBJECTS);
+    while running.origin.generations.len() > MOST_OBJECTS {
+        running.origin.generations.pop_last();
     }
     running.origin.generations.keys().try_for_each(check)?;
     for PolicyProblem { uid, message } in &mut running.problems {
@@ -260,9 +256,7 @@ pub(super) fn checked(mut running: Running) -> Result<Running, Fault> {
 pub(super) fn checked_report(mut report: PodReport) -> Result<PodReport, Fault> {
     check(&report.pod)?;
     report.running = report.running.map(checked).transpose()?;
-    if report.servers.len() > MOST {
-        return Err(Fault::TooMany("servers"));
-    }
+    report.servers.truncate(MOST_OBJECTS);
     for state in &mut report.servers {
         check(&state.uid)?;
         state.message = cut(std::mem::take(&mut state.message));

@@ -28,5 +28,6 @@ pub(in crate::delivery) fn assignment(pod: &str, word: &str) -> Assignment {
         },
         world: World { policies: 1, ..World::default() },
         document: Encoded { hash: Hash::of(&bytes), bytes },
+        fits: true,
     }
 }

@@ -189,12 +189,17 @@ fn lagging(lag: Lag, generation: i64) -> String {
     }
 }
 
-fn exceeding(Stuck { lag, excess: Excess { bytes, most } }: &Stuck, generation: i64) -> String {
+fn exceeding(Stuck { lag, excess }: &Stuck, generation: i64) -> String {
     let runs = match lag {
         Lag::Silent => String::new(),
         lag => format!("{}, and ", lagging(*lag, generation)),
     };
-    format!("{runs}would have to be sent {bytes} bytes of servers and policies, and at most {most} can be")
+    let (has, what, most) = match excess {
+        Excess::Bytes { has, most } => (has, "bytes of servers and policies", most),
+        Excess::Policies { has, most } => (has, "policies", most),
+        Excess::Servers { has, most } => (has, "servers", most),
+    };
+    format!("{runs}would have to be sent {has} {what}, and at most {most} can be")
 }
 
 fn absence(away: &Away, generation: i64) -> String {

@@ -60,6 +60,7 @@ impl Ground {
             backed.push(Backed { policies: governing, upstream: Arc::new(upstream) });
             states.push(state);
         }
+        shorten(states.iter_mut().map(|state| &mut state.message));
         let vouched = Some(Arc::clone(&self.vouched));
         let prepared = Prepared { config, servers: backed, policies: policies.len(), vouched };
         Ready { prepared, servers: states, files, uids }
@@ -81,6 +82,21 @@ impl Ground {
     }
 }
 
+/// How much is said of what is wrong with all policies, and with all servers, in bytes: with what else a line says of as many as can
+/// be it is far below [`reeve_wire::LONGEST_TO_OPERATOR`].
+const SAID: usize = 128 << 10;
+/// And how much of one.
+const SAID_OF_ONE: usize = 4 << 10;
+
+/// Shortens messages as far as together they are too long.
+fn shorten<'m>(messages: impl ExactSizeIterator<Item = &'m mut String>) {
+    let most = (SAID / messages.len().max(1)).min(SAID_OF_ONE);
+    for message in messages.filter(|message| message.len() > most) {
+        let end = (0..=most).rev().find(|end| message.is_char_boundary(*end)).unwrap_or_default();
+        message.truncate(end);
+    }
+}
+
 /// A policy, as this sidecar can read it. What it cannot read governs, and denies.
 fn source(object: &str) -> Source {
     stored(&serde_json::from_str::<Value>(object).unwrap_or_default()).source
@@ -95,6 +111,7 @@ impl Ready {
                 problems.entry(uid.clone()).or_insert_with(|| policy.errors.join("; "));
             }
         }
+        shorten(problems.values_mut());
         problems.into_iter().map(|(uid, message)| PolicyProblem { uid, message }).collect()
     }
 
@@ -103,5 +120,24 @@ impl Ready {
         let (routes, backed) = (live.routes(), &self.prepared.servers);
         routes.len() == backed.len()
             && routes.iter().zip(backed).all(|(route, backed)| route.upstream.is_like(&backed.upstream))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reeve_wire::{LONGEST_TO_OPERATOR, MOST_OBJECTS};
+
+    use super::*;
+
+    #[test]
+    fn however_much_is_wrong_it_is_said_in_a_line() {
+        let mut many = vec!["é".repeat(10_000); MOST_OBJECTS];
+        shorten(many.iter_mut());
+        assert!(many.iter().all(|message| !message.is_empty()));
+        // A control character takes six bytes in JSON.
+        assert!(many.iter().map(String::len).sum::<usize>() * 6 < LONGEST_TO_OPERATOR);
+        let mut few = vec!["short".to_owned(), "x".repeat(5_000)];
+        shorten(few.iter_mut());
+        assert_eq!((few[0].as_str(), few[1].len()), ("short", SAID_OF_ONE));
     }
 }

@@ -59,6 +59,8 @@ pub const LONGEST_TO_SIDECAR: usize = 32 << 20;
 /// The longest document that is sent, in bytes. What else the line has is of one pod, and shorter than the API server lets an
 /// object be.
 pub const LONGEST_DOCUMENT: usize = LONGEST_TO_SIDECAR - (2 << 20);
+/// The most policies, and the most servers, of a document that is sent: what a sidecar says of them fits a line.
+pub const MOST_OBJECTS: usize = 4_096;
 
 #[cfg(test)]
 mod tests;

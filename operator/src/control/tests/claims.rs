@@ -262,6 +262,25 @@ fn a_configuration_that_is_too_large_to_be_sent_is_told_with_its_size_and_what_t
 }
 
 #[test]
+fn more_policies_or_servers_than_a_sidecar_can_speak_of_are_not_sent_and_told() {
+    let mut cluster = Cluster::new();
+    cluster.policy_for("imaging", "imaging");
+    cluster.pod("agent-0", "imaging");
+    cluster.converge();
+    cluster.control.configurations.plans.most_objects = 1;
+    cluster.policy_for("more", "imaging");
+    cluster.settle();
+    assert!(!cluster.given["agent-0"].fits);
+    let said = cluster.says("clinic/more");
+    assert!(said.starts_with("False/ConfigurationTooLarge: "), "{said}");
+    assert!(said.contains("agent-0 would have to be sent 2 policies, and at most 1 can be;"), "{said}");
+    cluster.policy_for("more", "other");
+    cluster.settle();
+    assert!(cluster.given["agent-0"].fits);
+    assert_eq!(cluster.says("clinic/imaging"), "True/Programmed: 1 of 1 sidecar runs generation 1");
+}
+
+#[test]
 fn no_policy_is_programmed_while_a_pod_cannot_be_sent_its_servers_and_what_runs_of_it_is_said() {
     let mut cluster = Cluster::new();
     cluster.policy_for("imaging", "imaging");

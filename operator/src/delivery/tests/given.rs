@@ -72,7 +72,7 @@ async fn a_thousand_pods_share_one_document() {
     let pods: Vec<String> = (0..1_000).map(|number| format!("p{number}")).collect();
     for pod in &pods {
         let identity = assignment(pod, "").identity;
-        office.give(Assignment { identity, world: World::default(), document: shared.document.clone() });
+        office.give(Assignment { identity, world: World::default(), document: shared.document.clone(), fits: true });
     }
     let said = lines::write(&hello(None)).unwrap();
     let mut open = Vec::new();
