@@ -136,7 +136,7 @@ mod tests {
         assert!(many.iter().all(|message| !message.is_empty()));
         // A control character takes six bytes in JSON.
         assert!(many.iter().map(String::len).sum::<usize>() * 6 < LONGEST_TO_OPERATOR);
-        let mut few = vec!["short".to_owned(), "x".repeat(5_000)];
+        let mut few = ["short".to_owned(), "x".repeat(5_000)];
         shorten(few.iter_mut());
         assert_eq!((few[0].as_str(), few[1].len()), ("short", SAID_OF_ONE));
     }
