@@ -6,6 +6,7 @@ mod audit;
 mod dashboards;
 mod exported;
 mod figures;
+mod readable;
 mod world;
 
 use std::collections::BTreeSet;

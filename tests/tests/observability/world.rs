@@ -12,7 +12,10 @@ use super::exported::{Metric, Part, metrics};
 use super::{FOREIGN, promtool};
 
 /// How long the world has been there when it is asked, in minutes.
-const MINUTES: usize = 120;
+pub const MINUTES: usize = 120;
+
+/// How long an agent of a crowd is busy, in minutes.
+pub const SHIFT: usize = 40;
 
 /// The series that there are, each with what it was, minute by minute.
 pub struct World {
@@ -35,6 +38,23 @@ impl World {
         Self::counting(&format!("0+6x{MINUTES}"), &[part])
     }
 
+    /// So many agents, each in a namespace of its own with a server, a tool and a policy of its own. There are as many [shifts](SHIFT) as
+    /// fit; in each, others are busy.
+    pub fn crowd(agents: usize) -> Self {
+        let metrics = metrics();
+        let of_agent = |agent: usize| -> Vec<(String, String)> {
+            let of_metric = |metric| series_of(metric, &busy(agent, 1)).into_iter();
+            let seen = metrics.iter().filter(|metric| metric.of == Part::Sidecar || metric.name == "reeve_policy_pods");
+            let series = seen.flat_map(of_metric);
+            let series = series.map(|(series, values)| match &*values {
+                "1x120" => (named(&series, agent), busy(agent, 0)),
+                _ => (named(&series, agent), values),
+            });
+            series.collect()
+        };
+        Self { series: (0..agents).flat_map(of_agent).collect() }
+    }
+
     /// These series, and no other.
     pub fn of(series: &[(&str, &str)]) -> Self {
         Self { series: series.iter().map(|(series, values)| ((*series).to_owned(), (*values).to_owned())).collect() }
@@ -51,6 +71,29 @@ impl World {
     }
 }
 
+/// What is as large as a hundred in the agent's shift, and else as one; `grows` times as much is added each minute, or it just is so.
+fn busy(agent: usize, grows: usize) -> String {
+    let begins = agent % (MINUTES / SHIFT) * SHIFT;
+    let mut value = 0;
+    let values = (0..=MINUTES).map(|minute| {
+        let is_busy = (begins..begins + SHIFT).contains(&minute);
+        let amount = if is_busy { 100 } else { 1 };
+        value = value * grows + amount;
+        value.to_string()
+    });
+    values.collect::<Vec<_>>().join(" ")
+}
+
+/// The same series of another agent.
+fn named(series: &str, agent: usize) -> String {
+    let mut series = series.replace("clinic", &format!("clinic-{agent}"));
+    series = series.replace("imaging-agent", &format!("agent-{agent}")).replace("10.0.0.1", &format!("10.0.0.{agent}"));
+    for label in ["server", "tool", "rule", "counter"] {
+        series = series.replace(&format!("{label}=\"some\""), &format!("{label}=\"some-{agent}\""));
+    }
+    series
+}
+
 /// The series of a metric, with every value of its labels.
 fn series_of(metric: &Metric, counts: &str) -> Vec<(String, String)> {
     let mut children = vec![of_target(metric)];
@@ -61,7 +104,11 @@ fn series_of(metric: &Metric, counts: &str) -> Vec<(String, String)> {
     }
     let name = &metric.name;
     let series = children.into_iter().flat_map(|child| match metric.kind.as_str() {
-        "histogram" => ["0.1", "+Inf"].map(|le| (format!("{name}_bucket{{{child},le=\"{le}\"}}"), counts)).to_vec(),
+        "histogram" => vec![
+            (format!("{name}_bucket{{{child},le=\"0.1\"}}"), counts),
+            (format!("{name}_bucket{{{child},le=\"+Inf\"}}"), counts),
+            (format!("{name}_count{{{child}}}"), counts),
+        ],
         "counter" => vec![(format!("{name}{{{child}}}"), counts)],
         _ => vec![(format!("{name}{{{child}}}"), "1x120")],
     });
@@ -114,25 +161,24 @@ pub struct Series {
 impl Series {
     /// Whether it has the label.
     pub fn has(&self, label: &str) -> bool {
-        self.label(label).is_some()
-    }
-
-    /// What the label says.
-    pub fn label(&self, label: &str) -> Option<&str> {
-        let of_label = |pair: &'_ str| -> bool { pair.starts_with(&format!("{label}=\"")) };
-        self.labels.split(", ").find(|pair| of_label(pair)).map(|pair| pair[label.len() + 1..].trim_matches('"'))
+        self.labels.split(", ").any(|pair| pair.starts_with(&format!("{label}=\"")))
     }
 }
 
-/// What each query is answered. One that nothing is answered to is not there.
+/// What each query is answered in the end. One that nothing is answered to is not there.
 pub fn ask(world: &World, queries: &[String]) -> HashMap<String, Vec<Series>> {
+    ask_at(&[MINUTES], world, queries)
+}
+
+/// What each query is answered in each of these minutes, one after the other.
+pub fn ask_at(minutes: &[usize], world: &World, queries: &[String]) -> HashMap<String, Vec<Series>> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("questions.yaml");
-    std::fs::write(&file, questions(world, queries)).unwrap();
+    std::fs::write(&file, questions(minutes, world, queries)).unwrap();
     let said = promtool(&["test", "rules", &file.display().to_string()]).output().unwrap();
     let report = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
     let mut lines = report.lines().map(str::trim);
-    let mut answers = HashMap::new();
+    let mut answers: HashMap<String, Vec<Series>> = HashMap::new();
     while let Some(line) = lines.next() {
         let Some(expr) = line.strip_prefix("expr: ") else {
             let is_frame =
@@ -141,10 +187,10 @@ pub fn ask(world: &World, queries: &[String]) -> HashMap<String, Vec<Series>> {
             continue;
         };
         let expr = expr.rsplit_once(", time: ").unwrap_or_else(|| panic!("{line}")).0;
-        let expr = serde_json::from_str(expr).unwrap_or_else(|error| panic!("{error}: {expr}"));
+        let expr: String = serde_json::from_str(expr).unwrap_or_else(|error| panic!("{error}: {expr}"));
         assert!(lines.next().is_some_and(|line| line.starts_with("exp:")), "{report}");
         let got = lines.next().and_then(|line| line.strip_prefix("got:")).unwrap_or_else(|| panic!("{report}"));
-        answers.insert(expr, series(got));
+        answers.entry(expr).or_default().extend(series(got));
     }
     answers
 }
@@ -163,10 +209,12 @@ fn series(got: &str) -> Vec<Series> {
 }
 
 /// The file for promtool. JSON is YAML.
-fn questions(world: &World, queries: &[String]) -> String {
+fn questions(minutes: &[usize], world: &World, queries: &[String]) -> String {
     let rules = root().join("charts/reeve/files/rules/recording.yaml").canonicalize().unwrap();
     let series = world.series.iter().map(|(series, values)| serde_json::json!({"series": series, "values": values}));
-    let expected = queries.iter().map(|expr| serde_json::json!({"expr": expr, "eval_time": format!("{MINUTES}m")}));
+    let at = |minute: &usize| format!("{minute}m");
+    let expected = queries.iter().flat_map(|expr| minutes.iter().map(move |minute| (expr, at(minute))));
+    let expected = expected.map(|(expr, at)| serde_json::json!({"expr": expr, "eval_time": at}));
     serde_json::json!({
         "rule_files": [rules],
         "evaluation_interval": "1m",

@@ -18,8 +18,8 @@ const INEXACT: f64 = 0.05;
 /// The labels by which a query sums calls, and which it selects; none if it is about something else.
 fn sums(expr: &str) -> Option<(Vec<&str>, impl Fn(&Labels) -> bool)> {
     let by = expr.split_once("sum by (")?.1.split_once(')')?.0;
-    // What is counted names them four times; a share twice or eight times.
-    let is_of_calls = [1, 4].contains(&expr.matches("reeve_calls_total").count());
+    let is_share = expr.contains(" / ");
+    let is_of_calls = expr.contains("reeve_calls_total") && !is_share;
     let [audit, refused] = ["mode=\"Audit\"", "decision!=\"allow\""].map(|part| expr.contains(part));
     let selects =
         move |labels: &Labels| (labels["mode"] == "Audit") == audit && (!refused || labels["decision"] != "allow");
