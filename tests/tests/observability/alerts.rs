@@ -59,6 +59,20 @@ fn links_and_queries_of_the_pages_lead_somewhere() {
 }
 
 #[test]
+fn every_cause_of_failures_has_something_to_do_about_it() {
+    let (causes, page) = (read("docs/refusals.md"), read("docs/runbooks/upstream-failing.md"));
+    let (_, causes) = causes.split_once("<!-- generated: upstream-causes -->").unwrap();
+    let causes = causes.split("<!-- end -->").next().unwrap_or_default();
+    let causes: Vec<&str> = causes.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert!(causes.len() > 20, "{causes:?}");
+    let rows: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()).collect();
+    for cause in causes {
+        let of_it = rows.iter().filter(|row| row.split(", ").any(|word| word.trim_matches('`') == cause)).count();
+        assert_eq!(of_it, 1, "docs/runbooks/upstream-failing.md has a row for {cause}");
+    }
+}
+
+#[test]
 fn every_alert_is_seen_to_fire_and_seen_not_to() {
     let tests: Vec<String> = files(TESTS, "yaml").iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
     for alert in alerts() {
