@@ -98,6 +98,34 @@ fn every_query_answers_with_the_labels_that_its_reader_is_shown() {
 }
 
 #[test]
+fn what_is_chosen_above_a_dashboard_binds_every_query_that_has_it() {
+    let queries = queries();
+    let everything = Filling::default();
+    let (policy, workload) = ("clinic/imaging", "imaging-agent");
+    let chosen = Filling { cluster: "prod", namespace: "clinic", policy, workload, ..everything };
+    let asked = |filling: &Filling<'_>| -> Vec<String> {
+        queries.iter().map(|query| promql::filled(&query.expr, filling)).collect()
+    };
+    let answers = world::ask(&World::steady(), &asked(&chosen));
+    for (query, asked) in queries.iter().zip(asked(&chosen)) {
+        assert!(answers.contains_key(&asked), "{}: nothing is answered to {asked}", query.place);
+    }
+    let none = "none";
+    for (variable, filling) in [
+        ("cluster", Filling { cluster: none, ..everything }),
+        ("namespace", Filling { namespace: none, ..everything }),
+        ("policy", Filling { policy: none, ..everything }),
+        ("workload", Filling { workload: none, ..everything }),
+    ] {
+        let of_it = queries.iter().filter(|query| promql::variables(&query.expr).contains(variable));
+        let asked: Vec<String> = of_it.map(|query| promql::filled(&query.expr, &filling)).collect();
+        assert!(asked.len() > 5, "{variable}: {asked:?}");
+        let answers = world::ask(&World::steady(), &asked);
+        assert!(answers.is_empty(), "there is no {variable} {none}, and Prometheus answers {answers:?}");
+    }
+}
+
+#[test]
 fn whatever_is_counted_in_a_range_is_counted_in_one_form() {
     let mut asked: Vec<(String, String)> = queries().into_iter().map(|query| (query.place, query.expr)).collect();
     let page = read("docs/rollout.md");

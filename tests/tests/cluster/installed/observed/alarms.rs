@@ -15,6 +15,8 @@ use reeve_tests::cluster::prometheus::{Pace, Prometheus};
 use reeve_tests::cluster::workload::{deployment, rolled_out};
 use reeve_tests::cluster::{Alone, helm, installed, kubectl};
 use reeve_tests::eventually::{eventually, within};
+use reeve_tests::monitoring::dashboards::queries;
+use reeve_tests::monitoring::promql::{Filling, filled};
 use reeve_tests::monitoring::rules::alerts;
 use serde_json::{Value, json};
 
@@ -70,6 +72,15 @@ impl Watched {
         self.prometheus.firing(alert).iter().any(has)
     }
 
+    /// Waits until a figure of a dashboard, of this namespace, is this; none where nothing is known.
+    fn shows(&self, panel: &str, figure: Option<f64>) {
+        let queries = queries();
+        let query = queries.iter().find(|query| query.place == panel).unwrap_or_else(|| panic!("there is no {panel}"));
+        let asked = filled(&query.expr, &Filling { namespace: &self.alone.name, ..Filling::default() });
+        let what = format!("{panel} shows {figure:?}");
+        within(PATIENCE, &what, || (self.prometheus.value(&asked) == figure).then_some(()));
+    }
+
     /// Lets an alert see how things usually are.
     fn usually(&self, query: &str) {
         let begun = Instant::now();
@@ -108,6 +119,7 @@ fn a_pod_without_sidecar_and_a_limit_that_is_used_up_are_told_until_they_are_men
     let [policy, counter] = [format!("{namespace}/imaging"), "exports".to_owned()];
     watched.fires("ReeveLimitNearExhaustion", &[("policy", &policy), ("counter", &counter)]);
     watched.fires("ReeveUnprotectedPods", &[("policy", &policy)]);
+    watched.shows("fleet.json, panel Pods without a sidecar, at least", Some(1.0));
     alone.told(&["delete", "pod/bare"]);
     watched.resolves("ReeveUnprotectedPods", &[("policy", &policy)]);
     watched.resolves("ReeveLimitNearExhaustion", &[("policy", &policy)]);
@@ -145,6 +157,8 @@ fn a_sidecar_that_is_cut_off_and_a_policy_that_does_not_reach_it_are_told_until_
     let policy = format!("{namespace}/imaging");
     watched.fires("ReevePolicyNotInForce", &[("policy", &policy)]);
     watched.fires("ReeveSidecarDisconnected", &[("namespace", &namespace)]);
+    watched.shows("fleet.json, panel Sidecars cut off", Some(1.0));
+    watched.shows("workload.json, panel Cut off", Some(1.0));
     drop(cut);
     watched.resolves("ReevePolicyNotInForce", &[("policy", &policy)]);
     watched.resolves("ReeveSidecarDisconnected", &[("namespace", &namespace)]);
@@ -167,6 +181,11 @@ fn an_operator_that_is_gone_and_all_that_needs_it_are_told_until_it_is_back() {
     assert!(call(&agent, "list_datastores").starts_with("deny: "));
     watched.fires("ReeveOperatorWithoutLeader", &[]);
     watched.fires("ReeveSidecarWithoutConfiguration", &[("namespace", &namespace), ("workload", "agent")]);
+    watched.shows("fleet.json, panel Sidecars without configuration", Some(1.0));
+    watched.shows("workload.json, panel Without configuration", Some(1.0));
+    // Who would know of pods without a sidecar and of policies is gone.
+    watched.shows("fleet.json, panel Pods without a sidecar, at least", None);
+    watched.shows("fleet.json, panel Policies not in force", None);
     let own = [("webhook", "namespace.inject.reeve.dev")];
     within(PATIENCE, "ReeveWebhookFailing fires", || {
         // As a controller would, if seconds were minutes.
@@ -229,6 +248,7 @@ fn a_configuration_from_an_older_world_and_a_certificate_that_ends_soon_are_told
     alone.apply(policy("imaging", "agent", &rules(&["get_*"])));
     let own = [("namespace", namespace.as_str()), ("workload", "agent")];
     watched.fires("ReeveConfigurationRefused", &own);
+    watched.shows("fleet.json, panel Configurations refused", Some(1.0));
     alone.told(&["delete", "pod/agent"]);
     watched.resolves("ReeveConfigurationRefused", &own);
     certificates(&["REEVE_CERTIFICATE_LIFETIME=1h"]);
