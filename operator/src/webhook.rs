@@ -15,6 +15,7 @@
 //! | [`cluster`] | what has to be asked of the API server meanwhile |
 //! | [`notice`] | what becomes an Event |
 //! | [`metrics`] | what is counted |
+//! | `room`, `question` | how much of all questions may be held at once, and the reading of one within it |
 //!
 //! What cannot be decided is refused: a pod that is to have a sidecar never starts without one.
 
@@ -30,15 +31,16 @@ pub mod validate;
 
 mod admit_object;
 mod admit_pod;
+mod question;
+mod room;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use kube::Client;
 use tokio::sync::{Semaphore, mpsc};
@@ -46,7 +48,9 @@ use tokio::sync::{Semaphore, mpsc};
 use self::cluster::{ApiServer, Cluster};
 use self::inject::Settings;
 use self::metrics::{Metrics, Which};
+use self::question::{Question, Unread};
 use self::review::{Answer, Refusal};
+use self::room::Room;
 use crate::events::Event;
 use crate::http::{Body, whole};
 use crate::world::SharedWorld;
@@ -56,8 +60,6 @@ pub const INJECT_PATH: &str = "/inject";
 /// The path at which objects of Reeve's are asked about.
 pub const VALIDATE_PATH: &str = "/validate";
 
-/// The longest question, in bytes: the API server takes objects up to 3 MB, and sends an updated one twice.
-const LONGEST_BODY: usize = 10 << 20;
 /// How long an answer may take: less than the API server waits, so that it is told why.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 /// How many objects are checked at once. Checking one takes a processor for as long as it takes to compile it.
@@ -78,6 +80,7 @@ struct Inner {
     metrics: Option<Metrics>,
     events: Option<mpsc::Sender<Event>>,
     checks: Arc<Semaphore>,
+    room: Room,
 }
 
 impl Webhook {
@@ -96,6 +99,7 @@ impl Webhook {
             metrics: None,
             events: None,
             checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
+            room: Room::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -149,20 +153,12 @@ impl Webhook {
             response.headers_mut().insert(ALLOW, http::HeaderValue::from_static("POST"));
             return response;
         }
-        let body = Limited::new(request.into_body(), LONGEST_BODY).collect();
-        let body = match tokio::time::timeout(ANSWER_WITHIN, body).await {
-            Err(_) => return plain(StatusCode::REQUEST_TIMEOUT, "the body took too long to come"),
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-                return plain(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body has more than {LONGEST_BODY} bytes"));
-            }
-            Ok(Err(error)) => return plain(StatusCode::BAD_REQUEST, &format!("the body cannot be read: {error}")),
+        let question = question::read(request.into_body(), &self.inner.room, ANSWER_WITHIN).await;
+        let Question { review, _held } = match question {
+            Ok(question) => question,
+            Err(unread) => return self.inner.unread(which, unread),
         };
         let begun = Instant::now();
-        let review = match review::Request::read(&body) {
-            Ok(review) => review,
-            Err(message) => return plain(StatusCode::BAD_REQUEST, &message),
-        };
         let answer = self.inner.answer(which, &review).await;
         let response = json(answer.write(&review));
         if let Some(metrics) = &self.inner.metrics {
@@ -200,6 +196,21 @@ impl Inner {
             ANSWER_WITHIN.as_secs()
         );
         Answer::refused(Refusal::unavailable(message))
+    }
+
+    fn unread(&self, which: Which, Unread { status, message, bound }: Unread) -> Response<Body> {
+        if let (Some(metrics), Some(reason)) = (&self.metrics, bound) {
+            tracing::warn!(webhook = which.as_str(), reason, message, "a question is not read");
+            match which {
+                Which::Inject => metrics.injection("error", reason),
+                Which::Validate => metrics.validation("other", "error"),
+            }
+        }
+        let mut response = plain(status, &message);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, http::HeaderValue::from_static("1"));
+        }
+        response
     }
 
     fn count_injection(&self, outcome: &str, reason: &str) {

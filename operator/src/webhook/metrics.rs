@@ -22,7 +22,7 @@ pub enum Which {
 }
 
 impl Which {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Inject => "inject",
             Self::Validate => "validate",

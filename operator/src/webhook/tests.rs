@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use prometheus::{Encoder as _, Registry, TextEncoder};
 use serde_json::{Value, json};
 
@@ -269,10 +269,48 @@ async fn what_is_no_question_is_answered_with_a_status() {
         (Method::GET, INJECT_PATH, Vec::new(), StatusCode::METHOD_NOT_ALLOWED),
         (Method::POST, "/other", Vec::new(), StatusCode::NOT_FOUND),
         (Method::POST, VALIDATE_PATH, b"{".to_vec(), StatusCode::BAD_REQUEST),
-        (Method::POST, INJECT_PATH, vec![b' '; LONGEST_BODY + 1], StatusCode::PAYLOAD_TOO_LARGE),
+        (Method::POST, INJECT_PATH, vec![b' '; question::LONGEST_BODY + 1], StatusCode::PAYLOAD_TOO_LARGE),
     ] {
         assert_eq!(sent(&webhook, method, path, body).await.0, status, "{path}");
     }
+}
+
+/// A question about a pod with a list of so many numbers in it.
+fn about_a_long_pod(numbers: usize) -> Vec<u8> {
+    let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+        "request": about_pod("clinic", json!({"object": {"spec": {"x": vec![0; numbers]}}}))});
+    review.to_string().into_bytes()
+}
+
+#[tokio::test]
+async fn a_question_that_would_fill_the_memory_is_refused_and_counted_and_its_room_given_back() {
+    let registry = Registry::new();
+    let webhook = webhook(told()).counting(Metrics::new(&registry).unwrap());
+    let free = webhook.inner.room.free();
+    let (status, words) = sent(&webhook, Method::POST, INJECT_PATH, about_a_long_pod(2_000_000)).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(String::from_utf8(words).unwrap().contains("make it smaller, or split it"));
+    assert_eq!(sent(&webhook, Method::POST, INJECT_PATH, about_a_long_pod(20_000)).await.0, StatusCode::OK);
+    assert_eq!(webhook.inner.room.free(), free);
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&registry.gather(), &mut text).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("reeve_injections_total{outcome=\"error\",reason=\"TooLarge\"} 1"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_large_questions_hold_their_room_a_small_one_is_answered_and_a_large_one_told_to_come_again() {
+    let webhook = webhook(told());
+    let held = vec![webhook.inner.room.body(10 << 20).await.unwrap(), webhook.inner.room.body(6 << 20).await.unwrap()];
+    let response = asked(&webhook, INJECT_PATH, about_pod("clinic", json!({}))).await;
+    assert!(response["patch"].is_string(), "{response}");
+    let request = Request::builder().method(Method::POST).uri(INJECT_PATH);
+    let request = request.body(Full::new(Bytes::from(about_a_long_pod(400_000)))).unwrap();
+    let response = webhook.respond_to(request).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()["retry-after"], "1");
+    drop(held);
+    assert_eq!(sent(&webhook, Method::POST, INJECT_PATH, about_a_long_pod(600_000)).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
