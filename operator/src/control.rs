@@ -114,6 +114,8 @@ pub struct Control {
     telling: Telling,
     /// Whether anything was settled yet: until then everything is touched.
     has_begun: bool,
+    /// The pods that were made since they were last asked for.
+    made: Vec<PodView>,
     /// When what is said of unknown pods was last gone through.
     swept: Timestamp,
 }
@@ -149,6 +151,7 @@ impl Control {
             touched: Touched::default(),
             telling: Telling::default(),
             has_begun: false,
+            made: Vec::new(),
             swept: Timestamp::UNIX_EPOCH,
         }
     }
@@ -208,6 +211,11 @@ impl Control {
             && pods.is_synced()
     }
 
+    /// The pods that were made since this was last asked: none of those that were there before everything was.
+    pub fn take_made(&mut self) -> Vec<PodView> {
+        std::mem::take(&mut self.made)
+    }
+
     /// What was seen of the cluster.
     pub fn world(&self) -> &SharedWorld {
         &self.world
@@ -220,7 +228,7 @@ impl Control {
 
     /// The world is locked only while a change is put into it: an injection that asks meanwhile waits for nothing longer.
     fn watch(&mut self, input: Input, now: Timestamp) {
-        let Self { world, ledgers, touched, configurations, telling, has_begun, .. } = self;
+        let Self { world, ledgers, touched, configurations, telling, has_begun, made, .. } = self;
         let changed = || world.write().unwrap_or_else(PoisonError::into_inner);
         let seen = || world.read().unwrap_or_else(PoisonError::into_inner);
         // A list that is read anew may be of something newer than what assignments were made from, though nothing differs.
@@ -251,6 +259,10 @@ impl Control {
             Input::Pods(change) => {
                 touched.restamp |= *has_begun && change.is_list();
                 let differences = ledgers.pods.apply(&mut changed().pods, change);
+                if *has_begun {
+                    let new = differences.iter().filter(|difference| difference.old.is_none());
+                    made.extend(new.filter_map(|difference| difference.new.clone()));
+                }
                 configurations.pods(differences, touched);
             }
             Input::Report { .. } | Input::ReplicaGone(_) | Input::Leading(_) => {}

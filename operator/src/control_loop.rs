@@ -3,7 +3,7 @@
 //! ```text
 //! watches, sidecars, lease ─► inputs (bounded) ─► take, take, take … ─► settle, at most once in 10 ms ─┬─► registry
 //!                                                                                                      ├─► statuses
-//!                                                                                                      └─► Events
+//!                                                                                                      └─► Events, pods that were made
 //! ```
 //!
 //! A burst of changes is settled once. It runs on a thread of its own, since settling can take long, and sessions and webhooks are
@@ -21,6 +21,7 @@ use crate::events::Event;
 use crate::kubernetes::write::Write;
 use crate::metrics::Metrics;
 use crate::readiness::Awaited;
+use crate::world::PodView;
 
 /// The least time between two settlings: what comes at once is settled at once, and no change waits longer than this.
 const SETTLE_EVERY: Duration = Duration::from_millis(10);
@@ -35,6 +36,8 @@ pub struct Outlets {
     pub writes: mpsc::Sender<Write>,
     /// Events; those that find no room are dropped.
     pub events: mpsc::Sender<Event>,
+    /// Pods that were made; those that find no room are passed over.
+    pub made: mpsc::Sender<PodView>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Reached once every watch has told all it has and what follows is published.
@@ -43,7 +46,7 @@ pub struct Outlets {
 
 /// Runs until nobody has inputs any more.
 pub async fn run(mut control: Control, mut inputs: mpsc::Receiver<Input>, outlets: Outlets) {
-    let Outlets { registry, writes, events, metrics, synced } = outlets;
+    let Outlets { registry, writes, events, made, metrics, synced } = outlets;
     let mut synced = Some(synced);
     let mut next: Option<Instant> = None;
     let mut settled = Instant::now();
@@ -85,6 +88,10 @@ pub async fn run(mut control: Control, mut inputs: mpsc::Receiver<Input>, outlet
                 }
                 Err(error) => tracing::error!(%error, "a status cannot be written as JSON"),
             }
+        }
+        for pod in control.take_made() {
+            // Only an Event waits for it.
+            let _ = made.try_send(pod);
         }
         for event in told {
             if let Err(mpsc::error::TrySendError::Full(event)) = events.try_send(event) {

@@ -105,7 +105,7 @@ fn workloads<'a>(reason: PolicyReason, reach: &Reach, pods: Pods<'a>) -> BTreeMa
     };
     let mut found = BTreeMap::new();
     for pod in named.into_iter().filter_map(pods) {
-        found.entry(regarding_workload(pod)).or_insert_with(|| pod.name.to_string());
+        found.entry(of_workload(pod)).or_insert_with(|| pod.name.to_string());
     }
     found
 }
@@ -178,7 +178,7 @@ fn regarding_server(server: &ServerView) -> Regarding {
 }
 
 /// The workload of a pod, or the pod itself if it has none.
-fn regarding_workload(pod: &PodView) -> Regarding {
+pub(crate) fn of_workload(pod: &PodView) -> Regarding {
     let namespace = Some(pod.namespace.to_string());
     match &pod.owner {
         Some(owner) => Regarding {

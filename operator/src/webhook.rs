@@ -1,7 +1,7 @@
 //! The admission webhooks: the API server asks here before it stores a pod or an object of Reeve's.
 //!
 //! ```text
-//! POST /inject   ──► review ──► inject   (pure) ──► answer: a patch, or a refusal; a notice for an Event
+//! POST /inject   ──► review ──► inject   (pure) ──► answer: a patch, or a refusal; a notice for an Event, once the pod was seen
 //! POST /validate ──► review ──► validate (pure) ──► answer: accepted or refused, with warnings
 //!                                  └─ may the requester read what a server names? ──► cluster
 //! ```
@@ -48,10 +48,10 @@ use tokio::sync::{Semaphore, mpsc};
 use self::cluster::{ApiServer, Cluster};
 use self::inject::Settings;
 use self::metrics::{Metrics, Which};
+use self::notice::Notice;
 use self::question::{Question, Unread};
 use self::review::{Answer, Refusal};
 use self::room::Room;
-use crate::events::Event;
 use crate::http::{Body, whole};
 use crate::world::SharedWorld;
 
@@ -78,7 +78,7 @@ struct Inner {
     authorities: ArcSwap<String>,
     cluster: Arc<dyn Cluster>,
     metrics: Option<Metrics>,
-    events: Option<mpsc::Sender<Event>>,
+    notices: Option<mpsc::Sender<Notice>>,
     checks: Arc<Semaphore>,
     room: Room,
 }
@@ -97,7 +97,7 @@ impl Webhook {
             authorities: ArcSwap::default(),
             cluster,
             metrics: None,
-            events: None,
+            notices: None,
             checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
             room: Room::default(),
         };
@@ -115,9 +115,9 @@ impl Webhook {
 
     /// Tells here of injections, as far as there is room. To be called before the first copy is made.
     #[must_use]
-    pub fn telling(mut self, events: mpsc::Sender<Event>) -> Self {
+    pub fn telling(mut self, notices: mpsc::Sender<Notice>) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.inner) {
-            inner.events = Some(events);
+            inner.notices = Some(notices);
         }
         self
     }

@@ -13,7 +13,8 @@ use crate::kubernetes::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::tls::TrustReceiver;
 use crate::webhook::Webhook;
-use crate::webhook::notice::Workloads;
+use crate::webhook::notice::{Notice, Pending, Workloads};
+use crate::world::PodView;
 
 /// Tells `control` and the metrics whether this replica leads.
 pub(super) async fn leading(
@@ -74,6 +75,34 @@ pub(super) async fn trust(mut trust: TrustReceiver, webhook: Webhook) {
         webhook.trust(bundle);
         if trust.changed().await.is_err() {
             return;
+        }
+    }
+}
+
+/// Tells of injections once their pods were seen.
+pub(super) async fn injections(
+    mut notices: mpsc::Receiver<Notice>,
+    mut made: mpsc::Receiver<PodView>,
+    events: mpsc::Sender<Event>,
+) {
+    let mut pending = Pending::default();
+    loop {
+        tokio::select! {
+            // A pod is admitted before it is made.
+            biased;
+            notice = notices.recv() => match notice {
+                Some(notice) => pending.put(notice, Instant::now()),
+                None => return,
+            },
+            pod = made.recv() => match pod {
+                Some(pod) => {
+                    if let Some(event) = pending.seen(&pod, Instant::now()) {
+                        // An Event more or less: nothing waits for it.
+                        let _ = events.try_send(event);
+                    }
+                }
+                None => return,
+            },
         }
     }
 }

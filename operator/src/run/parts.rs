@@ -43,7 +43,7 @@ use crate::tls::bundle::Configuration;
 use crate::tls::keeper::{Keeper, Place};
 use crate::tls::{Resolver, Trust, TrustReceiver, bundle, files};
 use crate::webhook::{self, Webhook};
-use crate::world::SharedWorld;
+use crate::world::{PodView, SharedWorld};
 
 /// Inputs that wait for `control`. Watches wait when it is full.
 const INPUTS: usize = 4_096;
@@ -94,8 +94,9 @@ impl Parts {
         let (inputs, taken) = mpsc::channel(INPUTS);
         let (leadership, released) = shared.election(address.port(), &inputs);
         let rereads = shared.watches(&world, &inputs);
-        let route = shared.route(&world, &trust, &leadership, inputs, rereads)?;
-        shared.control(&world, taken, Arc::clone(&route.registry), &leadership);
+        let (made, seen) = mpsc::channel(WRITES);
+        let route = shared.route(&world, &trust, &leadership, inputs, rereads, seen)?;
+        shared.control(&world, taken, Arc::clone(&route.registry), &leadership, made);
         shared.observe_policies(world, leadership);
 
         let mut servers = JoinSet::new();
@@ -250,6 +251,7 @@ impl Shared {
         inputs: mpsc::Receiver<Input>,
         registry: Arc<Registry>,
         leadership: &watch::Receiver<Leadership>,
+        made: mpsc::Sender<PodView>,
     ) {
         let (writes, to_write) = mpsc::channel(WRITES);
         let (told, to_tell) = mpsc::channel(WRITES);
@@ -259,7 +261,7 @@ impl Shared {
 
         let control = Control::new(Arc::clone(world), Arc::clone(&self.replica), self.settings.delivery.epoch);
         let synced = self.readiness.awaits("every watch to be read");
-        let outlets = Outlets { registry, writes, events: told, metrics: Arc::clone(&self.metrics), synced };
+        let outlets = Outlets { registry, writes, events: told, made, metrics: Arc::clone(&self.metrics), synced };
         self.thread("control", control_loop::run(control, inputs, outlets));
     }
 
@@ -271,19 +273,27 @@ impl Shared {
         leadership: &watch::Receiver<Leadership>,
         inputs: mpsc::Sender<Input>,
         rereads: Rereads,
+        made: mpsc::Receiver<PodView>,
     ) -> Result<Route, RunError> {
         let registry = Arc::new(Registry::new());
-        let webhook = self.webhook(world, trust)?;
+        let webhook = self.webhook(world, trust, made)?;
         let delivery = self.delivery(&registry, trust, leadership, inputs, rereads)?;
         Ok(Route { webhook, delivery, registry })
     }
 
-    fn webhook(&mut self, world: &SharedWorld, trust: &TrustReceiver) -> Result<Webhook, RunError> {
-        let (injections, to_tell) = mpsc::channel(WRITES);
+    fn webhook(
+        &mut self,
+        world: &SharedWorld,
+        trust: &TrustReceiver,
+        made: mpsc::Receiver<PodView>,
+    ) -> Result<Webhook, RunError> {
+        let (injections, notices) = mpsc::channel(WRITES);
+        let (told, to_tell) = mpsc::channel(WRITES);
         let counted = webhook::metrics::Metrics::new(self.metrics.registry()).map_err(unregistered)?;
         let webhook = Webhook::new(Arc::clone(world), self.settings.injection(), self.client.clone())
             .counting(counted)
             .telling(injections);
+        self.task("the telling of injections", bridges::injections(notices, made, told));
         self.tell_events(to_tell, Teller::Each);
         self.task("the webhook's trust", bridges::trust(trust.clone(), webhook.clone()));
         Ok(webhook)

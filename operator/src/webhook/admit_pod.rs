@@ -83,11 +83,11 @@ impl Inner {
                 (Answer::refused(Refusal::forbidden(message.clone())), false)
             }
         };
-        if let (Some(events), true, false) = (&self.events, is_news, review.is_dry_run())
-            && let Some(event) = notice::of(&review.object, namespace, outcome)
+        if let (Some(notices), true, false) = (&self.notices, is_news, review.is_dry_run())
+            && let Some(notice) = notice::of(&review.object, namespace, outcome)
         {
             // An Event more or less: no pod waits for it.
-            let _ = events.try_send(event);
+            let _ = notices.try_send(notice);
         }
         answer
     }

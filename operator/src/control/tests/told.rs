@@ -71,6 +71,19 @@ fn a_new_leader_does_not_take_back_what_it_has_not_heard_of_yet() {
 }
 
 #[test]
+fn each_pod_that_is_made_is_told_of_once_and_none_that_was_there_before() {
+    let mut cluster = Cluster::new();
+    cluster.pod("agent-0", "imaging");
+    assert_eq!(cluster.control.take_made(), [], "nothing was settled yet");
+    cluster.settle();
+    cluster.pod("agent-1", "imaging");
+    let made: Vec<_> = cluster.control.take_made().iter().map(|pod| pod.name.to_string()).collect();
+    assert_eq!(made, ["agent-1"]);
+    cluster.pod("agent-1", "other");
+    assert_eq!(cluster.control.take_made(), [], "it has changed");
+}
+
+#[test]
 fn a_status_that_does_not_arrive_is_given_again() {
     let mut cluster = Cluster::new();
     cluster.policy_for("imaging", "imaging");
