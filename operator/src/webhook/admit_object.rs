@@ -1,12 +1,12 @@
 //! A question about an object of Reeve's.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use reeve_crds::GROUP;
 
 use super::Inner;
 use super::review::{Answer, Cause, Refusal, Request};
-use super::validate::{self, Findings, Names};
+use super::validate::{self, Names};
 
 /// The kinds that are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,10 +70,7 @@ impl Inner {
     }
 
     async fn admit_server(&self, review: &Request) -> Answer {
-        let findings: Findings = {
-            let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
-            validate::server(&review.object, review.namespace(), &world)
-        };
+        let findings = validate::server(&review.object, review.namespace(), &self.world);
         let is_sound = findings.faults.is_empty();
         let answer = findings.answer(&review.kind.kind, review.object_name());
         if !is_sound {

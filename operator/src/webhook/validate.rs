@@ -11,6 +11,7 @@
 //!
 //! What is refused changes nothing: the object that is stored stays in force. What is deleted is never asked about.
 
+mod around;
 mod moot;
 mod observed;
 mod policy;

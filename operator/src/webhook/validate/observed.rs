@@ -1,39 +1,33 @@
 //! What the cluster has, compared with whom a policy selects: warnings only, as what is missing may come later.
 
-use std::collections::BTreeMap;
-
 use reeve_crds::v1alpha1::{ClusterMcpPolicySpec, McpPolicySpec, Mode, Object, Policy};
-use reeve_policy::compile::govern;
-use reeve_wire::pod::is_expected;
 
 use super::Findings;
-use crate::world::{PodView, World};
+use super::around::Around;
 
 /// Warns of an McpPolicy that selects nothing, or more than it may seem to.
-pub(super) fn namespaced(policy: &Policy, object: &Object<McpPolicySpec>, world: &World, findings: &mut Findings) {
+pub(super) fn namespaced(policy: &Policy, object: &Object<McpPolicySpec>, around: &Around, findings: &mut Findings) {
     let spec = &object.spec;
     let namespace = object.metadata.namespace.as_deref().unwrap_or("default");
     audit(spec.mode, findings);
     if spec.pod_selector.is_empty() && spec.service_accounts.is_none() {
         findings.warn("spec.podSelector", format!("empty, so the policy governs every pod of namespace {namespace}"));
     }
-    let selected: Vec<_> = world.pods().filter(|pod| is_selected(policy, pod, world)).collect();
-    let label = world.namespace(namespace).and_then(|namespace| namespace.inject_label());
-    let is_governed = |pod: &&PodView| pod.has_sidecar() || is_expected(label, pod.inject_label());
+    let selected: Vec<_> = around.selected(policy).collect();
     if selected.is_empty() {
         findings.warn("spec.podSelector", format!("matches no pod of namespace {namespace} now"));
-    } else if !selected.iter().any(is_governed) {
+    } else if !selected.iter().any(|(pod, _)| around.is_governed(pod)) {
         let message = format!(
             "matches {} of namespace {namespace}, none with a sidecar: label the namespace reeve.dev/inject: enabled, and restart them",
-            pods(selected.len())
+            pods(selected.iter().map(|(_, count)| count).sum())
         );
         findings.warn("spec.podSelector", message);
     }
-    servers(spec, namespace, world, findings);
+    servers(spec, namespace, around, findings);
 }
 
-fn servers(spec: &McpPolicySpec, namespace: &str, world: &World, findings: &mut Findings) {
-    let declared: Vec<_> = world.servers_of(namespace).map(|server| &*server.name).collect();
+fn servers(spec: &McpPolicySpec, namespace: &str, around: &Around, findings: &mut Findings) {
+    let declared: Vec<_> = around.servers.iter().map(|name| &**name).collect();
     for (number, server) in spec.server_refs.iter().enumerate() {
         let field = format!("spec.serverRefs[{number}].name");
         if server.name == "*" && declared.is_empty() {
@@ -53,7 +47,7 @@ fn servers(spec: &McpPolicySpec, namespace: &str, world: &World, findings: &mut 
 pub(super) fn cluster_wide(
     policy: &Policy,
     object: &Object<ClusterMcpPolicySpec>,
-    world: &World,
+    around: &Around,
     findings: &mut Findings,
 ) {
     let spec = &object.spec;
@@ -66,17 +60,9 @@ pub(super) fn cluster_wide(
         findings.warn("spec", "no selector, so the policy governs every pod with a sidecar of the whole cluster");
         return;
     }
-    if !world.pods().any(|pod| is_selected(policy, pod, world)) {
+    if around.selected(policy).next().is_none() {
         findings.warn("spec", "the selectors match no pod of the cluster now");
     }
-}
-
-/// By the very rules that decide what sidecars are given.
-fn is_selected(policy: &Policy, pod: &PodView, world: &World) -> bool {
-    let unlabelled = BTreeMap::new();
-    let namespace_labels = world.namespace(&pod.namespace).map_or(&unlabelled, |namespace| &namespace.labels);
-    let PodView { namespace, service_account, labels, .. } = pod;
-    govern::selects(policy, &govern::Pod { namespace, namespace_labels, service_account, labels })
 }
 
 fn audit(mode: Mode, findings: &mut Findings) {

@@ -5,6 +5,7 @@ use reeve_policy::compile::{self, Problem, Severity, Source};
 use reeve_policy::load;
 use serde_json::Value;
 
+use super::around::Around;
 use super::{Findings, moot, observed, path};
 use crate::world::SharedWorld;
 
@@ -45,16 +46,19 @@ pub fn policy(object: &Value, namespace: &str, world: &SharedWorld) -> Findings 
     findings
 }
 
-/// Compares a policy that compiles with what is in the cluster.
+/// Compares a policy that compiles with what is in the cluster. The world is locked only while that is copied.
 fn compare(policy: &Policy, world: &SharedWorld, findings: &mut Findings) {
-    let world = world.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let seen = || world.read().unwrap_or_else(std::sync::PoisonError::into_inner);
     match policy {
         Policy::McpPolicy(object) => {
-            observed::namespaced(policy, object, &world, findings);
-            moot::in_policy(object, &world, findings);
+            let namespace = object.metadata.namespace.as_deref().unwrap_or("default");
+            let around = Around::namespace(&seen(), namespace);
+            observed::namespaced(policy, object, &around, findings);
+            moot::in_policy(object, &around, findings);
         }
         Policy::ClusterMcpPolicy(object) => {
-            observed::cluster_wide(policy, object, &world, findings);
+            let around = Around::cluster(&seen());
+            observed::cluster_wide(policy, object, &around, findings);
         }
     }
 }

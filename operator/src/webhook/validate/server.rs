@@ -1,6 +1,7 @@
 //! An McpServer.
 
 use std::collections::BTreeSet;
+use std::sync::PoisonError;
 
 use reeve_crds::v1alpha1::{KeyRefKind, McpServerSpec};
 use serde_json::Value;
@@ -8,11 +9,11 @@ use url::{Host, Url};
 
 use super::{Findings, path};
 use crate::webhook::cluster::Named;
-use crate::world::World;
 use crate::world::server::faults::{self, Fault};
+use crate::world::{SharedWorld, World};
 
 /// Checks a server of a namespace.
-pub fn server(object: &Value, namespace: &str, world: &World) -> Findings {
+pub fn server(object: &Value, namespace: &str, world: &SharedWorld) -> Findings {
     let mut findings = Findings::default();
     let spec: McpServerSpec = match serde_json::from_value(object.get("spec").cloned().unwrap_or_default()) {
         Ok(spec) => spec,
@@ -31,7 +32,9 @@ pub fn server(object: &Value, namespace: &str, world: &World) -> Findings {
         );
     }
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-    others(name, &spec, namespace, world, &mut findings);
+    // Locked only for this: what is large is read before.
+    let world = world.read().unwrap_or_else(PoisonError::into_inner);
+    others(name, &spec, namespace, &world, &mut findings);
     findings
 }
 
