@@ -9,7 +9,8 @@
 //! A replica that no longer leads drops everything: the next leader computes it anew. An object's UID is sent along, so that what was
 //! computed of one is not written into another of its name.
 
-use std::collections::BTreeMap;
+mod outbox;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,12 +20,12 @@ use kube::Client;
 use kube::api::{Patch, PatchParams};
 use kube::core::Request;
 use reeve_crds::GROUP;
-use reeve_process::back_off::BackOff;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
+use self::outbox::Outbox;
 use super::leader::Leadership;
-use super::{KubernetesError, back_off, within};
+use super::{KubernetesError, within};
 use crate::control::{PolicyStatusWrite, ServerStatusWrite};
 use crate::metrics::Metrics;
 
@@ -102,57 +103,6 @@ impl Write {
     }
 }
 
-/// What is to be written, of each object the newest.
-#[derive(Debug, Default)]
-struct Outbox {
-    waiting: BTreeMap<Target, Write>,
-    /// Objects whose status is on its way. Each write waits for the one before it.
-    sent: BTreeMap<Target, BackOff>,
-    /// When those that failed are tried again.
-    retries: BTreeMap<Target, (Instant, BackOff)>,
-}
-
-impl Outbox {
-    fn put(&mut self, write: Write) {
-        self.waiting.insert(write.target.clone(), write);
-    }
-
-    /// The next that may be sent now, if any.
-    fn next(&mut self, now: Instant) -> Option<Write> {
-        if self.sent.len() >= AT_ONCE {
-            return None;
-        }
-        let is_due = |target: &Target| self.retries.get(target).is_none_or(|(at, _)| now >= *at);
-        let target = self.waiting.keys().find(|target| !self.sent.contains_key(target) && is_due(target))?.clone();
-        let back_off = self.retries.remove(&target).map_or_else(back_off, |(_, back_off)| back_off);
-        self.sent.insert(target.clone(), back_off);
-        self.waiting.remove(&target)
-    }
-
-    fn succeeded(&mut self, write: &Write) {
-        self.sent.remove(&write.target);
-    }
-
-    /// Puts it back, unless a newer one came or asking again cannot help.
-    fn failed(&mut self, write: Write, is_final: bool, now: Instant) {
-        let Some(mut back_off) = self.sent.remove(&write.target) else { return };
-        if is_final {
-            return;
-        }
-        self.retries.insert(write.target.clone(), (now + back_off.wait(), back_off));
-        self.waiting.entry(write.target.clone()).or_insert(write);
-    }
-
-    /// When the next one is due that is not yet.
-    fn due(&self) -> Option<Instant> {
-        self.retries.values().map(|(at, _)| *at).min()
-    }
-
-    fn clear(&mut self) {
-        *self = Self::default();
-    }
-}
-
 /// Writes what arrives, while this replica leads, until nobody sends any more.
 pub async fn run(
     client: Client,
@@ -224,64 +174,6 @@ async fn sleep_until(at: Option<Instant>) {
 mod tests {
     use super::*;
     use reeve_crds::v1alpha1::PolicyStatus;
-
-    fn write(name: &str, matched_pods: i32) -> Write {
-        let status = PolicyStatus { matched_pods, ..PolicyStatus::default() };
-        Write::policy(PolicyStatusWrite {
-            namespace: Some("clinic".into()),
-            name: name.into(),
-            uid: "u".into(),
-            status,
-        })
-        .unwrap()
-    }
-
-    fn pods(write: &Write) -> i64 {
-        write.patch["status"]["matchedPods"].as_i64().unwrap()
-    }
-
-    #[test]
-    fn of_each_object_only_the_newest_status_is_written_and_one_after_the_other() {
-        let (mut outbox, now) = (Outbox::default(), Instant::now());
-        outbox.put(write("a", 1));
-        outbox.put(write("a", 2));
-        let first = outbox.next(now).unwrap();
-        assert_eq!(pods(&first), 2);
-        outbox.put(write("a", 3));
-        assert!(outbox.next(now).is_none(), "the one before is on its way");
-        outbox.succeeded(&first);
-        assert_eq!(pods(&outbox.next(now).unwrap()), 3);
-    }
-
-    #[test]
-    fn a_failed_status_is_tried_again_later_unless_a_newer_one_came() {
-        let (mut outbox, now) = (Outbox::default(), Instant::now());
-        outbox.put(write("a", 1));
-        let first = outbox.next(now).unwrap();
-        outbox.failed(first, false, now);
-        assert!(outbox.next(now).is_none());
-        let due = outbox.due().unwrap();
-        let again = outbox.next(due).unwrap();
-        assert_eq!(pods(&again), 1);
-        outbox.put(write("a", 2));
-        outbox.failed(again, false, due);
-        let due = outbox.due().unwrap();
-        assert_eq!(pods(&outbox.next(due).unwrap()), 2);
-    }
-
-    #[test]
-    fn what_cannot_be_written_is_dropped_and_never_more_than_so_many_are_on_their_way() {
-        let (mut outbox, now) = (Outbox::default(), Instant::now());
-        outbox.put(write("gone", 1));
-        let gone = outbox.next(now).unwrap();
-        outbox.failed(gone, true, now);
-        assert!(outbox.next(now).is_none() && outbox.due().is_none());
-        for number in 0..40 {
-            outbox.put(write(&format!("p{number}"), 1));
-        }
-        let sent: Vec<_> = std::iter::from_fn(|| outbox.next(now)).collect();
-        assert_eq!(sent.len(), AT_ONCE);
-    }
 
     #[test]
     fn a_status_is_applied_to_the_very_object_it_was_computed_of() {
