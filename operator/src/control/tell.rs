@@ -234,7 +234,8 @@ impl Known<'_> {
     }
 }
 
-/// Whether a status says less than the present one only because sidecars were not heard of yet.
+/// Whether a status says less than the present one only because sidecars were not heard of yet. Where pods have come or gone, the
+/// present one is of others.
 fn waits_for_reports(reach: &Reach, present: &PolicyStatus, status: &PolicyStatus) -> bool {
     let kind = PolicyCondition::Programmed.as_str();
     let silent = reach.behind.count + reach.away.count - reach.unheard;
@@ -243,6 +244,7 @@ fn waits_for_reports(reach: &Reach, present: &PolicyStatus, status: &PolicyStatu
     let is_accepted = state(&status.conditions, PolicyCondition::Accepted.as_str()) == Some(ConditionStatus::True);
     let says = state(&present.conditions, kind);
     reach.unheard > 0
+        && status.matched_pods == present.matched_pods
         && is_accepted
         && present.observed_generation == status.observed_generation
         && (says == Some(ConditionStatus::False) || (says == Some(ConditionStatus::True) && !is_amiss))
