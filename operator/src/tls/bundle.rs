@@ -1,7 +1,8 @@
 //! The webhook configurations' `caBundle`: by which the API server knows the operator.
 //!
 //! The configurations are the chart's; only this one field is the operator's, written by server-side apply under a field manager of
-//! its own. Never is a configuration made here: after an uninstallation it would stop every pod from starting. Applying with the
+//! its own. One that is absent, as when an administrator has deleted it to let pods start, needs no bundle: whoever serves sidecars does
+//! not wait for it. Never is a configuration made here: after an uninstallation it would stop every pod from starting. Applying with the
 //! object's UID makes sure of that, since the API server refuses it for an object that is gone.
 //!
 //! What others have put there stays beside the operator's own until it expires: while one release replaces another, replicas of both
@@ -80,7 +81,7 @@ pub async fn keep(
         if !bundle.is_empty() {
             let mut is_known = true;
             for configuration in &configurations {
-                is_known &= match keep_one(&client, configuration, &bundle).await {
+                is_known &= match known_or_absent(keep_one(&client, configuration, &bundle).await) {
                     Ok(is_known) => is_known,
                     Err(error) => {
                         metrics.failed(configuration.plural, "ca_bundle");
@@ -98,6 +99,14 @@ pub async fn keep(
         }
         // An error says that the keeper has ended, and the process with it.
         let _ = tokio::time::timeout(EVERY, trust.changed()).await;
+    }
+}
+
+/// Who is not asked by the API server need not be known to it. Comes the configuration back, it is given the bundle.
+fn known_or_absent(kept: Result<bool, KubernetesError>) -> Result<bool, KubernetesError> {
+    match kept {
+        Err(error) if error.is_missing() => Ok(true),
+        kept => kept,
     }
 }
 
@@ -184,6 +193,20 @@ mod tests {
                 "failurePolicy": "Fail", "clientConfig": config,
             }],
         })
+    }
+
+    #[test]
+    fn a_configuration_that_is_absent_keeps_nobody_from_being_ready_and_one_that_cannot_be_read_does() {
+        let answered = |code: u16| {
+            let status = kube::core::Status { code, ..kube::core::Status::default() };
+            known_or_absent(Err(KubernetesError::Client(kube::Error::Api(Box::new(status)))))
+        };
+        assert!(answered(404).unwrap());
+        for code in [403, 409, 500] {
+            assert!(answered(code).is_err(), "{code}");
+        }
+        assert!(known_or_absent(Err(KubernetesError::Timeout)).is_err());
+        assert!(!known_or_absent(Ok(false)).unwrap());
     }
 
     #[test]
