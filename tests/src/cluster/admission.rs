@@ -19,6 +19,17 @@ pub fn would_admit() -> Result<(), String> {
     kubectl::fed(&["apply", "--dry-run=server", "--filename", "-"], policy).map(|_| ())
 }
 
+/// Whether the API server would make a pod that asks for a sidecar, by asking the operator.
+///
+/// # Errors
+/// What it said instead.
+pub fn would_inject() -> Result<(), String> {
+    let pod = json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "dry-run", "namespace": "default", "labels": {"reeve.dev/inject": "true"}},
+        "spec": {"containers": [{"name": "main", "image": "reeve.test/pause:1"}]}});
+    kubectl::fed(&["create", "--dry-run=server", "--filename", "-"], pod).map(|_| ())
+}
+
 /// A thread that asks, one question after the other, until this value is dropped.
 #[derive(Debug)]
 pub struct Asked {

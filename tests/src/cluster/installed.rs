@@ -75,9 +75,11 @@ impl Drop for Changed<'_> {
     }
 }
 
-/// Waits until the API server reaches the webhooks: a node needs a moment to learn where a new Service is.
+/// Waits until the API server reaches the webhooks, and believes them: a node needs a moment to learn where a new Service is, and the
+/// operator to write its authority into a configuration that was made anew.
 pub fn await_webhooks() {
     eventually("the API server reaches the webhooks", || admission::would_admit().ok());
+    eventually("the API server reaches the injecting webhooks", || admission::would_inject().ok());
 }
 
 /// Watches an object of the release until `condition` gives a value.
