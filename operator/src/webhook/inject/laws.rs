@@ -43,6 +43,7 @@ fn container() -> impl Strategy<Value = Value> {
             }
             if has_more {
                 container["fieldOfALaterVersion"] = json!({"a/b~c": [1, 2]});
+                container["resources"] = json!({"requests": {"cpu": "1", "memory": "64Mi"}});
             }
             container
         },
@@ -65,8 +66,9 @@ fn pod() -> impl Strategy<Value = Value> {
         proptest::option::of(vec(volume, 0..4)),
         vec(annotation, 0..3),
         any::<bool>(),
+        proptest::option::of(select(vec!["64Mi", "100Mi", "1Gi"])),
     );
-    parts.prop_map(|(containers, init, volumes, annotations, shares)| {
+    parts.prop_map(|(containers, init, volumes, annotations, shares, memory)| {
         let mut pod = json!({"metadata": {"generateName": "a-"}, "spec": {"containers": containers}});
         if let Some(init) = init {
             pod["spec"]["initContainers"] = init.into();
@@ -79,6 +81,10 @@ fn pod() -> impl Strategy<Value = Value> {
         }
         if shares {
             pod["spec"]["shareProcessNamespace"] = true.into();
+        }
+        if let Some(memory) = memory {
+            pod["spec"]["resources"] =
+                json!({"requests": {"cpu": "1", "memory": memory}, "limits": {"memory": memory}});
         }
         pod
     })

@@ -1,5 +1,7 @@
 //! Quantities of Kubernetes, such as `100m` and `64Mi`.
 
+use serde_json::Value;
+
 /// What is measured: which values make sense, and which examples a message gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -38,6 +40,27 @@ pub(super) fn parse(text: &str, kind: Kind) -> Result<u128, String> {
     match value(text) {
         Some(value) if (least..=most).contains(&value) => Ok(value),
         _ => Err(format!("is {text:?}: {}", kind.accepted())),
+    }
+}
+
+/// Reads whatever is a quantity, in billionths: a text, or a number as JSON may have it.
+pub(super) fn read(given: &Value) -> Option<u128> {
+    match given {
+        Value::String(text) => value(text),
+        Value::Number(number) => value(&number.to_string()),
+        _ => None,
+    }
+}
+
+/// Writes what was given in billionths as a quantity that is no less: thousandths of a processor, or bytes.
+pub(super) fn write(billionths: u128, kind: Kind) -> String {
+    const MEBIBYTE: u128 = 1 << 20;
+    match kind {
+        Kind::Cpu => format!("{}m", billionths.div_ceil(UNIT / 1_000)),
+        Kind::Memory => match billionths.div_ceil(UNIT) {
+            bytes if bytes.is_multiple_of(MEBIBYTE) => format!("{}Mi", bytes / MEBIBYTE),
+            bytes => bytes.to_string(),
+        },
     }
 }
 
@@ -87,6 +110,19 @@ mod tests {
             ("7n", 7),
         ] {
             assert_eq!(value(text), Some(billionths), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_no_less_and_reads_as_it_was() {
+        for (billionths, kind, text) in [
+            (UNIT + UNIT / 100, Kind::Cpu, "1010m"),
+            (1, Kind::Cpu, "1m"),
+            ((UNIT << 20) * 96, Kind::Memory, "96Mi"),
+            ((UNIT << 20) + 1, Kind::Memory, "1048577"),
+        ] {
+            assert_eq!(write(billionths, kind), text);
+            assert!(value(text).unwrap() >= billionths, "{text}");
         }
     }
 
