@@ -51,3 +51,17 @@ fn a_pod_that_declines_has_none() {
     let status = programmed(&namespace, "mcppolicy/imaging", "Unknown", "NoPods");
     assert_eq!(status["unprotectedPods"].as_i64().unwrap_or_default(), 0, "none was expected: {status:#}");
 }
+
+#[test]
+fn a_pod_that_is_sized_as_a_whole_is_given_room_for_its_sidecar() {
+    let namespace = clinic(&[ENABLED]);
+    let mut sized = agent(&namespace, "agent");
+    // What a part of another product called Reeve would be labelled: it is an agent as any other.
+    sized["metadata"]["labels"]["app.kubernetes.io/part-of"] = json!("reeve");
+    sized["spec"]["resources"] = json!({"requests": {"memory": "64Mi"}, "limits": {"memory": "64Mi"}});
+    sized["spec"]["containers"][0]["resources"] = json!({"requests": {"memory": "64Mi"}});
+    let now = namespace.pod(sized).now();
+    assert_eq!(now["spec"]["initContainers"][0]["name"], "reeve-sidecar", "{now:#}");
+    let whole = &now["spec"]["resources"];
+    assert_eq!((&whole["requests"]["memory"], &whole["limits"]["memory"]), (&json!("96Mi"), &json!("96Mi")));
+}
