@@ -1,7 +1,10 @@
 //! In a namespace that says `required` nobody forges, alters, shares or looks into a sidecar: the webhook undoes it or says what to
 //! change, and what never reaches a webhook, or finds none, the API server itself refuses.
 
+mod altered;
 mod bypassed;
+mod mounted;
+mod older;
 mod running;
 
 use reeve_tests::cluster::clinic::agent;
@@ -123,11 +126,25 @@ fn a_pod_of_a_required_namespace_that_declines_has_a_sidecar_all_the_same() {
 }
 
 #[test]
+fn where_a_sidecar_is_required_it_has_no_token_for_the_api_server_though_every_other_container_is_given_one() {
+    let namespace = watched(&[REQUIRED]);
+    let pod =
+        admitted(&namespace, &altered(&namespace, |pod| pod["spec"]["automountServiceAccountToken"] = json!(true)));
+    let has_token = |container: &Value| {
+        let mounts = container["volumeMounts"].as_array().map(Vec::as_slice).unwrap_or_default();
+        mounts.iter().any(|mount| mount["mountPath"] == "/var/run/secrets/kubernetes.io/serviceaccount")
+    };
+    let (sidecar, agent) = (&pod["spec"]["initContainers"][0], &pod["spec"]["containers"][0]);
+    assert_eq!((has_token(sidecar), has_token(agent)), (false, true), "{pod:#}");
+}
+
+#[test]
 fn a_required_namespace_is_released_only_by_who_may() {
     let namespace = watched(&[REQUIRED]);
     let name = &namespace.name;
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name},
-        "rules": [{"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [name], "verbs": ["get", "patch"]}]});
+        "rules": [{"apiGroups": [""], "resources": ["namespaces", "namespaces/status", "namespaces/finalize"],
+            "resourceNames": [name], "verbs": ["get", "patch", "update"]}]});
     let bind = |kind: &str, binding: &str, role: &str| {
         json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": {"name": binding},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
@@ -140,6 +157,10 @@ fn a_required_namespace_is_released_only_by_who_may() {
         let refused = label(wanted).expect_err("it is refused");
         assert!(refused.contains("may be changed only by who has the verb setinjection"), "{wanted}: {refused}");
     }
+    for (way, tried) in [("status", by_status(name)), ("finalize", by_finalize(name))] {
+        let refused = tried.expect_err("it is refused");
+        assert!(refused.contains("may be changed only by who has the verb setinjection"), "{way}: {refused}");
+    }
     let other = label("team=imaging");
     assert!(other.is_ok(), "what is not Reeve's may be changed: {other:?}");
     namespace.apply(bind("ClusterRoleBinding", name, "reeve-injection-admin"));
@@ -148,4 +169,19 @@ fn a_required_namespace_is_released_only_by_who_may() {
         kubectl::told(&["delete", object, name]);
     }
     assert!(released.is_ok(), "who has the verb may: {released:?}");
+}
+
+/// Takes the label from a namespace where only its status is written, as somebody who may not.
+fn by_status(namespace: &str) -> Result<kubectl::Said, String> {
+    let patch = r#"{"metadata": {"labels": {"reeve.dev/inject": null}}}"#;
+    let status = ["patch", "namespace", namespace, "--subresource", "status", "--type=merge", "--patch", patch];
+    kubectl::kubectl(&[&["--as", "eve"], &status[..]].concat())
+}
+
+/// The same where only its finalizers are.
+fn by_finalize(namespace: &str) -> Result<kubectl::Said, String> {
+    let mut now = kubectl::json(&["get", "namespace", namespace]);
+    now["metadata"]["labels"].as_object_mut().unwrap().remove("reeve.dev/inject");
+    let path = format!("/api/v1/namespaces/{namespace}/finalize");
+    kubectl::fed(&["--as", "eve", "replace", "--raw", &path, "--filename", "-"], now)
 }

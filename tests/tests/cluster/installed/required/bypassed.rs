@@ -14,12 +14,12 @@ fn injected(namespace: &Namespace) -> Value {
 }
 
 /// What the sidecar's container is to be.
-fn sidecar(pod: &mut Value) -> &mut Value {
+pub(super) fn sidecar(pod: &mut Value) -> &mut Value {
     &mut pod["spec"]["initContainers"][0]
 }
 
 /// Adds an element to a list, made if it is not there.
-fn push(of: &mut Value, list: &str, element: Value) {
+pub(super) fn push(of: &mut Value, list: &str, element: Value) {
     match of[list].as_array_mut() {
         Some(list) => list.push(element),
         None => of[list] = json!([element]),
@@ -28,14 +28,14 @@ fn push(of: &mut Value, list: &str, element: Value) {
 
 const MISSING: &str =
     "this namespace requires Reeve's sidecar, and the pod does not have it as its first init container";
-const ALTERED: &str =
+pub(super) const ALTERED: &str =
     "this namespace requires Reeve's sidecar as it was put into the pod: its container reeve-sidecar was altered";
-const VARIABLES: &str =
+pub(super) const VARIABLES: &str =
     "the variables of Reeve's sidecar were altered: it takes its configuration from the operator alone";
 const TRACED: &str =
     "the variables of Reeve's sidecar were altered: where calls are traced to is said by sidecar.openTelemetry";
 const MOUNTED: &str = "a container mounts a volume of Reeve's sidecar";
-const VOLUMES: &str = "the volumes of Reeve's sidecar were altered";
+pub(super) const VOLUMES: &str = "the volumes of Reeve's sidecar were altered";
 const AROUND: &str = "this namespace requires Reeve's sidecar, and the pod could reach around or into it";
 const USER: &str = "user 7338 is Reeve's sidecar's: run the container as another user";
 
@@ -168,6 +168,7 @@ fn the_api_server_refuses_by_name_what_no_webhook_was_asked_about() {
     changed.forget_injection();
     let missed: Vec<_> = ATTEMPTS
         .into_iter()
+        .chain(altered::ATTEMPTS)
         .filter_map(|(what, alter, words)| {
             let mut pod = honest.clone();
             alter(&mut pod);

@@ -12,6 +12,9 @@ fn debugging(more: &Value) -> String {
     json!({"spec": {"ephemeralContainers": [container]}}).to_string()
 }
 
+/// What takes the label from a pod.
+const UNLABELLED: &str = r#"{"metadata": {"labels": {"reeve.dev/injected": null}}}"#;
+
 #[test]
 fn a_running_pod_of_a_required_namespace_keeps_its_sidecar_as_it_is() {
     let namespace = watched(&[REQUIRED]);
@@ -35,15 +38,28 @@ fn a_running_pod_of_a_required_namespace_keeps_its_sidecar_as_it_is() {
         ),
         (
             namespace.kubectl(&["set", "image", "pod/agent", "reeve-sidecar=reeve.test/busybox:1"]),
-            "requires Reeve's sidecar with the image ghcr.io/reeve-dev/reeve-sidecar:0.1.0: no other may take its place",
+            "the image of Reeve's sidecar cannot be changed in a running pod: delete the pod, so that it is made anew",
         ),
         (
             namespace.kubectl(&["label", "pod", "agent", "reeve.dev/injected-"]),
-            "the label reeve.dev/injected of a pod is Reeve's, and cannot be removed",
+            "the label reeve.dev/injected of a pod is Reeve's, and says whether the pod has its sidecar: it cannot be changed",
         ),
         (
             namespace.kubectl(&["label", "--overwrite", "pod", "agent", "reeve.dev/injected=false"]),
-            "the label reeve.dev/injected of a pod is Reeve's, and cannot be removed",
+            "the label reeve.dev/injected of a pod is Reeve's, and says whether the pod has its sidecar: it cannot be changed",
+        ),
+        (
+            namespace.kubectl(&[
+                "patch",
+                "pod",
+                "agent",
+                "--subresource",
+                "status",
+                "--type=merge",
+                "--patch",
+                UNLABELLED,
+            ]),
+            "the label reeve.dev/injected of a pod is Reeve's, and says whether the pod has its sidecar: it cannot be changed",
         ),
     ] {
         let refused = tried.expect_err("it is refused");
