@@ -1,4 +1,4 @@
-//! Gives back the memory of what only putting a configuration into force has run, once that is over.
+//! Gives back the memory of what of the program has run and does not any more: once a configuration is in force, and now and then.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,13 @@ use super::aside::aside;
 /// a start runs once has run.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// Does so for ever, after each configuration.
+/// How often besides: what is run seldom, such as what answers a broken request, adds up over hours.
+const AGAIN: Duration = Duration::from_secs(300);
+
+/// Does so for ever.
 pub async fn settle(current: Arc<Current>, program: Program) {
     loop {
-        current.replaced().await;
+        let _ = tokio::time::timeout(AGAIN, current.replaced()).await;
         while tokio::time::timeout(SETTLED, current.replaced()).await.is_ok() {}
         let program = program.clone();
         match aside(move || program.give_back()).await {

@@ -42,6 +42,9 @@ pub async fn starts(place: &Place, upstream: &Upstream, rounds: usize, bars: &mu
     table.print("From start to ready");
 }
 
+/// How long calls are made before they are counted: by then a sidecar has given back what only its start ran.
+const SETTLED: Duration = Duration::from_secs(5);
+
 /// The share of all calls between two looks at memory.
 const LOOKS: usize = 10;
 
@@ -69,6 +72,7 @@ async fn look(place: &Place, subject: Subject, upstream: &Upstream, calls: usize
     let running = place.start(subject, upstream).await;
     let process = running.process().expect("a proxy is a process");
     let mut agents = Agents::connect(running.address, 16, &USUAL).await;
+    agents.call_for(SETTLED).await;
     let mut looks = Vec::with_capacity(LOOKS);
     for _ in 0..LOOKS {
         agents.call(calls / LOOKS).await;

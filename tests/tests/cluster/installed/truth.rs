@@ -83,7 +83,7 @@ fn when_kubectl_wait_ends_the_next_call_of_every_pod_meets_the_changed_policy() 
 }
 
 #[test]
-fn a_workload_and_the_policy_are_told_of_a_pod_without_sidecar_by_the_same_word() {
+fn a_workload_the_policy_and_its_wide_columns_tell_of_a_pod_without_sidecar_by_the_same_word() {
     let namespace = watched(&[]);
     namespace.apply(json!({"apiVersion": "reeve.dev/v1alpha1", "kind": "McpServer", "metadata": {"name": "imaging"},
         "spec": {"url": "http://imaging.example/mcp"}}));
@@ -94,6 +94,8 @@ fn a_workload_and_the_policy_are_told_of_a_pod_without_sidecar_by_the_same_word(
     let status = programmed(&namespace, "mcppolicy/imaging", "False", "UnprotectedPods");
     let told = events::told(&namespace, "McpPolicy/imaging", "UnprotectedPods");
     assert_eq!(told, message(&status, "Programmed"));
+    let wide = namespace.told(&["get", "mcppolicy/imaging", "-o", "wide", "--no-headers"]);
+    assert_eq!(wide.split_whitespace().last(), Some("UnprotectedPods"), "{wide}");
     let pod = &pods(&namespace, "agent")[0].name;
     let words = format!(
         "pod {pod} is governed by policy {}/imaging and has no sidecar: restart it, so that it is given one",
