@@ -49,6 +49,8 @@ fn changed_values_take_effect_and_agents_go_on_being_governed() {
     installed::await_webhooks();
     assert_eq!(deployment()["status"]["readyReplicas"], 1);
     is_followed(&alone, &caller, &["create_*"]);
+    // Replicas that are being ended still make sidecars as they were told.
+    installed::await_ended();
     let second = alone.pod(agent(&alone, "second")).now();
     let sidecar = &second["spec"]["initContainers"][0];
     assert_eq!(sidecar["resources"]["limits"]["memory"], "96Mi");
