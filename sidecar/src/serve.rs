@@ -115,7 +115,7 @@ impl Sidecar {
         let bounds = Bounds::of(&fixed.listener).map_err(ServeError::Listener)?;
         let cache = options.cache_dir.as_deref().map_or_else(|| Ok(Cache::none()), Cache::open)?;
         let ground = Ground::lay(&cache, &fixed.audit, clock)?;
-        let ports = Ports::bind(&options).await?;
+        let ports = Ports::bind(&options)?;
         ground.audit.note(&audit::Note::Started { version: env!("CARGO_PKG_VERSION") });
         let [agents, admin, inspect] = ports.addresses();
         let tracing =
@@ -257,11 +257,11 @@ struct Ports {
 }
 
 impl Ports {
-    async fn bind(options: &Options) -> Result<Self, BindError> {
+    fn bind(options: &Options) -> Result<Self, BindError> {
         Ok(Self {
-            agents: bind(&options.listen, "agents", "--listen").await?,
-            admin: bind(&options.admin, "probes and metrics", "--admin").await?,
-            inspect: bind(&options.inspect, "inspection", "--inspect").await?,
+            agents: bind(&options.listen, "agents", "--listen")?,
+            admin: bind(&options.admin, "probes and metrics", "--admin")?,
+            inspect: bind(&options.inspect, "inspection", "--inspect")?,
         })
     }
 

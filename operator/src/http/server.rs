@@ -30,6 +30,7 @@ use crate::metrics::Metrics;
 use crate::tls::Resolver;
 use reeve_process::drain::Drain;
 use reeve_process::places::{Overflow, Places};
+use reeve_process::port;
 
 /// What [`Bounds::patience`] is, unless a test is in a hurry.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -254,12 +255,12 @@ async fn pause_if_exhausted(error: &io::Error) {
 ///
 /// # Errors
 /// If the address cannot be listened on.
-pub async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    match TcpListener::bind(address).await {
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    match port::listen(address) {
         Err(error)
             if address.is_ipv6() && address.ip().is_unspecified() && error.kind() != io::ErrorKind::AddrInUse =>
         {
-            TcpListener::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port())).await
+            port::listen(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port()))
         }
         bound => bound,
     }

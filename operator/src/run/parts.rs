@@ -81,8 +81,8 @@ impl Parts {
         let mut config = Config::infer().await.map_err(|error| RunError::Cluster(error.to_string()))?;
         config.connect_timeout = Some(CONNECT);
         let client = Client::try_from(config).map_err(|error| RunError::Cluster(error.to_string()))?;
-        let (listener, address) = open(settings.serving.listen, "--listen").await?;
-        let (admin_listener, _) = open(settings.serving.admin_listen, "--admin-listen").await?;
+        let (listener, address) = open(settings.serving.listen, "--listen")?;
+        let (admin_listener, _) = open(settings.serving.admin_listen, "--admin-listen")?;
         let metrics = Metrics::new().map_err(|error| RunError::Internal(error.to_string()))?;
         let (trigger, drain) = drain();
         let readiness = Readiness::new(drain.clone());
@@ -133,9 +133,9 @@ impl Parts {
     }
 }
 
-async fn open(address: SocketAddr, flag: &'static str) -> Result<(TcpListener, SocketAddr), RunError> {
+fn open(address: SocketAddr, flag: &'static str) -> Result<(TcpListener, SocketAddr), RunError> {
     let failed = |source| RunError::Listen { address, flag, source };
-    let listener = listen(address).await.map_err(failed)?;
+    let listener = listen(address).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     tracing::info!(address = %bound, flag, "listening");
     Ok((listener, bound))

@@ -5,6 +5,7 @@
 //! | [`exit`] | how a program ends, in a number |
 //! | [`logging`] | how much is logged, and how it looks |
 //! | [`drain`](mod@drain) | telling every part of a process to finish |
+//! | [`port`] | a port at which many may come at once |
 //! | [`places`] | how many connections a port has at once, and what becomes of one more |
 //! | [`back_off`] | how long to wait before another attempt |
 //! | [`usage`] | what the process uses of the machine |
@@ -14,4 +15,5 @@ pub mod drain;
 pub mod exit;
 pub mod logging;
 pub mod places;
+pub mod port;
 pub mod usage;

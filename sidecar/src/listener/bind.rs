@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use reeve_process::port::listen;
 use tokio::net::TcpListener;
 
 /// Where to listen.
@@ -34,11 +35,7 @@ pub struct BindError {
 ///
 /// # Errors
 /// The first address that cannot be had.
-pub async fn bind(
-    addresses: &Addresses,
-    purpose: &'static str,
-    flag: &'static str,
-) -> Result<Vec<TcpListener>, BindError> {
+pub fn bind(addresses: &Addresses, purpose: &'static str, flag: &'static str) -> Result<Vec<TcpListener>, BindError> {
     let list = match addresses {
         Addresses::Default(list) | Addresses::Given(list) => &list[..],
         Addresses::Preferred(address) => std::slice::from_ref(address),
@@ -46,9 +43,9 @@ pub async fn bind(
     let optional_v6 = matches!(addresses, Addresses::Default(_));
     let mut listeners: Vec<TcpListener> = Vec::with_capacity(list.len());
     for &address in list {
-        let mut bound = TcpListener::bind(address).await;
+        let mut bound = listen(address);
         if let (Err(_), Addresses::Preferred(address)) = (&bound, addresses) {
-            bound = TcpListener::bind(SocketAddr::new(address.ip(), 0)).await;
+            bound = listen(SocketAddr::new(address.ip(), 0));
         }
         match bound {
             Ok(listener) => listeners.push(listener),
@@ -76,7 +73,7 @@ mod tests {
     async fn a_preferred_port_that_is_taken_is_replaced_by_another() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = taken.local_addr().unwrap();
-        let bound = bind(&Addresses::Preferred(address), "agents", "--listen").await.unwrap();
+        let bound = bind(&Addresses::Preferred(address), "agents", "--listen").unwrap();
         let [listener] = &bound[..] else { panic!("{bound:?}") };
         let instead = listener.local_addr().unwrap();
         assert_eq!(instead.ip(), address.ip());
@@ -92,7 +89,7 @@ mod tests {
     async fn a_port_in_use_is_named_with_the_flag_that_changes_it() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = taken.local_addr().unwrap();
-        let error = bind(&Addresses::Given(vec![address]), "agents", "--listen").await.unwrap_err();
+        let error = bind(&Addresses::Given(vec![address]), "agents", "--listen").unwrap_err();
         let text = error.to_string();
         assert!(text.contains(&format!("cannot listen on {address} for agents: ")), "{text}");
         assert!(text.ends_with("choose another address with --listen"), "{text}");
@@ -101,8 +98,8 @@ mod tests {
     #[tokio::test]
     async fn a_missing_ipv6_is_no_error_unless_it_was_asked_for() {
         let list = vec!["127.0.0.1:0".parse().unwrap(), unassigned_v6()];
-        let bound = bind(&Addresses::Default(list.clone()), "agents", "--listen").await.unwrap();
+        let bound = bind(&Addresses::Default(list.clone()), "agents", "--listen").unwrap();
         assert_eq!(bound.len(), 1);
-        assert!(bind(&Addresses::Given(list), "agents", "--listen").await.is_err());
+        assert!(bind(&Addresses::Given(list), "agents", "--listen").is_err());
     }
 }

@@ -38,7 +38,7 @@ async fn serve_within(connections: usize, patience: Duration) -> Fixture {
     let authority = Authority::create(Timestamp::now(), &LIFETIMES).unwrap();
     let resolver = Arc::new(Resolver::default());
     resolver.show(leaf(&authority).key);
-    let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     let bounds = Bounds { connections, overflow: Overflow::TurnAway, streams: 8, patience };
     let server = Server::tls(listener, Arc::clone(&resolver), bounds, Metrics::new().unwrap(), drain).unwrap();
@@ -148,7 +148,7 @@ async fn one_connection_too_many_is_closed_and_the_others_are_served() {
 #[tokio::test]
 async fn where_the_oldest_makes_room_whoever_holds_connections_keeps_nobody_out() {
     let (_trigger, drain) = drain();
-    let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     let bounds = Bounds { connections: 2, overflow: Overflow::EndOldest, streams: 8, patience: PATIENCE };
     let server = Server::plain(listener, bounds, Metrics::new().unwrap(), drain);
