@@ -124,7 +124,7 @@ pub struct UpstreamLimits {
     /// They do not count as calls in flight.
     #[schemars(range(min = 1, max = 100_000))]
     pub max_streams: usize,
-    /// The most connections kept open and idle.
+    /// The most connections kept open and idle; more of them for a second at most. 0: none at all.
     pub max_idle_connections: usize,
 }
 

@@ -8,12 +8,18 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::connect::Connector;
 use super::error::{Cause, Failure};
 use super::exchange::{Http1, Lease};
 use super::http2::Http2;
+
+/// How long connections wait for a call that are more than may be kept. Where more calls are in flight than that, as many
+/// connections come back at a time and are taken again within a moment; were each of them made anew, a port that lets few wait to be
+/// accepted would have some calls wait for seconds.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// Bounds of a pool.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +38,8 @@ pub(super) struct Pool {
     kept: Mutex<Kept>,
     /// Held while a connection is made that may turn out to be HTTP/2, so that a burst of calls makes one and not many.
     opening: tokio::sync::Mutex<()>,
+    /// Told when there are more idle connections than may be kept.
+    too_many: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -61,7 +69,13 @@ pub(super) enum Wanted {
 
 impl Pool {
     pub(super) fn new(connector: Connector, bounds: Bounds) -> Arc<Self> {
-        Arc::new(Self { connector, bounds, kept: Mutex::default(), opening: tokio::sync::Mutex::new(()) })
+        Arc::new(Self {
+            connector,
+            bounds,
+            kept: Mutex::default(),
+            opening: tokio::sync::Mutex::new(()),
+            too_many: Arc::default(),
+        })
     }
 
     pub(super) fn connector(&self) -> &Connector {
@@ -134,20 +148,17 @@ impl Pool {
     /// Keeps a connection that is ready for another call.
     pub(super) fn keep(self: &Arc<Self>, connection: Http1) {
         let now = Instant::now();
-        if !connection.is_usable(self.bounds.max_age, now) {
+        if self.bounds.max_idle == 0 || !connection.is_usable(self.bounds.max_age, now) {
             return;
         }
         let mut kept = self.kept();
-        if kept.idle.len() >= self.bounds.max_idle {
-            kept.idle.pop_front();
-        }
-        if kept.idle.len() < self.bounds.max_idle {
-            kept.idle.push_back(Idle { connection, since: now });
-        }
-        let reaped = kept.reaper_runs;
+        kept.idle.push_back(Idle { connection, since: now });
+        let (reaped, are_too_many) = (kept.reaper_runs, kept.idle.len() == self.bounds.max_idle + 1);
         drop(kept);
         if !reaped {
             self.reap();
+        } else if are_too_many {
+            self.too_many.notify_one();
         }
     }
 
@@ -156,20 +167,11 @@ impl Pool {
         if std::mem::replace(&mut self.kept().reaper_runs, true) {
             return;
         }
-        let (pool, idle_timeout) = (Arc::downgrade(self), self.bounds.idle_timeout);
+        let (pool, bounds, too_many) = (Arc::downgrade(self), self.bounds, Arc::clone(&self.too_many));
         tokio::spawn(async move {
-            let mut next = Instant::now() + idle_timeout;
-            loop {
-                tokio::time::sleep_until(next).await;
-                let Some(pool) = pool.upgrade() else { return };
-                let mut kept = pool.kept();
-                match kept.give_up_idle(idle_timeout) {
-                    Some(oldest) => next = oldest + idle_timeout,
-                    None => {
-                        kept.reaper_runs = false;
-                        return;
-                    }
-                }
+            while let Some(next) = pool.upgrade().and_then(|pool| pool.kept().give_up_idle(bounds)) {
+                // Whichever is first: there is nothing to be done for it but to look again.
+                let _ = tokio::time::timeout_at(next, too_many.notified()).await;
             }
         });
     }
@@ -188,16 +190,26 @@ impl Pool {
 impl Kept {
     /// Gives up what has been idle for too long. Calls in flight on a shared connection run to their end.
     ///
-    /// Returns since when the longest idle of the others is.
-    fn give_up_idle(&mut self, idle_timeout: Duration) -> Option<Instant> {
-        while self.idle.front().is_some_and(|idle| idle.since.elapsed() >= idle_timeout) {
+    /// Returns when there will be more to give up; none if nothing is kept any more, and nobody looks again.
+    fn give_up_idle(&mut self, bounds: Bounds) -> Option<Instant> {
+        let now = Instant::now();
+        while self.oldest_due(bounds).is_some_and(|due| due <= now) {
             self.idle.pop_front();
         }
-        if self.shared.as_ref().is_some_and(|shared| shared.since.elapsed() >= idle_timeout) {
+        let shared_due = |shared: &Idle<Http2>| shared.since + bounds.idle_timeout;
+        if self.shared.as_ref().is_some_and(|shared| shared_due(shared) <= now) {
             self.shared = None;
         }
-        let oldest = self.idle.front().map(|idle| idle.since);
-        let shared = self.shared.as_ref().map(|shared| shared.since);
-        oldest.into_iter().chain(shared).min()
+        let next = self.oldest_due(bounds).into_iter().chain(self.shared.as_ref().map(shared_due)).min();
+        self.reaper_runs = next.is_some();
+        next
+    }
+
+    /// When the longest idle connection of HTTP/1.1 is given up.
+    fn oldest_due(&self, bounds: Bounds) -> Option<Instant> {
+        let oldest = self.idle.front()?;
+        let wait =
+            if self.idle.len() > bounds.max_idle { MOMENT.min(bounds.idle_timeout) } else { bounds.idle_timeout };
+        Some(oldest.since + wait)
     }
 }

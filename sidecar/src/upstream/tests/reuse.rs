@@ -169,6 +169,39 @@ async fn no_more_connections_are_kept_than_permitted() {
 }
 
 #[tokio::test]
+async fn connections_that_come_back_at_once_are_taken_again_though_fewer_are_kept() {
+    let scripted = Scripted::start(|stream, _| echo(stream)).await;
+    let mut server = server(&scripted.url());
+    server.limits.max_idle_connections = 2;
+    let upstream = build(&server).unwrap();
+    eventually("five calls at once need no connection that is made for them", async || {
+        let before = scripted.connections();
+        let mut answers = Vec::new();
+        for _ in 0..5 {
+            answers.push(call(&upstream, "call").await.unwrap());
+        }
+        for answer in answers {
+            text(answer).await;
+        }
+        scripted.connections() == before
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_connection_is_kept_where_none_may_be() {
+    let scripted = Scripted::start(|stream, _| echo(stream)).await;
+    let mut server = server(&scripted.url());
+    server.limits.max_idle_connections = 0;
+    let upstream = build(&server).unwrap();
+    for calls in 1..=3 {
+        text(call(&upstream, "call").await.unwrap()).await;
+        assert_eq!(scripted.connections(), calls);
+    }
+    assert_eq!(upstream.pool().unwrap().idle(), 0);
+}
+
+#[tokio::test]
 async fn no_more_calls_are_in_flight_than_permitted_and_an_ended_one_makes_place() {
     let scripted = Scripted::start(|stream, _| echo(stream)).await;
     let mut server = server(&scripted.url());
