@@ -46,6 +46,13 @@ impl<'n> Pod<'n> {
         self.wait("the pod is ready", |pod| (condition(pod, "Ready") == Some("True")).then(|| pod.clone()))
     }
 
+    /// Lets a pod start that was applied [`held`], and waits until it is ready; gives it as it is then.
+    pub fn released(&self) -> Value {
+        let ungated = json!([{"op": "remove", "path": "/spec/schedulingGates"}]).to_string();
+        self.namespace.told(&["patch", "pod", &self.name, "--type=json", "--patch", &ungated]);
+        self.ready()
+    }
+
     /// Waits until all of its main containers have ended; gives its phase, `Succeeded` or `Failed`.
     pub fn ended(&self) -> String {
         self.wait("the pod has ended", |pod| {
@@ -120,6 +127,12 @@ pub fn condition<'o>(object: &'o Value, name: &str) -> Option<&'o str> {
 pub fn status<'p>(pod: &'p Value, container: &str) -> Option<&'p Value> {
     let all = ["initContainerStatuses", "containerStatuses"].into_iter();
     all.flat_map(|list| pod["status"][list].as_array().into_iter().flatten()).find(|status| status["name"] == container)
+}
+
+/// The same pod, which is admitted when it is applied and started only when it is [`Pod::released`].
+pub fn held(mut pod: Value) -> Value {
+    pod["spec"]["schedulingGates"] = json!([{"name": "tests.reeve.dev/held"}]);
+    pod
 }
 
 /// The manifest of a pod of one busybox that runs a script in a shell, in a way that any namespace admits.

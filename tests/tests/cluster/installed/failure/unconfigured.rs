@@ -5,8 +5,8 @@ use std::time::Instant;
 use reeve_tests::cluster::clinic::{self, agent, call};
 use reeve_tests::cluster::clock::{second_of_day, seconds_between};
 use reeve_tests::cluster::installed;
-use reeve_tests::cluster::pod::{Pod, status};
-use serde_json::{Value, json};
+use reeve_tests::cluster::pod::{Pod, held, status};
+use serde_json::Value;
 
 use super::{alone, is_in_force, reads_and};
 
@@ -22,20 +22,10 @@ fn a_pod_that_starts_without_an_operator_denies_after_ten_seconds_and_says_why()
     clinic::server(&alone);
     alone.apply(reads_and(&[]));
     // Admitted while the operator is there, started when it is not.
-    let mut held = agent(&alone, "agent");
-    held["spec"]["schedulingGates"] = json!([{"name": "tests.reeve.dev/operator-is-gone"}]);
-    alone.apply(held);
+    alone.apply(held(agent(&alone, "agent")));
     let gone = installed::operator_gone(&alone);
-    alone.told(&[
-        "patch",
-        "pod",
-        "agent",
-        "--type=json",
-        "--patch",
-        r#"[{"op": "remove", "path": "/spec/schedulingGates"}]"#,
-    ]);
     let agent = Pod::named(&alone, "agent");
-    let now = agent.ready();
+    let now = agent.released();
     let waited = seconds_between(started(&now, "reeve-sidecar"), started(&now, "main"));
     println!("the agent's container was started {waited} s after its sidecar");
     assert!((9.0..30.0).contains(&waited), "the sidecar waits 10 s for a configuration: {waited} s");

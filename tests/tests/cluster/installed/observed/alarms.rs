@@ -1,20 +1,19 @@
 //! Alerts fire for real when what they tell of happens, and resolve when it is over: with the chart's rules, of which a minute is a
 //! second here, and where an alert waits for a day an hour is. That they fire by the times that are written, and not earlier,
 //! `tests/run observability` shows.
-//!
-//! There is only one version of Reeve. The sidecar of another is the present program, in whose file the version was replaced when its
-//! image was made; what it says of itself is all that the alert knows.
+
+mod log;
+mod release;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use reeve_tests::cluster::clinic::{self, agent, call, caller, policy, programmed};
-use reeve_tests::cluster::image::{self, BEFORE};
-use reeve_tests::cluster::pod::{Pod, shell_container};
+use reeve_tests::cluster::pod::{Pod, held};
 use reeve_tests::cluster::prometheus::{Pace, Prometheus};
 use reeve_tests::cluster::workload::{deployment, rolled_out};
-use reeve_tests::cluster::{Alone, helm, installed, kubectl};
-use reeve_tests::eventually::{eventually, within};
+use reeve_tests::cluster::{Alone, installed};
+use reeve_tests::eventually::within;
 use reeve_tests::monitoring::dashboards::queries;
 use reeve_tests::monitoring::promql::{Filling, filled};
 use reeve_tests::monitoring::rules::alerts;
@@ -170,14 +169,10 @@ fn an_operator_that_is_gone_and_all_that_needs_it_are_told_until_it_is_back() {
     let (alone, namespace) = (&watched.alone, watched.name());
     watched.govern();
     // Admitted while the operator is there, started when it is not.
-    let mut held = agent(alone, "agent");
-    held["spec"]["schedulingGates"] = json!([{"name": "tests.reeve.dev/operator-is-gone"}]);
-    alone.apply(held);
+    alone.apply(held(agent(alone, "agent")));
     let gone = installed::operator_gone(alone);
-    let ungated = json!([{"op": "remove", "path": "/spec/schedulingGates"}]).to_string();
-    alone.told(&["patch", "pod", "agent", "--type=json", "--patch", &ungated]);
     let agent = Pod::named(alone, "agent");
-    agent.ready();
+    agent.released();
     assert!(call(&agent, "list_datastores").starts_with("deny: "));
     watched.fires("ReeveOperatorWithoutLeader", &[]);
     watched.fires("ReeveSidecarWithoutConfiguration", &[("namespace", &namespace), ("workload", "agent")]);
@@ -201,100 +196,9 @@ fn an_operator_that_is_gone_and_all_that_needs_it_are_told_until_it_is_back() {
     }
 }
 
-/// Some hundred calls a second of which nothing is written: what an agent itself says would not be taken either, and would stop it.
-const SILENT_CALLS: &str = r#"
-    call='{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "delete_datastore", "arguments": {}}}'
-    head='POST /imaging HTTP/1.1\r\nHost: 127.0.0.1:14001\r\nContent-Type: application/json\r\nMCP-Protocol-Version: 2025-11-25\r\n'
-    while :; do
-      while :; do
-        printf "${head}Accept: application/json, text/event-stream\r\nContent-Length: ${#call}\r\n\r\n%s" "$call" && usleep 1000 || break
-      done | nc 127.0.0.1 14001
-      sleep 1
-    done > /dev/null 2>&1"#;
-
-#[test]
-fn a_log_that_nobody_takes_is_told_and_so_are_records_that_it_has_no_room_for_until_it_is_taken() {
-    let watched = Watched::new();
-    let (alone, namespace) = (&watched.alone, watched.name());
-    watched.govern();
-    let mut pod = agent(alone, "agent");
-    pod["spec"]["nodeName"] = json!("node2");
-    pod["spec"]["containers"].as_array_mut().unwrap().push(shell_container("caller", SILENT_CALLS));
-    alone.pod(pod);
-    programmed(alone, "mcppolicy/imaging", "True", "Programmed");
-    let own = [("namespace", namespace.as_str()), ("workload", "agent")];
-    // It is containerd that writes what containers say.
-    let containerd = alone.freeze("containerd-node2");
-    watched.fires("ReeveAuditLogLagging", &own);
-    watched.fires("ReeveAuditRecordsLost", &own);
-    containerd.mend();
-    watched.resolves("ReeveAuditLogLagging", &own);
-    watched.resolves("ReeveAuditRecordsLost", &own);
-}
-
-#[test]
-fn a_configuration_from_an_older_world_and_a_certificate_that_ends_soon_are_told_until_they_are_mended() {
-    let watched = Watched::new();
-    let (alone, namespace) = (&watched.alone, watched.name());
-    watched.govern();
-    let changed = installed::changed(alone);
-    installed::release(&helm::chart(), &["--set", "operator.epoch=1"]).unwrap();
-    installed::await_webhooks();
-    alone.pod(agent(alone, "agent"));
-    programmed(alone, "mcppolicy/imaging", "True", "Programmed");
-    installed::release(&helm::chart(), &[]).unwrap();
-    no_other_replicas();
-    // What is as it was is not given anew, and so not refused.
-    alone.apply(policy("imaging", "agent", &rules(&["get_*"])));
-    let own = [("namespace", namespace.as_str()), ("workload", "agent")];
-    watched.fires("ReeveConfigurationRefused", &own);
-    watched.shows("fleet.json, panel Configurations refused", Some(1.0));
-    alone.told(&["delete", "pod/agent"]);
-    watched.resolves("ReeveConfigurationRefused", &own);
-    certificates(&["REEVE_CERTIFICATE_LIFETIME=1h"]);
-    watched.fires("ReeveCertificateExpiring", &[("namespace", installed::NAMESPACE)]);
-    certificates(&["REEVE_CERTIFICATE_LIFETIME-"]);
-    watched.resolves("ReeveCertificateExpiring", &[]);
-    drop(changed);
-}
-
-/// Changes a variable of the operator, and waits until its replicas have it.
-fn certificates(variable: &[&str]) {
-    let deployment = format!("deployment/{}", installed::OPERATOR);
-    kubectl::told(&[&["-n", installed::NAMESPACE, "set", "env", &deployment], variable].concat());
-    kubectl::told(&["-n", installed::NAMESPACE, "rollout", "status", &deployment, "--timeout=120s"]);
-    no_other_replicas();
-}
-
-/// Waits until those that a release has replaced are gone, which serve until they are.
-fn no_other_replicas() {
-    let all = ["-n", installed::NAMESPACE, "get", "pods", "--selector", "app.kubernetes.io/component=operator"];
-    eventually("two replicas are left", || (kubectl::json(&all)["items"].as_array()?.len() == 2).then_some(()));
-}
-
-#[test]
-fn sidecars_of_another_version_than_the_operators_are_told_until_their_pods_are_made_anew() {
-    let watched = Watched::at(Pace::Rushed);
-    let alone = &watched.alone;
-    watched.govern();
-    let changed = installed::changed(alone);
-    image::sidecar_before();
-    installed::release(&helm::chart(), &["--set", &format!("sidecar.image.tag={BEFORE}")]).unwrap();
-    installed::await_webhooks();
-    no_other_replicas();
-    alone.apply(deployment(&agent(alone, "agent"), 1));
-    rolled_out(alone, "deployment/agent");
-    drop(changed);
-    no_other_replicas();
-    watched.fires("ReeveVersionDrift", &[("version", BEFORE)]);
-    alone.told(&["rollout", "restart", "deployment/agent"]);
-    rolled_out(alone, "deployment/agent");
-    watched.resolves("ReeveVersionDrift", &[]);
-}
-
 #[test]
 fn every_alert_is_made_to_fire_here() {
-    let here = include_str!("alarms.rs");
+    let here = [include_str!("alarms.rs"), include_str!("alarms/log.rs"), include_str!("alarms/release.rs")].concat();
     for alert in alerts() {
         let is_made = here.contains(&format!("fires(\"{}\"", alert.name))
             || here.contains(&format!("is_firing(\"{}\"", alert.name));
