@@ -5,6 +5,7 @@ mod alarms;
 mod answers;
 mod books;
 mod figures;
+mod reasons;
 mod rollout;
 mod ward;
 
@@ -24,14 +25,17 @@ fn what_prometheus_is_told_is_what_happened() {
     let alone = Alone::new(&[]);
     let mut ward = Ward::open(&alone);
     ward.calls_of_every_kind(1);
+    // What is called once is called early: of a few seconds rates say too much.
+    ward.use_up_the_exports();
+    ward.call_at_once();
+    ward.fill_the_table_of_counters();
     calls_are_counted(&ward);
     ward.books.scraped();
     ward.the_operator_fails();
+    ward.a_policy_is_wrong();
+    ward.a_sidecar_is_behind();
     ward.calls_of_every_kind(2);
-    ward.use_up_the_exports();
-    ward.call_at_once();
     let failed = ward.call_a_server_that_is_not_there();
-    ward.fill_the_table_of_counters();
     calls_are_counted(&ward);
     figures::what_is_shown_of_calls_is_what_was_made(&ward);
     figures::every_figure_is_right(&ward);
@@ -42,6 +46,10 @@ fn what_prometheus_is_told_is_what_happened() {
     answers::every_rule_is_evaluated(&ward);
     answers::every_query_of_a_page_is_one(&ward);
     answers::every_query_answers_or_it_is_known_why_not(&ward);
+    reasons::every_one_is_made_or_it_is_known_where(&ward);
+    ward.a_sidecar_is_restarted();
+    calls_are_counted(&ward);
+    figures::tables_have_what_was_made_since_a_moment(&ward);
 }
 
 /// Waits until Prometheus knows of the calls that were made, and of no others, to the last label.

@@ -8,8 +8,8 @@ use reeve_tests::cluster::pod::Pod;
 use reeve_tests::monitoring::dashboards::{Query, queries};
 use serde_json::Value;
 
-use super::answers::{SECONDS, asked};
-use super::books::{Labels, by_labels};
+use super::answers::{SECONDS, asked, asked_of};
+use super::books::{Count, Labels, by_labels};
 use super::ward::{SLOW, Ward};
 
 /// How far a rate may be from what it stands for: Prometheus extrapolates to the ends of its samples.
@@ -30,16 +30,8 @@ fn sums(expr: &str) -> Option<(Vec<&str>, impl Fn(&Labels) -> bool)> {
 pub fn what_is_shown_of_calls_is_what_was_made(ward: &Ward<'_>) {
     let (mut tables, mut rates) = (0, 0);
     for Query { place, expr, .. } in queries() {
-        let Some((mut by, selects)) = sums(&expr) else { continue };
-        let mut answer = by_labels(ward.prometheus.ask(&asked(ward, &expr)));
-        // What can be decided, and never was.
-        answer.retain(|_, calls| *calls > 0.0);
-        let has_namespace = by.contains(&"namespace");
-        by.retain(|label| *label != "namespace");
-        let mut expected = ward.books.sums(&by, selects);
-        if has_namespace {
-            expected = expected.into_iter().map(|(labels, sum)| (in_namespace(ward, labels), sum)).collect();
-        }
+        let Some(expected) = entered(ward, &expr) else { continue };
+        let answer = answered(ward, &asked(ward, &expr));
         if expr.contains("last_over_time") {
             tables += 1;
             exactly(&place, &expr, &answer, &expected);
@@ -51,26 +43,46 @@ pub fn what_is_shown_of_calls_is_what_was_made(ward: &Ward<'_>) {
     assert!(tables >= 8 && rates >= 5, "{tables} tables and {rates} rates are of calls");
 }
 
+/// What the books have of that which a query sums; none if it is about something else than calls.
+fn entered(ward: &Ward<'_>, expr: &str) -> Option<BTreeMap<Labels, Count>> {
+    let (mut by, selects) = sums(expr)?;
+    let has_namespace = by.contains(&"namespace");
+    by.retain(|label| *label != "namespace");
+    let sums = ward.books.sums(&by, selects).into_iter();
+    Some(sums.map(|(labels, sum)| (if has_namespace { in_namespace(ward, labels) } else { labels }, sum)).collect())
+}
+
+/// What is answered, without what can be decided, and never was.
+fn answered(ward: &Ward<'_>, query: &str) -> BTreeMap<Labels, f64> {
+    let mut answer = by_labels(ward.prometheus.ask(query));
+    answer.retain(|_, calls| *calls > 0.0);
+    answer
+}
+
 fn in_namespace(ward: &Ward<'_>, mut labels: Labels) -> Labels {
     labels.insert("namespace".to_owned(), ward.alone.name.clone());
     labels
 }
 
+/// How many rows `topk` leaves of so many.
+fn shown(expr: &str, rows: usize) -> usize {
+    let most = expr.split_once("topk(").and_then(|(_, rest)| rest.split_once(',')?.0.parse().ok());
+    rows.min(most.unwrap_or(usize::MAX))
+}
+
 /// Those that `topk` shows, or all.
-fn exactly(place: &str, expr: &str, answer: &BTreeMap<Labels, f64>, expected: &BTreeMap<Labels, (f64, f64)>) {
-    let most: usize =
-        expr.split_once("topk(").and_then(|(_, rest)| rest.split_once(',')?.0.parse().ok()).unwrap_or(usize::MAX);
-    assert_eq!(answer.len(), expected.len().min(most), "{place}: {answer:#?}\nare to be {expected:#?}");
+fn exactly(place: &str, expr: &str, answer: &BTreeMap<Labels, f64>, expected: &BTreeMap<Labels, Count>) {
+    assert_eq!(answer.len(), shown(expr, expected.len()), "{place}: {answer:#?}\nare to be {expected:#?}");
     for (labels, value) in answer {
-        assert_eq!(Some(*value), expected.get(labels).map(|sum| sum.0), "{place}: {labels:?} of {expected:#?}");
+        assert_eq!(Some(*value), expected.get(labels).map(|sum| sum.all), "{place}: {labels:?} of {expected:#?}");
     }
 }
 
 /// A rate does not know of what a series began with: it lies between what was made later, and all.
-fn nearly(place: &str, answer: &BTreeMap<Labels, f64>, expected: &BTreeMap<Labels, (f64, f64)>) {
+fn nearly(place: &str, answer: &BTreeMap<Labels, f64>, expected: &BTreeMap<Labels, Count>) {
     assert!(!answer.is_empty(), "{place}");
     for (labels, value) in answer {
-        let &(all, later) =
+        let &Count { all, later, .. } =
             expected.get(labels).unwrap_or_else(|| panic!("{place}: {labels:?} is not of {expected:#?}"));
         let made = value * SECONDS;
         let is_near = made >= later * (1.0 - INEXACT) && made <= all * (1.0 + INEXACT);
@@ -78,38 +90,66 @@ fn nearly(place: &str, answer: &BTreeMap<Labels, f64>, expected: &BTreeMap<Label
     }
 }
 
+/// Tables of the time since the books were scraped, in which a sidecar was restarted, have the calls that were made since, nearly:
+/// `increase` extrapolates to the ends of what it looks at.
+pub fn tables_have_what_was_made_since_a_moment(ward: &Ward<'_>) {
+    assert_eq!(ward.figure("workload.json, panel Restarts"), Some(1.0));
+    let mut tables = 0;
+    for Query { place, expr, .. } in queries().iter().filter(|query| query.expr.contains("last_over_time")) {
+        let Some(mut expected) = entered(ward, expr) else { continue };
+        expected.retain(|_, count| count.since > 0.0);
+        let range = format!("{}s", ward.books.seconds_since_scraped());
+        let answer = answered(ward, &asked_of(ward, expr, &range));
+        assert_eq!(answer.len(), shown(expr, expected.len()), "{place}: {answer:#?}\nare to be {expected:#?}");
+        for (labels, value) in &answer {
+            let since = expected.get(labels).map_or(0.0, |count| count.since);
+            let is_near = (value - since).abs() <= since * INEXACT;
+            assert!(is_near, "{place}: {value} calls in {range} of {labels:?}, which were {since} of {expected:#?}");
+        }
+        tables += 1;
+    }
+    println!("{tables} tables agree for the last {} s", ward.books.seconds_since_scraped());
+    assert!(tables >= 8, "{tables} tables are of calls");
+}
+
 /// Numbers that stand alone on a page.
 pub fn every_figure_is_right(ward: &Ward<'_>) {
     let figures = [
-        ("fleet.json, panel Sidecars", 4.0),
+        ("fleet.json, panel Sidecars", 5.0),
         ("fleet.json, panel Pods without a sidecar, at least", 1.0),
         ("fleet.json, panel Policies not in force", 1.0),
         ("fleet.json, panel Sidecars without configuration", 0.0),
         ("fleet.json, panel Sidecars cut off", 0.0),
         ("fleet.json, panel Configurations refused", 0.0),
-        ("workload.json, panel Sidecars", 4.0),
+        ("workload.json, panel Sidecars", 5.0),
         ("workload.json, panel Without configuration", 0.0),
         ("workload.json, panel Cut off", 0.0),
         ("workload.json, panel Restarts", 0.0),
         ("operator.json, panel Leaders", 1.0),
         ("operator.json, panel Replicas", 2.0),
         ("operator.json, panel Replicas that report to the leader", 1.0),
-        ("operator.json, panel Sidecars connected", 4.0),
+        ("operator.json, panel Sidecars connected", 5.0),
         ("operator.json, panel Sidecars behind", 0.0),
     ];
-    let queries = queries();
     for (place, figure) in figures {
-        let query = queries.iter().find(|query| query.place == place);
-        let query = query.unwrap_or_else(|| panic!("there is no {place}"));
-        assert_eq!(ward.prometheus.value(&asked(ward, &query.expr)), Some(figure), "{place}");
+        assert_eq!(ward.figure(place), Some(figure), "{place}");
     }
 }
 
-/// Limits are as full as what was taken of them.
+/// Limits are as full as what was taken of them: one is used up, one is near to that, and one is nearly unused.
 pub fn limits_are_as_full_as_they_are(ward: &Ward<'_>) {
-    for (counter, ratio) in [("exports", 1.0), ("searches", 0.3), ("keyed", 0.001)] {
+    let panel = "policy.json, panel How full limits were";
+    let asked_of_panel = queries().into_iter().filter(|query| query.place == panel);
+    let shown: BTreeMap<_, _> =
+        asked_of_panel.map(|query| (query.name, ward.prometheus.ask(&asked(ward, &query.expr)))).collect();
+    for (counter, ratio) in [("exports", 1.0), ("searches", 0.8), ("keyed", 0.001)] {
         let query = format!("reeve:limit_usage:max{{namespace=\"{}\", counter=\"{counter}\"}}", ward.alone.name);
         assert_eq!(ward.prometheus.value(&query), Some(ratio), "{counter}");
+        let value = |name: &str| shown[name].iter().find(|row| row.labels["counter"] == counter).unwrap().value;
+        assert_eq!(value("A"), ratio, "{counter}");
+        for (share, above) in [("B", 0.9), ("C", 0.75), ("D", 0.5)] {
+            assert_eq!(value(share) > 0.0, ratio > above, "the share of time in which {counter} was above {above}");
+        }
     }
 }
 

@@ -5,10 +5,12 @@
 //! | Deployment `agent` | policy `imaging`, enforced, with a rule for each reason | everything |
 //! | StatefulSet `trial` | policy `trial`, in Audit | what is permitted, and what would not be |
 //! | pod `open` | policy `open`, which permits by default | a server that no policy governs, too |
-//! | pod `bounded` | a Boundary that denies by default | in vain |
+//! | pod `bounded` | a Boundary that denies by default, and what is old | in vain |
+//! | pod `early` | nothing, as it starts without an operator | in vain |
 //! | pod `bare` | policy `imaging`, if it had a sidecar | nothing |
 
 mod calls;
+mod failures;
 mod setting;
 
 use std::io::Write;
@@ -22,12 +24,13 @@ use reeve_tests::cluster::pod::{Pod, shell_container};
 use reeve_tests::cluster::prometheus::{Pace, Prometheus};
 use reeve_tests::cluster::workload::{deployment, pods, rolled_out, stateful_set};
 use reeve_tests::cluster::{Alone, Namespace, installed};
-use reeve_tests::eventually::eventually;
+use reeve_tests::monitoring::dashboards::queries;
 use serde_json::{Value, json};
 
 pub use setting::SLOW;
-use setting::{open_to_all, policies, servers};
+use setting::{policies, servers};
 
+use super::answers::asked;
 use super::books::Books;
 
 /// The sidecar's listener, in its pod.
@@ -39,13 +42,14 @@ pub struct Ward<'a> {
     pub prometheus: Prometheus,
     pub books: Books,
     /// How often each cause of a rejected request was given.
-    pub rejected: [(&'static str, usize); 2],
+    pub rejected: [(&'static str, usize); 3],
     /// The longest that a client of the server `slow` took, all its calls together.
     pub slowest: Mutex<Duration>,
     pub agent: Pod<'a>,
     trial: Pod<'a>,
     open: Pod<'a>,
     bounded: Pod<'a>,
+    early: Pod<'a>,
     boundary: ClusterPolicy,
 }
 
@@ -68,9 +72,9 @@ impl<'a> Ward<'a> {
         programmed(alone, "mcppolicy/trial", "True", "Programmed");
         let agent = pods(alone, "agent").into_iter().find(|pod| pod.name != "bare").unwrap();
         let [trial] = pods(alone, "trial").try_into().unwrap();
-        let (books, rejected) = (Books::default(), [("malformed", 0), ("batch", 0)]);
-        let slowest = Mutex::default();
-        let ward = Self { alone, prometheus, books, rejected, slowest, agent, trial, open, bounded, boundary };
+        let (books, rejected) = (Books::default(), [("malformed", 0), ("batch", 0), ("not_configured", 0)]);
+        let (slowest, early) = (Mutex::default(), Pod::named(alone, "early"));
+        let ward = Self { alone, prometheus, books, rejected, slowest, agent, trial, open, bounded, early, boundary };
         ward.agents().into_iter().for_each(know_the_tools);
         ward
     }
@@ -80,29 +84,15 @@ impl<'a> Ward<'a> {
         format!("{}/{name}", self.alone.name)
     }
 
-    /// The operator is gone for a while, so that a pod cannot be made; it is back, its leader is killed, and one pod comes and goes.
-    pub fn the_operator_fails(&self) {
-        let gone = installed::operator_gone(self.alone);
-        let refused = self.alone.refused(idle(self.alone, "refused"));
-        assert!(refused.contains("failed calling webhook"), "{refused}");
-        drop(gone);
-        // The Lease may still be of one that is gone.
-        let before = eventually("a replica that there is leads", || {
-            let leader = installed::leader();
-            installed::pods().into_iter().find(|pod| installed::name(pod) == leader)
-        });
-        installed::kill_replica(self.alone, installed::name(&before));
-        installed::await_restart(&before);
-        installed::await_webhooks();
-        self.alone.pod(idle(self.alone, "brief"));
-        self.alone.told(&["delete", "pod/brief"]);
-        // What is in force as it was is given to nobody anew.
-        let needless = json!([{"name": "needless", "tools": ["needless"], "action": "Deny"}]);
-        self.alone.apply(open_to_all(&needless));
-        programmed(self.alone, "mcppolicy/open", "True", "Programmed");
+    /// What stands alone on a page, where it is one number; none if nothing does.
+    pub fn figure(&self, place: &str) -> Option<f64> {
+        let queries = queries();
+        let query = queries.iter().find(|query| query.place == place);
+        let query = query.unwrap_or_else(|| panic!("there is no {place}"));
+        self.prometheus.value(&asked(self, &query.expr))
     }
 
-    /// All that have a sidecar.
+    /// All that have had a sidecar from the beginning.
     pub fn agents(&self) -> [&Pod<'a>; 4] {
         [&self.agent, &self.trial, &self.open, &self.bounded]
     }

@@ -4,18 +4,19 @@ use std::time::Instant;
 
 use reeve_tests::cluster::clinic;
 use reeve_tests::cluster::pod::Pod;
+use reeve_tests::eventually::eventually;
 use serde_json::json;
 
-use super::setting::{EXPORTS, FEWER_EXPORTS};
+use super::setting::{ASKS_BACK, EXPORTS, FEWER_EXPORTS};
 use super::{LISTENER, Ward, raw};
 
 /// How a call is decided.
-#[derive(Clone, Copy, Debug)]
-struct Decided<'d>(&'d str, &'d str, &'d str);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Decided<'d>(pub &'d str, pub &'d str, pub &'d str);
 
 /// Who calls, by the name of its workload, and what.
 #[derive(Clone, Copy, Debug)]
-struct Call<'c> {
+pub(super) struct Call<'c> {
     by: &'c str,
     server: &'c str,
     tool: &'c str,
@@ -23,7 +24,7 @@ struct Call<'c> {
 }
 
 impl<'c> Call<'c> {
-    fn new(by: &'c str, server: &'c str, tool: &'c str) -> Self {
+    pub(super) fn new(by: &'c str, server: &'c str, tool: &'c str) -> Self {
         Self { by, server, tool, arguments: clinic::ARGUMENTS }
     }
 }
@@ -33,7 +34,7 @@ impl<'a> Ward<'a> {
     pub fn calls_of_every_kind(&mut self, times: usize) {
         let calls: [(&str, &str, usize, Decided<'_>); 11] = [
             ("imaging", "list_datastores", 3, Decided("allow", "AllowedByRule", "imaging#reads")),
-            ("imaging", "search_image_sets", 1, Decided("allow", "AllowedByRule", "imaging#searches")),
+            ("imaging", "search_image_sets", 4, Decided("allow", "AllowedByRule", "imaging#searches")),
             ("imaging", "nobody-knows-this", 2, Decided("deny", "NoRule", "imaging")),
             ("imaging", "delete_datastore", 1, Decided("deny", "DeniedByRule", "imaging#no-deletes")),
             ("imaging", "start_dicom_import_job", 2, Decided("deny", "RequirementFailed", "imaging#imports")),
@@ -60,7 +61,17 @@ impl<'a> Ward<'a> {
         let call = Call::new("bounded", "imaging", "list_datastores");
         self.calls(call, times, Decided("deny", "DeniedByBoundary", &boundary));
         self.trial_calls(times);
+        self.calls_that_ask_back(times);
         self.raw_requests(times);
+    }
+
+    /// Calls that are permitted, before whose answer the server asks for what is not.
+    fn calls_that_ask_back(&mut self, times: usize) {
+        let [call, asked] = [ASKS_BACK, "sampling/createMessage"].map(|what| Call::new("agent", "slow", what));
+        let lines = self.made(call, times);
+        assert!(lines.iter().all(|line| line.contains(" asks for sampling ")), "{lines:#?}");
+        self.enter(call, "Enforce", times, Decided("allow", "AllowedByRule", "imaging#scans"));
+        self.enter(asked, "Enforce", times, Decided("deny", "ServerRequestDenied", "imaging"));
     }
 
     /// An Audit policy alone: everything passes, and what it would have done is counted.
@@ -118,11 +129,22 @@ impl<'a> Ward<'a> {
         3
     }
 
-    fn calls(&mut self, call: Call<'_>, times: usize, decided: Decided<'_>) {
+    pub(super) fn calls(&mut self, call: Call<'_>, times: usize, decided: Decided<'_>) {
         let lines = self.made(call, times);
         let begin = format!("{}: ", decided.0);
         assert!(lines.len() == times && lines.iter().all(|line| line.starts_with(&begin)), "{call:?}: {lines:#?}");
         self.enter(call, "Enforce", times, decided);
+    }
+
+    /// Calls until it is told in these words that things have changed.
+    pub(super) fn calls_until(&mut self, words: &str, call: Call<'_>, before: Decided<'_>, after: Decided<'_>) {
+        eventually(words, || {
+            let told = self.made(call, 1).concat();
+            let decided = if told.contains(words) { after } else { before };
+            assert!(told.starts_with(&format!("{}: ", decided.0)), "{call:?}: {told}");
+            self.enter(call, "Enforce", 1, decided);
+            (decided == after).then_some(())
+        });
     }
 
     fn made(&self, call: Call<'_>, times: usize) -> Vec<String> {
@@ -144,6 +166,7 @@ impl<'a> Ward<'a> {
             "agent" => &self.agent,
             "trial" => &self.trial,
             "open" => &self.open,
+            "early" => &self.early,
             _ => &self.bounded,
         }
     }
@@ -180,7 +203,7 @@ impl<'a> Ward<'a> {
             let answer = raw(&self.agent, &read.to_string());
             assert!(answer.contains("UriNotCanonical"), "{answer}");
         }
-        self.rejected.iter_mut().for_each(|(_, count)| *count += times);
+        self.rejected[..2].iter_mut().for_each(|(_, count)| *count += times);
         let read = Call::new("agent", "imaging", "resources/read");
         self.enter(read, "Enforce", times, Decided("deny", "UriNotCanonical", "imaging"));
     }

@@ -11,8 +11,14 @@ use serde_json::{Value, json};
 
 /// How long the server `slow` takes to answer a call.
 pub const SLOW: Duration = Duration::from_millis(300);
+/// The tool of that server which asks for the agent's model before it answers.
+pub const ASKS_BACK: &str = "asks-back";
 /// What the limit of exports permits.
 pub const EXPORTS: usize = 4;
+/// What the limit of searches permits.
+pub const SEARCHES: usize = 15;
+/// For how long the Boundary lets a configuration hold: for longer than a sidecar waits for the operator's next word.
+const AGE: &str = "20s";
 /// What the Audit rule beside it would permit.
 pub const FEWER_EXPORTS: usize = 2;
 
@@ -36,10 +42,15 @@ fn slow() -> String {
                 std::thread::sleep(Duration::from_millis(1));
                 continue;
             };
-            let is_call = request.json()["method"] == "tools/call";
+            let message = request.json();
             std::thread::spawn(move || {
-                std::thread::sleep(if is_call { SLOW } else { Duration::ZERO });
-                request.text("done");
+                std::thread::sleep(if message["method"] == "tools/call" { SLOW } else { Duration::ZERO });
+                if message["params"]["name"] == ASKS_BACK {
+                    let asked = json!({"what": {"method": "sampling/createMessage", "params": {}}});
+                    request.result(json!({"resultType": "input_required", "inputRequests": asked}));
+                } else {
+                    request.text("done");
+                }
             });
         }
     });
@@ -55,7 +66,7 @@ pub fn policies(alone: &Alone) -> ClusterPolicy {
     trial["spec"]["mode"] = json!("Audit");
     alone.apply(trial);
     alone.apply(open_to_all(&json!([])));
-    let spec = json!({"default": "Deny", "podSelector": {"matchLabels": {"app": "bounded"}}});
+    let spec = json!({"default": "Deny", "configMaxAge": AGE, "podSelector": {"matchLabels": {"app": "bounded"}}});
     ClusterPolicy::new(alone, "Boundary", spec)
 }
 
@@ -71,7 +82,7 @@ fn rules() -> Value {
     json!([
         {"name": "reads", "tools": ["list_*"], "action": "Allow"},
         {"name": "searches", "tools": ["search_image_sets"], "action": "Allow",
-            "limits": [{"counter": "searches", "window": "1h", "max": 10}]},
+            "limits": [{"counter": "searches", "window": "1h", "max": SEARCHES}]},
         {"name": "no-deletes", "tools": ["delete_*"], "action": "Deny"},
         {"name": "imports", "tools": ["start_dicom_import_job"], "action": "Allow",
             "require": [{"expression": "args.output_s3_uri.startsWith('s3://other/')"}]},
@@ -80,7 +91,7 @@ fn rules() -> Value {
         {"name": "costs", "tools": ["costs"], "action": "Allow", "limits": [{"counter": "costs", "window": "1h", "max": 10,
             "cost": "size(args.datastore_id) - 100"}]},
         {"name": "validated", "tools": ["create_datastore", "unlisted"], "action": "Allow", "validateArguments": true},
-        {"name": "scans", "tools": ["scan"], "action": "Allow"},
+        {"name": "scans", "tools": ["scan", ASKS_BACK], "action": "Allow"},
         {"name": "one-at-a-time", "tools": ["one-at-a-time"], "action": "Allow", "concurrency": {"max": 1}},
         {"name": "keyed", "tools": ["get_datastore"], "action": "Allow", "limits": [{"counter": "keyed", "window": "1h",
             "max": 1_000, "scope": "Key", "key": "string(now)"}]},
