@@ -1,9 +1,20 @@
 //! The webhook configurations' `caBundle`: by which the API server knows the operator.
 //!
-//! The configurations are the chart's; only this one field is the operator's, written by server-side apply under a field manager of
-//! its own. One that is absent, as when an administrator has deleted it to let pods start, needs no bundle: whoever serves sidecars does
-//! not wait for it. Never is a configuration made here: after an uninstallation it would stop every pod from starting. Applying with the
-//! object's UID makes sure of that, since the API server refuses it for an object that is gone.
+//! The configurations are the chart's. This one field of each entry is the operator's, and it is **patched, not applied**: who applies a
+//! field of an entry owns the entry too. When an upgrade that is applied itself, as Helm's are, renames a webhook or takes one out,
+//! such an entry stays, with a bundle and no service; the API server refuses that, and the upgrade with it. A patch owns the bundle
+//! alone, which goes with its entry. What earlier versions of the operator applied is struck from `managedFields`, else no upgrade
+//! could change it:
+//!
+//! ```text
+//! look ─► a webhook does not know the operator ─► patch every entry's caBundle, by its name  ─► look again
+//!      ─► the operator applied something       ─► strike that from managedFields             ─► look again
+//!      ─► neither: known
+//! ```
+//!
+//! Both writes are of the object as it was seen (its `resourceVersion`); a conflict has it looked at anew. A configuration that is absent, as
+//! when an administrator has deleted it to let pods start, needs no bundle: whoever serves sidecars does not wait for it. Never is one
+//! made here: after an uninstallation it would stop every pod from starting.
 //!
 //! What others have put there stays beside the operator's own until it expires: while one release replaces another, replicas of both
 //! answer, and they may be known by different authorities.
@@ -28,8 +39,10 @@ use crate::readiness::Awaited;
 
 /// How often the configurations are looked at: someone may have taken the bundle away.
 const EVERY: Duration = Duration::from_secs(5);
-/// Who owns the field.
+/// Who owns the field. Versions that applied it, and two more, were called so too.
 const MANAGER: &str = "reeve-operator-ca-bundle";
+/// How often a configuration is looked at in a row: to write, to strike what was applied, to see that it is so, and after some conflicts.
+const MOST_LOOKS: usize = 8;
 /// The most authorities of others that are kept beside the operator's own.
 const MOST_OTHERS: usize = 8;
 const API: &str = "/apis/admissionregistration.k8s.io/v1";
@@ -60,10 +73,12 @@ impl Configuration {
 /// How a configuration stands to what is trusted.
 #[derive(Clone, Debug, PartialEq)]
 enum Standing {
-    /// Each of its webhooks knows the operator.
+    /// Each of its webhooks knows the operator, which has applied nothing.
     Known,
-    /// What to apply so that it does.
-    Apply(Value),
+    /// A webhook does not: what to merge, by strategy, so that each does.
+    Unknown(Value),
+    /// Each does, and an earlier version has applied fields: what to merge so that they are the chart's alone.
+    Applied(Value),
 }
 
 /// Keeps the bundles for ever. `known` is told of what each was seen to hold, and `ready` is reached the first time.
@@ -113,21 +128,32 @@ fn known_or_absent(kept: Result<bool, KubernetesError>) -> Result<bool, Kubernet
 /// Whether the configuration was seen to know the operator; writes the bundle if not.
 async fn keep_one(client: &Client, configuration: &Configuration, bundle: &str) -> Result<bool, KubernetesError> {
     let request = Request::new(format!("{API}/{}", configuration.plural));
-    let live: Value = within(client.request(request.get(&configuration.name, &GetParams::default())?)).await?;
-    let patch = match standing(configuration, &live, bundle, Timestamp::now()) {
-        Standing::Known => return Ok(true),
-        Standing::Apply(patch) => patch,
-    };
-    let parameters = PatchParams::apply(MANAGER).force();
-    let applied: Value =
-        within(client.request(request.patch(&configuration.name, &parameters, &Patch::Apply(&patch))?)).await?;
-    tracing::info!(name = %configuration.name, kind = configuration.kind, "the API server knows the operator's authority");
-    Ok(standing(configuration, &applied, bundle, Timestamp::now()) == Standing::Known)
+    let parameters = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+    let name = &configuration.name;
+    for _ in 0..MOST_LOOKS {
+        let live: Value = within(client.request(request.get(name, &GetParams::default())?)).await?;
+        let (patch, done) = match standing(&live, bundle, Timestamp::now()) {
+            Standing::Known => return Ok(true),
+            Standing::Unknown(patch) => (Patch::Strategic(patch), "the API server knows the operator's authority"),
+            Standing::Applied(patch) => {
+                (Patch::Merge(patch), "what an earlier version of the operator applied is the chart's alone")
+            }
+        };
+        match within(client.request::<Value>(request.patch(name, &parameters, &patch)?)).await {
+            Ok(_) => tracing::info!(%name, kind = configuration.kind, "{done}"),
+            // Another replica, or whoever applies the chart, was faster.
+            Err(error) if error.is_conflict() => {
+                tracing::debug!(%name, kind = configuration.kind, %error, "the configuration is looked at again");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 /// A bundle that holds all that is trusted is left alone, even if it holds more: during a renewal one replica knows of it before
 /// another. Only what has expired is taken out, and of what others have put there the oldest if it is too much.
-fn standing(configuration: &Configuration, live: &Value, bundle: &str, now: Timestamp) -> Standing {
+fn standing(live: &Value, bundle: &str, now: Timestamp) -> Standing {
     let webhooks = live["webhooks"].as_array().map(Vec::as_slice).unwrap_or_default();
     let own = Certificate::together([bundle], now);
     let is_known = |webhook: &Value| {
@@ -135,7 +161,7 @@ fn standing(configuration: &Configuration, live: &Value, bundle: &str, now: Time
         own.iter().all(|one| held.contains(one)) && !held.iter().any(|one| one.has_expired(now))
     };
     if webhooks.iter().all(is_known) {
-        return Standing::Known;
+        return disowned(&live["metadata"]).map_or(Standing::Known, Standing::Applied);
     }
     let held: Vec<_> = webhooks.iter().filter_map(held).collect();
     let mut others = Certificate::together(held.iter().map(String::as_str), now);
@@ -143,24 +169,32 @@ fn standing(configuration: &Configuration, live: &Value, bundle: &str, now: Time
     others.sort_by_key(|one| std::cmp::Reverse(one.not_before));
     let all: String = own.iter().chain(others.iter().take(MOST_OTHERS)).map(|one| one.pem.as_str()).collect();
     let encoded = STANDARD.encode(all);
-    let entries: Vec<_> = webhooks
-        .iter()
-        .map(|webhook| {
-            json!({
-                "name": webhook["name"],
-                // The API server asks for these in each entry that is applied.
-                "sideEffects": webhook["sideEffects"],
-                "admissionReviewVersions": webhook["admissionReviewVersions"],
-                "clientConfig": {"caBundle": encoded},
-            })
-        })
-        .collect();
-    Standing::Apply(json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": configuration.kind,
-        "metadata": {"name": configuration.name, "uid": live["metadata"]["uid"]},
-        "webhooks": entries,
-    }))
+    // All of them, in their order, so that it stays.
+    let entry = |webhook: &Value| json!({"name": webhook["name"], "clientConfig": {"caBundle": encoded}});
+    let entries: Vec<_> = webhooks.iter().map(entry).collect();
+    Standing::Unknown(json!({"metadata": as_seen(&live["metadata"]), "webhooks": entries}))
+}
+
+/// What gives up all that the operator has applied; none if that is nothing.
+fn disowned(metadata: &Value) -> Option<Value> {
+    let owners = metadata["managedFields"].as_array()?;
+    let is_applied = |owner: &&Value| owner["manager"] == MANAGER && owner["operation"] == "Apply";
+    let mut others: Vec<_> = owners.iter().filter(|owner| !is_applied(owner)).cloned().collect();
+    if others.len() == owners.len() {
+        return None;
+    }
+    if others.is_empty() {
+        // An empty list would leave what is there; one of an empty entry takes all.
+        others.push(json!({}));
+    }
+    let mut metadata = as_seen(metadata);
+    metadata["managedFields"] = others.into();
+    Some(json!({"metadata": metadata}))
+}
+
+/// By which the API server tells that it is the object that was seen: one that was changed meanwhile, or made anew, is a conflict.
+fn as_seen(metadata: &Value) -> Value {
+    json!({"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]})
 }
 
 /// The bundle of a webhook, PEM.
@@ -187,7 +221,7 @@ mod tests {
             config["caBundle"] = STANDARD.encode(bundle).into();
         }
         json!({
-            "metadata": {"name": "reeve", "uid": "u-1"},
+            "metadata": {"name": "reeve", "uid": "u-1", "resourceVersion": "7"},
             "webhooks": [{
                 "name": "inject.reeve.dev", "sideEffects": "None", "admissionReviewVersions": ["v1"],
                 "failurePolicy": "Fail", "clientConfig": config,
@@ -210,44 +244,56 @@ mod tests {
     }
 
     #[test]
-    fn only_the_bundle_is_applied_and_only_to_the_object_that_was_seen() {
+    fn only_the_bundle_is_patched_and_only_in_the_object_that_was_seen() {
         let bundle = Authority::create(day(0), &LIFETIMES).unwrap().bundle();
-        let configuration = Configuration::mutating("reeve");
-        let Standing::Apply(patch) = standing(&configuration, &live(None), &bundle, day(0)) else { panic!() };
+        let Standing::Unknown(patch) = standing(&live(None), &bundle, day(0)) else { panic!() };
         assert_eq!(
             patch,
             json!({
-                "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
-                "metadata": {"name": "reeve", "uid": "u-1"},
-                "webhooks": [{
-                    "name": "inject.reeve.dev", "sideEffects": "None", "admissionReviewVersions": ["v1"],
-                    "clientConfig": {"caBundle": STANDARD.encode(&bundle)},
-                }],
+                "metadata": {"uid": "u-1", "resourceVersion": "7"},
+                "webhooks": [{"name": "inject.reeve.dev", "clientConfig": {"caBundle": STANDARD.encode(&bundle)}}],
             })
         );
-        assert_eq!(standing(&configuration, &live(Some(&bundle)), &bundle, day(0)), Standing::Known);
+        assert_eq!(standing(&live(Some(&bundle)), &bundle, day(0)), Standing::Known);
+    }
+
+    #[test]
+    fn what_an_earlier_version_applied_is_given_up_and_what_others_own_is_theirs() {
+        let bundle = Authority::create(day(0), &LIFETIMES).unwrap().bundle();
+        let owner = |manager: &str, operation: &str| {
+            let fields = json!({"f:webhooks": {"k:{\"name\":\"inject.reeve.dev\"}": {"f:sideEffects": {}}}});
+            json!({"manager": manager, "operation": operation, "fieldsV1": fields})
+        };
+        let owned_by = |owners: Value| {
+            let mut live = live(Some(&bundle));
+            live["metadata"]["managedFields"] = owners;
+            standing(&live, &bundle, day(0))
+        };
+        let (helm, people) = (owner("helm", "Apply"), owner("kubectl-edit", "Update"));
+        let (applied, patched) = (owner(MANAGER, "Apply"), owner(MANAGER, "Update"));
+        assert_eq!(owned_by(json!([helm, people, patched])), Standing::Known);
+        let given_up = |others: Value| {
+            let metadata = json!({"uid": "u-1", "resourceVersion": "7", "managedFields": others});
+            Standing::Applied(json!({"metadata": metadata}))
+        };
+        assert_eq!(owned_by(json!([helm, applied, people, patched])), given_up(json!([helm, people, patched])));
+        assert_eq!(owned_by(json!([applied])), given_up(json!([{}])));
     }
 
     #[test]
     fn a_replica_that_lags_behind_takes_nothing_away_but_what_has_expired() {
-        let configuration = Configuration::validating("reeve");
         let first = Authority::create(day(0), &LIFETIMES).unwrap();
         let renewing = first.renewed(day(201), &LIFETIMES).unwrap().unwrap();
         let both = live(Some(&renewing.bundle()));
-        assert_eq!(standing(&configuration, &both, &first.bundle(), day(201)), Standing::Known);
-        assert!(matches!(
-            standing(&configuration, &live(Some(&first.bundle())), &renewing.bundle(), day(201)),
-            Standing::Apply(_)
-        ));
+        assert_eq!(standing(&both, &first.bundle(), day(201)), Standing::Known);
+        assert!(matches!(standing(&live(Some(&first.bundle())), &renewing.bundle(), day(201)), Standing::Unknown(_)));
         let next = renewing.next.unwrap().certificate.pem;
-        assert!(matches!(standing(&configuration, &both, &next, day(301)), Standing::Apply(_)));
+        assert!(matches!(standing(&both, &next, day(301)), Standing::Unknown(_)));
     }
 
     /// What is to be applied to a webhook that holds this.
     fn applied(held: &str, bundle: &str, now: Timestamp) -> Vec<Certificate> {
-        let Standing::Apply(patch) = standing(&Configuration::mutating("reeve"), &live(Some(held)), bundle, now) else {
-            panic!("it is known")
-        };
+        let Standing::Unknown(patch) = standing(&live(Some(held)), bundle, now) else { panic!("it is known") };
         Certificate::read_all(&super::held(&patch["webhooks"][0]).unwrap()).unwrap()
     }
 
@@ -258,7 +304,7 @@ mod tests {
         assert_eq!(both, [own.signing.certificate.clone(), others.signing.certificate.clone()]);
         let both: String = both.into_iter().map(|one| one.pem).collect();
         for authority in [&own, &others] {
-            let standing = standing(&Configuration::mutating("reeve"), &live(Some(&both)), &authority.bundle(), day(2));
+            let standing = standing(&live(Some(&both)), &authority.bundle(), day(2));
             assert_eq!(standing, Standing::Known);
         }
         assert_eq!(applied(&both, &others.bundle(), day(300)), [others.signing.certificate], "the other has expired");
@@ -276,7 +322,6 @@ mod tests {
     #[test]
     fn nonsense_in_the_bundle_is_replaced() {
         let bundle = Authority::create(day(0), &LIFETIMES).unwrap().bundle();
-        let configuration = Configuration::mutating("reeve");
-        assert!(matches!(standing(&configuration, &live(Some("\n")), &bundle, day(0)), Standing::Apply(_)));
+        assert!(matches!(standing(&live(Some("\n")), &bundle, day(0)), Standing::Unknown(_)));
     }
 }

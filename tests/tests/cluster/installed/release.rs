@@ -5,6 +5,7 @@ mod certificate;
 mod uninstall;
 mod upgrade;
 mod values;
+mod webhooks;
 
 use std::time::Instant;
 
