@@ -14,7 +14,7 @@
 //!           ▼
 //!         route: variables with a server's URL → the sidecar's URL
 //!           ▼
-//!         sidecar, volumes, room, marks ──► Injected
+//!         sidecar, volumes, resources, marks ──► Injected
 //! ```
 //!
 //! A pod that went through is left as it is when it comes again: the API server calls every webhook again after another one has
@@ -31,7 +31,7 @@ mod overrides;
 mod pod;
 mod quantity;
 mod reserve;
-mod room;
+mod resources;
 mod route;
 mod settings;
 mod sidecar;
@@ -202,7 +202,7 @@ fn try_inject(pod: &Value, context: &Context<'_>) -> Result<Outcome, Refused> {
     warnings.extend(routed.warnings);
     volumes::add(&mut pod, context);
     sidecar::add(&mut pod, &fit, context);
-    room::make(&mut pod);
+    resources::make_room(&mut pod);
     marks::add(&mut pod, &routed.servers, context);
     Ok(Outcome::Injected(Injected { pod, routed: routed.servers, warnings }))
 }

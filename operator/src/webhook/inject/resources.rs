@@ -12,7 +12,7 @@ const RESOURCES: [(&str, Kind); 2] = [("cpu", Kind::Cpu), ("memory", Kind::Memor
 
 /// Raises what a pod with its sidecar, the first init container, requests and is limited to. What was too little for the pod's own
 /// containers stays: the API server says so.
-pub(super) fn make(pod: &mut Value) {
+pub(super) fn make_room(pod: &mut Value) {
     if pod::at(pod, "/spec/resources").is_none() {
         return;
     }
@@ -70,9 +70,9 @@ mod tests {
         let init = json!({"resources": {"limits": {"memory": "96Mi"}}});
         let mut pod = json!({"spec": {"resources": whole, "initContainers": [sidecar, init],
             "containers": [{"resources": {"requests": own}}]}});
-        make(&mut pod);
+        make_room(&mut pod);
         let once = pod.clone();
-        make(&mut pod);
+        make_room(&mut pod);
         assert_eq!(pod, once, "a second pass changes nothing");
         pod["spec"]["resources"].take()
     }
