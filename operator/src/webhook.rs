@@ -60,6 +60,8 @@ pub const INJECT_PATH: &str = "/inject";
 /// The path at which objects of Reeve's are asked about.
 pub const VALIDATE_PATH: &str = "/validate";
 
+/// The most bytes of memory that all questions take together that are asked and not answered yet.
+pub const MOST_HELD: usize = room::MOST;
 /// How long an answer may take: less than the API server waits, so that it is told why.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 /// How many objects are checked at once. Checking one takes a processor for as long as it takes to compile it.

@@ -34,6 +34,9 @@ use reeve_process::port;
 
 /// What [`Bounds::patience`] is, unless a test is in a hurry.
 pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How many bytes of a request's body a connection holds before anybody reads them. A whole connection holds those of sixteen such.
+pub(crate) const STREAM_WINDOW: u32 = 64 << 10;
+const CONNECTION_WINDOW: u32 = 16 * STREAM_WINDOW;
 /// How often the other end of an HTTP/2 connection is asked whether it is there, and how long it may take to answer.
 const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(20));
 /// How long accepting pauses when the system has no descriptor or memory left.
@@ -238,6 +241,8 @@ fn builder(bounds: Bounds) -> Builder<TokioExecutor> {
         .keep_alive_interval(PING.0)
         .keep_alive_timeout(PING.1)
         .max_concurrent_streams(bounds.streams)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(16 << 10);
     builder
 }

@@ -1,7 +1,7 @@
 //! Room for questions: how many bytes of them, and of what they become once they are read, may be held at once.
 //!
 //! ```text
-//! body of a declared length ─► bodies ─► read ─► weighed ─► trees ─► parsed, answered ─► both are given back
+//! a question ─► waiting ─► bodies, as long as it says it is ─► read ─► weighed ─► trees ─► parsed, answered ─► all is given back
 //! ```
 //!
 //! Nobody need prove to a webhook that it is the API server, so that anybody could have as many questions held as there is memory.
@@ -12,12 +12,30 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bodies up to this many bytes, and trees, are small. A pod's question seldom has 64 KiB, and a tree of half of this.
-const SMALL: usize = 1 << 20;
-/// Bytes of bodies at once: small ones, and all others. The latter hold one of the longest.
-const BODIES: (usize, usize) = (16 << 20, 32 << 20);
-/// Bytes of trees at once: small ones, and all others. With those of bodies far less than the chart lets an operator have.
-const TREES: (usize, usize) = (32 << 20, 96 << 20);
+use crate::http::server::STREAM_WINDOW;
+
+/// Bytes at once.
+#[derive(Clone, Copy)]
+struct Sizes {
+    /// Up to here one is small. A pod's question seldom has 64 KiB, and a tree of ten times that.
+    small_to: usize,
+    /// Of all small ones.
+    small: usize,
+    /// Of all others.
+    large: usize,
+}
+
+/// The large ones hold one of the longest.
+const BODIES: Sizes = Sizes { small_to: 512 << 10, small: 8 << 20, large: 16 << 20 };
+const TREES: Sizes = Sizes { small_to: 1 << 20, small: 32 << 20, large: 96 << 20 };
+/// Questions that wait for room for their bodies at once: those with small ones, and all others. What has come of each is held by its
+/// connection: no more than its window.
+const WAITING: (usize, usize) = (384, 128);
+
+/// The most bytes that all questions take together: what [`WAITING`] hold, bodies, trees. A third of what the chart lets an operator
+/// have.
+pub(super) const MOST: usize =
+    (WAITING.0 + WAITING.1) * STREAM_WINDOW as usize + BODIES.small + BODIES.large + TREES.small + TREES.large;
 
 /// What a tree is taken to need, in bytes: twice what it holds, since what is changed or checked is a copy.
 mod each {
@@ -33,6 +51,7 @@ mod each {
 
 /// The room of all questions at once.
 pub(super) struct Room {
+    waiting: (Arc<Semaphore>, Arc<Semaphore>),
     bodies: Shared,
     trees: Shared,
 }
@@ -47,19 +66,27 @@ pub(super) struct TooMuch;
 struct Shared {
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
-    most: usize,
+    sizes: Sizes,
 }
 
 impl Default for Room {
     fn default() -> Self {
-        Self { bodies: Shared::new(BODIES), trees: Shared::new(TREES) }
+        let waiting = (Arc::new(Semaphore::new(WAITING.0)), Arc::new(Semaphore::new(WAITING.1)));
+        Self { waiting, bodies: Shared::new(BODIES), trees: Shared::new(TREES) }
     }
 }
 
 impl Room {
-    /// Waits for room for a body of this many bytes, and for the copy that makes one piece of it.
+    /// A place among the questions that wait with a body of this many bytes, if there is one.
+    pub(super) fn enter(&self, bytes: usize) -> Option<Held> {
+        let (small, large) = &self.waiting;
+        let of = if bytes <= BODIES.small_to { small } else { large };
+        Arc::clone(of).try_acquire_owned().ok()
+    }
+
+    /// Waits for room for a body of this many bytes.
     pub(super) async fn body(&self, bytes: usize) -> Result<Held, TooMuch> {
-        self.bodies.take(bytes.saturating_mul(2)).await
+        self.bodies.take(bytes).await
     }
 
     /// Waits for room for what a body becomes when it is parsed.
@@ -69,20 +96,21 @@ impl Room {
 
     /// The bytes that nobody holds.
     #[cfg(test)]
-    pub(super) fn free(&self) -> [usize; 4] {
-        let Self { bodies, trees } = self;
-        [&bodies.small, &bodies.large, &trees.small, &trees.large].map(|of| of.available_permits())
+    pub(super) fn free(&self) -> [usize; 6] {
+        let Self { waiting, bodies, trees } = self;
+        [&waiting.0, &waiting.1, &bodies.small, &bodies.large, &trees.small, &trees.large]
+            .map(|of| of.available_permits())
     }
 }
 
 impl Shared {
-    fn new((small, large): (usize, usize)) -> Self {
-        Self { small: Arc::new(Semaphore::new(small)), large: Arc::new(Semaphore::new(large)), most: large }
+    fn new(sizes: Sizes) -> Self {
+        Self { small: Arc::new(Semaphore::new(sizes.small)), large: Arc::new(Semaphore::new(sizes.large)), sizes }
     }
 
     async fn take(&self, bytes: usize) -> Result<Held, TooMuch> {
-        let of = if bytes <= SMALL { &self.small } else { &self.large };
-        let bytes = u32::try_from(bytes).ok().filter(|_| bytes <= self.most).ok_or(TooMuch)?;
+        let of = if bytes <= self.sizes.small_to { &self.small } else { &self.large };
+        let bytes = u32::try_from(bytes).ok().filter(|_| bytes <= self.sizes.large).ok_or(TooMuch)?;
         // Never closed.
         Arc::clone(of).acquire_many_owned(bytes).await.map_err(|_| TooMuch)
     }
