@@ -3,7 +3,7 @@
 //! ```text
 //! POST /inject   ──► review ──► inject   (pure) ──► answer: a patch, or a refusal; a notice for an Event, once the pod was seen
 //! POST /validate ──► review ──► validate (pure) ──► answer: accepted or refused, with warnings
-//!                                  └─ may the requester read what a server names? ──► cluster
+//!                                  └─ may the requester read what a server names? ──► rights ──► cluster
 //! ```
 //!
 //! | module | holds |
@@ -15,6 +15,7 @@
 //! | [`cluster`] | what has to be asked of the API server meanwhile |
 //! | [`notice`] | what becomes an Event |
 //! | [`metrics`] | what is counted |
+//! | `rights` | whether a requester may read an object, asked within bounds |
 //! | `room`, `question` | how much of all questions may be held at once, and the reading of one within it |
 //!
 //! What cannot be decided is refused: a pod that is to have a sidecar never starts without one.
@@ -32,6 +33,7 @@ pub mod validate;
 mod admit_object;
 mod admit_pod;
 mod question;
+mod rights;
 mod room;
 
 use std::sync::Arc;
@@ -51,6 +53,7 @@ use self::metrics::{Metrics, Which};
 use self::notice::Notice;
 use self::question::{Question, Unread};
 use self::review::{Answer, Refusal};
+use self::rights::Rights;
 use self::room::Room;
 use crate::http::{Body, whole};
 use crate::world::SharedWorld;
@@ -82,6 +85,7 @@ struct Inner {
     metrics: Option<Metrics>,
     notices: Option<mpsc::Sender<Notice>>,
     checks: Arc<Semaphore>,
+    rights: Rights,
     room: Room,
 }
 
@@ -101,6 +105,7 @@ impl Webhook {
             metrics: None,
             notices: None,
             checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
+            rights: Rights::default(),
             room: Room::default(),
         };
         Self { inner: Arc::new(inner) }

@@ -6,6 +6,7 @@ use reeve_crds::GROUP;
 
 use super::Inner;
 use super::review::{Answer, Cause, Refusal, Request};
+use super::rights::Unknown;
 use super::validate::{self, Names};
 
 /// The kinds that are checked.
@@ -85,7 +86,7 @@ impl Inner {
                 Answer::refused(Refusal { causes, ..Refusal::forbidden(message) })
             }
             Err(error) => {
-                tracing::warn!(namespace = review.namespace(), error, "a requester's rights cannot be asked for");
+                tracing::warn!(namespace = review.namespace(), %error, "a requester's rights cannot be asked for");
                 let message = format!(
                     "Reeve cannot ask whether {} may read what the McpServer {} names: {error}: try again",
                     review.user_info.username,
@@ -97,10 +98,14 @@ impl Inner {
     }
 
     /// Which of the named objects the requester may not read: whoever may not could else have a sidecar send them anywhere.
-    async fn unreadable(&self, review: &Request, names: impl IntoIterator<Item = Names>) -> Result<Vec<Cause>, String> {
+    async fn unreadable(
+        &self,
+        review: &Request,
+        names: impl IntoIterator<Item = Names>,
+    ) -> Result<Vec<Cause>, Unknown> {
         let mut causes = Vec::new();
         for Names { object, field } in names {
-            if self.cluster.may_read(&review.user_info, review.namespace(), &object).await? {
+            if self.rights.may_read(&*self.cluster, &review.user_info, review.namespace(), &object).await? {
                 continue;
             }
             let message = format!(

@@ -28,7 +28,7 @@ pub trait Cluster: Send + Sync {
 }
 
 /// An object whose content a server's sidecars send, or trust.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Named {
     /// `secrets` or `configmaps`.
     pub resource: &'static str,
