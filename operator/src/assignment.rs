@@ -1,6 +1,7 @@
 //! What one sidecar is given: made by `plan`, held by `delivery`, sent as a line of [`reeve_wire`].
 
-use reeve_wire::document::Encoded;
+use bytes::Bytes;
+use reeve_wire::document::Hash;
 use reeve_wire::message::Identity;
 use reeve_wire::{Uid, World};
 
@@ -11,10 +12,10 @@ pub struct Assignment {
     pub identity: Identity,
     /// What had been seen when it was made.
     pub world: World,
-    /// The servers and policies.
-    pub document: Encoded,
-    /// Whether the document can be sent: it is no larger than may be, and names no more.
-    pub fits: bool,
+    /// Names the content: the hash of the document, or what no document has if there is none.
+    pub hash: Hash,
+    /// The servers and policies in JSON. None if there is more of them than can be sent: the sidecar keeps what it has.
+    pub document: Option<Bytes>,
 }
 
 impl Assignment {
@@ -25,6 +26,6 @@ impl Assignment {
 
     /// Whether a sidecar would enforce the same of both. What had been seen when each was made does not count.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        self.document.hash == other.document.hash && self.identity == other.identity
+        self.hash == other.hash && self.identity == other.identity
     }
 }

@@ -14,7 +14,7 @@ use super::touched::Touched;
 use crate::assignment::Assignment;
 use crate::plan::basis::Basis;
 use crate::plan::profiles::{ProfileId, Profiles};
-use crate::plan::{Plan, Plans};
+use crate::plan::{Content, Plan, Plans};
 use crate::reports::Reports;
 use crate::status::groups::{Class, Groups, Place};
 use crate::status::names::PodName;
@@ -57,14 +57,33 @@ impl Configurations {
         self.planned
     }
 
+    /// Bounds the bytes of one document, and of all those of a namespace.
+    #[cfg(test)]
+    pub(super) fn bound(&mut self, one: usize, of_namespace: usize) {
+        self.plans.largest = one;
+        self.profiles.budgets.most = of_namespace;
+    }
+
+    #[cfg(test)]
+    pub(super) fn most_of_namespace(&self) -> usize {
+        self.profiles.budgets.most
+    }
+
     /// Computes what is touched; gives the assignments that are others than before, by pod.
     pub(super) fn settle(&mut self, seen: &Seen<'_>, touched: &Touched) -> Vec<Given> {
         let mut moved = Moved { profiles: touched.profiles.clone(), ..Moved::default() };
         for pod in &touched.pods {
             self.place(pod, seen, &mut moved);
         }
-        for profile in std::mem::take(&mut moved.profiles) {
-            self.plan(profile, seen, &mut moved);
+        let mut profiles = std::mem::take(&mut moved.profiles);
+        for profile in &profiles {
+            self.outline(*profile, seen, &mut moved);
+        }
+        for namespace in self.profiles.budgets.settle() {
+            profiles.extend(self.profiles.of_namespace(&namespace));
+        }
+        for profile in profiles {
+            self.plan(profile, &mut moved);
         }
         if touched.restamp {
             moved.stamp.extend(self.members.pods().cloned());
@@ -106,33 +125,38 @@ impl Configurations {
         }
     }
 
-    /// Plans a profile anew.
-    fn plan(&mut self, id: ProfileId, seen: &Seen<'_>, moved: &mut Moved) {
-        let Some(profile) = self.profiles.get_mut(id) else { return };
+    /// Finds anew what a profile's pods are to be given.
+    fn outline(&mut self, id: ProfileId, seen: &Seen<'_>, moved: &mut Moved) {
+        let Some(profile) = self.profiles.get(id) else { return };
         self.planned += 1;
         let namespace = seen.world.namespace(&profile.traits.namespace);
-        let plan = namespace.and_then(|namespace| {
+        let outline = namespace.and_then(|namespace| {
             let basis = self.bases.entry(Arc::clone(&namespace.name));
             let basis = basis.or_insert_with(|| Basis::of(seen.world, &namespace.name));
-            let plan = self.plans.plan(basis, &profile.traits.pod(&namespace.labels));
-            plan.inspect_err(
-                |error| tracing::error!(%error, namespace = %namespace.name, "a document cannot be written"),
-            )
-            .ok()
+            let outline = self.plans.outline(basis, &profile.traits.pod(&namespace.labels));
+            outline.inspect_err(|error| unwritten(&namespace.name, error)).ok()
         });
-        let is_same = match (&profile.plan, &plan) {
-            (Some(one), Some(other)) => one.id == other.id,
-            (None, None) => true,
-            _ => false,
-        };
-        profile.plan = plan;
         moved.stamp.extend(profile.pods.iter().cloned());
-        if !is_same {
+        self.profiles.set_outline(id, outline);
+    }
+
+    /// Plans a profile anew.
+    fn plan(&mut self, id: ProfileId, moved: &mut Moved) {
+        let Some(profile) = self.profiles.get(id) else { return };
+        let namespace = &profile.traits.namespace;
+        let plan = profile.outline().and_then(|outline| {
+            let plan = self.plans.plan(outline, self.profiles.budgets.beyond(namespace, outline));
+            plan.inspect_err(|error| unwritten(namespace, error)).ok()
+        });
+        let Some(profile) = self.profiles.get_mut(id) else { return };
+        if profile.plan.as_ref().map(|plan| plan.id) != plan.as_ref().map(|plan| plan.id) {
+            profile.plan = plan;
+            moved.stamp.extend(profile.pods.iter().cloned());
             moved.count.extend(profile.pods.iter().cloned());
         }
     }
 
-    fn plan_of(&self, pod: &Uid) -> Option<&Arc<Plan>> {
+    pub(super) fn plan_of(&self, pod: &Uid) -> Option<&Arc<Plan>> {
         let member = self.members.get(pod)?;
         self.profiles.get(member.profile)?.plan.as_ref()
     }
@@ -142,14 +166,20 @@ impl Configurations {
         let pod = seen.world.pods.get(uid)?;
         let namespace = seen.world.namespace(&pod.namespace).map(|namespace| namespace.version);
         let plan = self.plan_of(uid).filter(|_| pod.has_sidecar());
-        let plan = plan.map(|plan| (plan.encoded.clone(), plan.excess.is_none()));
+        let plan = plan.map(|plan| {
+            let document = match &plan.content {
+                Content::Document(encoded) => Some(encoded.bytes.clone()),
+                Content::Excess(_) => None,
+            };
+            (plan.hash(), document)
+        });
         let member = self.members.get_mut(uid)?;
-        let (Some((document, fits)), Some(namespace)) = (plan, namespace) else {
+        let (Some((hash, document)), Some(namespace)) = (plan, namespace) else {
             return std::mem::take(&mut member.is_given).then(|| (uid.clone(), None));
         };
         member.is_given = true;
         let world = reeve_wire::World { namespace, pod: pod.version, ..seen.versions };
-        Some((uid.clone(), Some(Arc::new(Assignment { identity: identity(pod), world, document, fits }))))
+        Some((uid.clone(), Some(Arc::new(Assignment { identity: identity(pod), world, hash, document }))))
     }
 
     /// Counts a pod where it belongs.
@@ -223,6 +253,10 @@ struct Moved {
     gone: Vec<Uid>,
 }
 
+fn unwritten(namespace: &str, error: &serde_json::Error) {
+    tracing::error!(%error, namespace, "a document cannot be written");
+}
+
 /// Whether policies can govern a pod: it has a sidecar, or should have one.
 fn is_governed(pod: &PodView, world: &World) -> bool {
     let namespace = world.namespace(&pod.namespace).and_then(crate::world::NamespaceView::inject_label);
@@ -242,7 +276,7 @@ fn identity(pod: &PodView) -> reeve_wire::message::Identity {
 /// The servers of a plan that were declared after the pod had started, and so stand in no variable of its agent.
 fn unrouted(pod: &PodView, plan: &Plan) -> Vec<Uid> {
     let Protection::Sidecar { routed, .. } = &pod.protection else { return Vec::new() };
-    let servers = plan.servers.iter().filter(|server| server.created > pod.created);
+    let servers = plan.servers().iter().filter(|server| server.created > pod.created);
     servers
         .filter(|server| !routed.iter().any(|name| **name == *server.name))
         .map(|server| server.uid.clone())

@@ -9,10 +9,12 @@ use reeve_wire::message::{PolicyProblem, Running, ServerState};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::plan::Excess;
 use crate::world::PodObject;
 
 mod cardinality;
 mod claims;
+mod excess;
 mod laws;
 mod scale;
 mod servers;
@@ -179,14 +181,24 @@ impl Cluster {
     }
 
     fn document(&self, pod: &str) -> Document {
-        let encoded = &self.given[pod].document;
-        Document::decode(&encoded.bytes, &encoded.hash).unwrap()
+        let given = &self.given[pod];
+        Document::decode(given.document.as_ref().unwrap(), &given.hash).unwrap()
+    }
+
+    /// How many bytes the pod was given.
+    fn length(&self, pod: &str) -> usize {
+        self.given[pod].document.as_ref().map_or(0, bytes::Bytes::len)
+    }
+
+    /// What there is too much of to be sent to the pod.
+    fn excess(&self, pod: &str) -> Option<Excess> {
+        self.control.configurations.plan_of(&pod.into()).unwrap().excess()
     }
 
     /// What the pod's sidecar runs once it has taken what it was given.
     fn running(&self, pod: &str) -> Running {
         let assignment = &self.given[pod];
-        let origin = self.document(pod).origin(assignment.document.hash, assignment.world);
+        let origin = self.document(pod).origin(assignment.hash, assignment.world);
         Running { origin, problems: Vec::new() }
     }
 
@@ -204,7 +216,8 @@ impl Cluster {
     /// Everyone takes everything, until nothing changes.
     fn converge(&mut self) {
         self.settle();
-        let pods: Vec<_> = self.given.keys().cloned().collect();
+        let sent = self.given.iter().filter(|(_, given)| given.document.is_some());
+        let pods: Vec<_> = sent.map(|(pod, _)| pod.clone()).collect();
         for pod in pods {
             self.acknowledge(pod.as_str());
         }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reeve_wire::message::{Ack, Envelope, FromSidecar, Hello, Outcome, PodReport, PolicyProblem, Running, ServerState};
+use reeve_wire::message::{
+    Ack, Envelope, FromSidecar, Hello, Identity, Outcome, PodReport, PolicyProblem, Running, ServerState,
+};
 use reeve_wire::world::Kind;
 use reeve_wire::{MOST_OBJECTS, PROTOCOL, Uid, lines};
 use tokio::time::Instant;
@@ -123,17 +125,20 @@ impl Dialogue {
             }
         }
         let runs = self.report.running.as_ref().map(|running| running.origin.hash);
-        let lacks_document = self.lacks_document || runs != Some(assignment.document.hash);
-        if lacks_document && !assignment.fits {
-            let (pod, bytes) = (assignment.pod(), assignment.document.bytes.len());
-            tracing::error!(%pod, bytes, "the pod's configuration is too large to be sent, or has too many policies or servers: its sidecar keeps what it has: make the policies and servers of its namespace fewer or smaller");
+        let lacks_document = self.lacks_document || runs != Some(assignment.hash);
+        if assignment.document.is_none() {
+            let Identity { namespace, pod, .. } = &assignment.identity;
+            tracing::error!(
+                namespace,
+                pod,
+                "the pod's configuration is too large to be sent, or all those of its namespace are to be kept: its sidecar keeps what it has: see the condition Programmed of the policies that govern it"
+            );
         }
         // Told of a document that it is not sent, the sidecar does not take pings for a word that what it runs is what should.
-        let with_document = lacks_document && assignment.fits;
+        let document = assignment.document.as_ref().filter(|_| lacks_document);
         let envelope =
-            Envelope { identity: assignment.identity.clone(), hash: assignment.document.hash, world: assignment.world };
-        let document = with_document.then_some(&assignment.document.bytes);
-        let pieces = lines::write_configuration(&envelope, document).ok();
+            Envelope { identity: assignment.identity.clone(), hash: assignment.hash, world: assignment.world };
+        let (pieces, with_document) = (lines::write_configuration(&envelope, document).ok(), document.is_some());
         let state = if pieces.is_some() { State::Unanswered { at: now } } else { State::Answered };
         self.sent = Some(Sent { assignment: Arc::clone(assignment), since: held.since, with_document, state });
         self.lacks_document = false;
@@ -145,7 +150,7 @@ impl Dialogue {
         let runs = self.report.running.as_ref().map(|running| running.origin.hash);
         self.sent
             .as_ref()
-            .is_some_and(|sent| matches!(sent.state, State::Answered) && runs == Some(sent.assignment.document.hash))
+            .is_some_and(|sent| matches!(sent.state, State::Answered) && runs == Some(sent.assignment.hash))
     }
 
     /// Whether it waits for a configuration that was made from a newer world.
@@ -189,7 +194,7 @@ impl Dialogue {
             outcomes.report = true;
         }
         let Some(sent) = &mut self.sent else { return Ok(outcomes) };
-        let is_of_it = ack.hash == sent.assignment.document.hash && ack.world == sent.assignment.world;
+        let is_of_it = ack.hash == sent.assignment.hash && ack.world == sent.assignment.world;
         if !is_of_it || !matches!(sent.state, State::Unanswered { .. }) {
             return Ok(outcomes);
         }
@@ -208,7 +213,7 @@ impl Dialogue {
                 sent.state = State::Refused { kinds, again: now + pause, pause };
             }
             Outcome::RefusedInvalid(_) if !sent.with_document => {
-                self.lacks_document = sent.assignment.fits;
+                self.lacks_document = sent.assignment.document.is_some();
             }
             Outcome::RefusedInvalid(why) => outcomes.invalid = Some(cut(why)),
             Outcome::Unknown => {}

@@ -9,7 +9,6 @@ mod peer;
 mod replicas;
 
 use bytes::Bytes;
-use reeve_wire::document::Encoded;
 use reeve_wire::message::Identity;
 use reeve_wire::{Hash, World};
 
@@ -27,7 +26,7 @@ pub(in crate::delivery) fn assignment(pod: &str, word: &str) -> Assignment {
             labels: [("app".to_owned(), "imaging".to_owned())].into(),
         },
         world: World { policies: 1, ..World::default() },
-        document: Encoded { hash: Hash::of(&bytes), bytes },
-        fits: true,
+        hash: Hash::of(&bytes),
+        document: Some(bytes),
     }
 }

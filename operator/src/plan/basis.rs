@@ -32,7 +32,7 @@ pub(crate) struct Entry {
     pub(crate) policy: Arc<Policy>,
     pub(crate) object: Arc<RawValue>,
     /// The servers that it names, by their place.
-    pub(crate) servers: Vec<u32>,
+    pub(crate) servers: Arc<[u32]>,
     /// The labels without which it selects no pod.
     wanted: BTreeMap<String, String>,
     /// Whether Baselines yield to it.
@@ -90,7 +90,7 @@ impl Entry {
             Policy::ClusterMcpPolicy(object) => (false, object.spec.tier == Tier::Baseline),
         };
         let named = servers.iter().zip(0..).filter(|(given, _)| govern::names(policy, &given.name, &given.server.url));
-        let servers: Vec<u32> = named.map(|(_, number)| number).collect();
+        let servers: Arc<[u32]> = named.map(|(_, number)| number).collect();
         (!servers.is_empty()).then(|| Self {
             uid: view.uid.clone(),
             generation: view.generation,
@@ -120,6 +120,11 @@ impl Given {
             created: view.created,
             server: server(view, spec),
         })
+    }
+
+    /// Counts the changes of what it says.
+    pub(crate) fn generation(&self) -> i64 {
+        self.server.generation
     }
 
     /// As it stands in a document whose policies of these places govern it.

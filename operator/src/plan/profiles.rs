@@ -8,6 +8,8 @@ use reeve_policy::compile::govern;
 use reeve_wire::Uid;
 
 use super::Plan;
+use super::budget::Budgets;
+use super::outline::Outline;
 use crate::world::{PodView, World};
 
 /// Names a profile for as long as it has pods.
@@ -27,6 +29,8 @@ pub(crate) struct Profile {
     pub(crate) traits: Traits,
     pub(crate) pods: BTreeSet<Uid>,
     /// None before the first, and while the namespace is unknown.
+    outline: Option<Arc<Outline>>,
+    /// None while there is no outline.
     pub(crate) plan: Option<Arc<Plan>>,
 }
 
@@ -38,6 +42,8 @@ pub(crate) struct Profiles {
     by_namespace: HashMap<Arc<str>, BTreeSet<ProfileId>>,
     /// By one label and its value, then by namespace.
     by_label: HashMap<(String, String), HashMap<Arc<str>, BTreeSet<ProfileId>>>,
+    /// What the outlines of each namespace come to.
+    pub(crate) budgets: Budgets,
     made: ProfileId,
 }
 
@@ -66,6 +72,12 @@ impl Traits {
     }
 }
 
+impl Profile {
+    pub(crate) fn outline(&self) -> Option<&Arc<Outline>> {
+        self.outline.as_ref()
+    }
+}
+
 impl Profiles {
     /// Puts a pod with the others of its traits; says with which, and whether it is the first.
     pub(crate) fn add(&mut self, traits: Traits, pod: Uid) -> (ProfileId, bool) {
@@ -83,7 +95,7 @@ impl Profiles {
             by_namespace.entry(Arc::clone(&traits.namespace)).or_default().insert(id);
         }
         self.by_traits.insert(traits.clone(), id);
-        self.held.insert(id, Profile { traits, pods: [pod].into(), plan: None });
+        self.held.insert(id, Profile { traits, pods: [pod].into(), outline: None, plan: None });
         (id, true)
     }
 
@@ -94,6 +106,7 @@ impl Profiles {
         if !profile.pods.is_empty() {
             return;
         }
+        self.set_outline(id, None);
         let Some(Profile { traits, .. }) = self.held.remove(&id) else { return };
         self.by_traits.remove(&traits);
         leave(&mut self.by_namespace, &traits.namespace, id);
@@ -114,6 +127,18 @@ impl Profiles {
 
     pub(crate) fn get_mut(&mut self, id: ProfileId) -> Option<&mut Profile> {
         self.held.get_mut(&id)
+    }
+
+    /// What a profile's pods are to be given is this from now on.
+    pub(crate) fn set_outline(&mut self, id: ProfileId, outline: Option<Arc<Outline>>) {
+        let Some(profile) = self.held.get_mut(&id) else { return };
+        let namespace = &profile.traits.namespace;
+        if let Some(outline) = &outline {
+            self.budgets.enter(namespace, outline);
+        }
+        if let Some(old) = std::mem::replace(&mut profile.outline, outline) {
+            self.budgets.leave(namespace, &old);
+        }
     }
 
     /// All of them.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use reeve_wire::Uid;
 
 use super::names::PodName;
-use crate::plan::{Bound, Excess, Plan, PlanId};
+use crate::plan::outline::Bound;
+use crate::plan::{Excess, Plan, PlanId};
 use crate::reports::Runs;
 
 /// What pods of a group have in common beside their plan.
@@ -145,7 +146,7 @@ impl Groups {
             for group in groups.filter(|group| group.plan.policy(policy).is_none()) {
                 for connected in [true, false] {
                     let pods = group.classes.get(&Class::Heard { connected, runs: Some(*id) });
-                    let excess = group.plan.excess;
+                    let excess = group.plan.excess();
                     found.extend(pods.map(|pods| Lingering { runs: *older, connected, excess, pods }));
                 }
             }
@@ -281,7 +282,7 @@ pub(crate) fn standing(bound: &Bound, plan: &Plan, class: Class, runs: Option<&R
         return Standing::Refused(problem.to_owned());
     }
     // Of one that was never heard of it is not known what it runs; of any other that it is not this, which nobody is sent.
-    if let (Some(excess), Some(_)) = (plan.excess, connected) {
+    if let (Some(excess), Some(_)) = (plan.excess(), connected) {
         return Standing::TooLarge { excess, runs: generation };
     }
     // What a Baseline yields to follows from the other policies, so that it is in force only beside the present ones. Any other

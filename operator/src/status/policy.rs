@@ -1,5 +1,7 @@
 //! The status of a policy, and its words.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use reeve_crds::conditions::{PolicyCondition, PolicyReason};
 use reeve_crds::v1alpha1::{ConditionStatus, Mode, Policy, PolicyStatus, Tier};
@@ -164,10 +166,8 @@ fn message(policy: &PolicyView, reach: &Reach) -> String {
     }
     if !reach.too_large.is_empty() {
         let pods = reach.too_large.phrases(form, |pod, stuck| format!("{pod} {}", exceeding(stuck, generation)));
-        parts.push(format!(
-            "{pods}; what its sidecar runs stays in force until that is less: let policies select fewer pods, or move servers \
-             to another namespace"
-        ));
+        let remedy = remedies(reach);
+        parts.push(format!("{pods}; what its sidecar runs stays in force until that is less: {remedy}"));
     }
     if !reach.away.is_empty() {
         let pods = reach.away.phrases(form, |pod, away| format!("{pod} {}", absence(away, generation)));
@@ -198,8 +198,27 @@ fn exceeding(Stuck { lag, excess }: &Stuck, generation: i64) -> String {
         Excess::Bytes { has, most } => (has, "bytes of servers and policies", most),
         Excess::Policies { has, most } => (has, "policies", most),
         Excess::Servers { has, most } => (has, "servers", most),
+        Excess::Namespace { has, most } => {
+            return format!(
+                "{runs}is not sent its configuration, which is not kept: the different ones of its namespace have {has} bytes in \
+                 all, and at most {most} are kept, the shortest first"
+            );
+        }
     };
     format!("{runs}would have to be sent {has} {what}, and at most {most} can be")
+}
+
+/// What to do about pods that cannot be sent what they should.
+fn remedies(reach: &Reach) -> String {
+    let remedy = |(_, Stuck { excess, .. }): &(_, Stuck)| match excess {
+        Excess::Namespace { .. } => {
+            "let the policies of the namespace, and those of the cluster that select in it, be smaller or select more of its pods \
+             alike, or move pods to another namespace"
+        }
+        _ => "let policies select fewer pods, or move servers to another namespace",
+    };
+    let remedies: BTreeSet<&str> = reach.too_large.named().map(remedy).collect();
+    remedies.into_iter().collect::<Vec<_>>().join("; ")
 }
 
 fn absence(away: &Away, generation: i64) -> String {

@@ -6,6 +6,7 @@
 mod hash;
 
 use std::collections::BTreeMap;
+use std::io;
 
 use bytes::Bytes;
 use reeve_crds::v1alpha1::{KeyRef, McpServerSpec, SecretKeyRef, SecretRef, ServerTimeouts};
@@ -15,14 +16,14 @@ use serde_json::value::RawValue;
 pub use self::hash::Hash;
 use crate::{Origin, Uid, World};
 
-/// The content of a configuration.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// The content of a configuration. Whoever writes one need not have copies of the policies' objects for it: a reference will do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Document {
+pub struct Document<Object = Box<RawValue>> {
     /// By name.
     pub servers: Vec<Server>,
     /// By kind and key.
-    pub policies: Vec<PolicyEntry>,
+    pub policies: Vec<PolicyEntry<Object>>,
 }
 
 /// A server of a document.
@@ -70,7 +71,7 @@ pub struct Header {
 /// A policy of a document.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PolicyEntry {
+pub struct PolicyEntry<Object = Box<RawValue>> {
     /// The object.
     pub uid: Uid,
     /// Its generation.
@@ -78,7 +79,7 @@ pub struct PolicyEntry {
     /// The object as it is stored: `apiVersion`, `kind`, `metadata` of name, namespace, UID and generation, and `spec`. Nothing
     /// that changes without its generation, or each word that the operator writes into its status would make another document.
     /// Each sidecar reads it with its own knowledge, so one that an older sidecar cannot read is refused by that sidecar alone.
-    pub object: Box<RawValue>,
+    pub object: Object,
 }
 
 /// Which keys of Secrets and ConfigMaps a server names, as one word: equal only if they are the same. Says nothing of values.
@@ -148,16 +149,50 @@ pub enum Error {
     },
 }
 
-impl Document {
-    /// Writes the document. Equal documents give equal bytes.
+impl<Object> Default for Document<Object> {
+    fn default() -> Self {
+        Self { servers: Vec::new(), policies: Vec::new() }
+    }
+}
+
+impl<Object: Serialize> Document<Object> {
+    /// How many bytes it has when it is written. Holds none of them.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn length(&self) -> Result<usize, serde_json::Error> {
+        let mut counted = Counted(0);
+        serde_json::to_writer(&mut counted, self)?;
+        Ok(counted.0)
+    }
+
+    /// Writes the document. Equal documents give equal bytes; no more memory is taken than they need.
     ///
     /// # Errors
     /// What serde says; nothing in the types gives a reason.
     pub fn encode(&self) -> Result<Encoded, serde_json::Error> {
-        let bytes: Bytes = serde_json::to_vec(self)?.into();
+        let mut bytes = Vec::with_capacity(self.length()?);
+        serde_json::to_writer(&mut bytes, self)?;
+        let bytes = Bytes::from(bytes);
         Ok(Encoded { hash: Hash::of(&bytes), bytes })
     }
+}
 
+/// Counts what is written, and keeps none of it.
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Document {
     /// Reads a document that has the hash.
     ///
     /// # Errors

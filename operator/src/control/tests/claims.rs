@@ -51,7 +51,7 @@ fn pods_alike_share_their_bytes() {
     cluster.pod("agent-1", "imaging");
     cluster.pod_with("agent-2", "imaging", |pod| pod["metadata"]["labels"]["index"] = "2".into());
     cluster.settle();
-    let bytes = |pod: &str| cluster.given[pod].document.bytes.as_ptr();
+    let bytes = |pod: &str| cluster.given[pod].document.as_ref().unwrap().as_ptr();
     assert!(bytes("agent-0") == bytes("agent-1") && bytes("agent-1") == bytes("agent-2"));
     assert_eq!(cluster.control.planned(), 2);
 }
@@ -242,11 +242,11 @@ fn a_configuration_that_is_too_large_to_be_sent_is_told_with_its_size_and_what_t
     cluster.policy_for("imaging", "imaging");
     cluster.pod("agent-0", "imaging");
     cluster.converge();
-    let most = cluster.given["agent-0"].document.bytes.len();
+    let most = cluster.length("agent-0");
     cluster.control.configurations.plans.largest = most;
     cluster.policy_for("more", "imaging");
     cluster.settle();
-    let bytes = cluster.given["agent-0"].document.bytes.len();
+    let Some(Excess::Bytes { has: bytes, .. }) = cluster.excess("agent-0") else { panic!("it fits") };
     assert_eq!(
         cluster.says("clinic/more"),
         format!(
@@ -270,13 +270,13 @@ fn more_policies_or_servers_than_a_sidecar_can_speak_of_are_not_sent_and_told() 
     cluster.control.configurations.plans.most_objects = 1;
     cluster.policy_for("more", "imaging");
     cluster.settle();
-    assert!(!cluster.given["agent-0"].fits);
+    assert_eq!(cluster.given["agent-0"].document, None);
     let said = cluster.says("clinic/more");
     assert!(said.starts_with("False/ConfigurationTooLarge: "), "{said}");
     assert!(said.contains("agent-0 would have to be sent 2 policies, and at most 1 can be;"), "{said}");
     cluster.policy_for("more", "other");
     cluster.settle();
-    assert!(cluster.given["agent-0"].fits);
+    assert!(cluster.given["agent-0"].document.is_some());
     assert_eq!(cluster.says("clinic/imaging"), "True/Programmed: 1 of 1 sidecar runs generation 1");
 }
 
@@ -288,13 +288,13 @@ fn no_policy_is_programmed_while_a_pod_cannot_be_sent_its_servers_and_what_runs_
     cluster.policy_for("other", "other");
     cluster.pod("agent-1", "other");
     cluster.converge();
-    let most = cluster.given["agent-0"].document.bytes.len();
+    let most = cluster.length("agent-0");
     cluster.control.configurations.plans.largest = most;
     let server = cluster.object("McpServer", Some("clinic"), "beside", json!({"url": "https://beside.internal/mcp"}));
     let server = ServerView::of(&server).unwrap();
     cluster.take(Input::Servers(Change::Set(server.clone())));
     cluster.settle();
-    let bytes = cluster.given["agent-0"].document.bytes.len();
+    let Some(Excess::Bytes { has: bytes, .. }) = cluster.excess("agent-0") else { panic!("it fits") };
     let said = |pod: &str| {
         format!(
             "False/ConfigurationTooLarge: 0 of 1 sidecar runs generation 1; {pod} still runs it beside what has changed since, \
@@ -410,7 +410,7 @@ fn a_list_that_is_read_anew_gives_every_sidecar_what_is_known_to_be_new() {
     cluster.take(Input::Policies(Change::All { objects: policies, version: 91 }));
     assert_eq!(cluster.settle().assignments.len(), 1);
     let after = &cluster.given["agent-0"];
-    assert_eq!((after.world.policies, after.document.hash), (91, before.document.hash));
+    assert_eq!((after.world.policies, after.hash), (91, before.hash));
     assert!(cluster.settle().assignments.is_empty());
 }
 

@@ -120,17 +120,19 @@ impl Recorded {
             }
             Step::Acknowledge(name) => {
                 let name = self.replaced.name(name);
-                if !cluster.given.contains_key(&*name) {
-                    return;
+                let Some(given) = cluster.given.get(&*name) else { return };
+                // One that is not sent what it should run says again what it runs.
+                if given.document.is_some() {
+                    let running = cluster.running(&name);
+                    self.acknowledged.insert(name.as_str().into(), running);
                 }
-                let running = cluster.running(&name);
-                self.acknowledged.insert(name.as_str().into(), running);
                 self.said(&name, true)
             }
             Step::Disconnect(name) => self.said(&self.replaced.name(name), false),
             Step::Settle => {
                 self.cluster.settle();
                 self.never_says_too_much();
+                self.never_keeps_too_much();
                 return;
             }
         };
@@ -146,6 +148,14 @@ impl Recorded {
         Input::Report { replica: "replica-1".into(), report }
     }
 
+    /// All documents that are kept are no more bytes than may be.
+    fn never_keeps_too_much(&self) {
+        let documents = self.cluster.given.values().filter_map(|given| given.document.as_ref());
+        let kept: BTreeMap<_, _> = documents.map(|document| (document.as_ptr(), document.len())).collect();
+        let kept = kept.into_values().sum::<usize>();
+        assert!(kept <= self.cluster.control.configurations.most_of_namespace(), "{kept}");
+    }
+
     /// No policy that is said to be programmed is older in what a counted sidecar last acknowledged, or not in it.
     fn never_says_too_much(&self) {
         let world = self.cluster.control.world().read().unwrap();
@@ -158,8 +168,14 @@ impl Recorded {
                 continue;
             }
             for pod in world.pods().filter(|pod| pod.has_sidecar() && !pod.is_terminating) {
-                let given = self.cluster.given.get(&pod.uid).map(|_| self.cluster.document(pod.uid.as_str()));
-                let is_given = given.is_some_and(|document| document.generations().contains_key(&policy.uid));
+                let given = self.cluster.given.get(&pod.uid);
+                if given.is_some_and(|given| given.document.is_none()) {
+                    let plan = self.cluster.control.configurations.plan_of(&pod.uid).unwrap();
+                    assert!(plan.governing().all(|bound| bound.entry.uid != policy.uid), "{} {pod:?}", policy.key);
+                }
+                let document = given.and_then(|given| given.document.as_ref());
+                let document = document.map(|_| self.cluster.document(pod.uid.as_str()));
+                let is_given = document.is_some_and(|document| document.generations().contains_key(&policy.uid));
                 let acknowledged = self.acknowledged.get(&pod.uid);
                 let generation = acknowledged.and_then(|running| running.origin.generations.get(&policy.uid)).copied();
                 let holds = if is_given {
@@ -173,6 +189,21 @@ impl Recorded {
         }
     }
 }
+
+/// The most bytes of one document, and of all.
+#[derive(Clone, Copy, Debug)]
+struct Bounds(usize, usize);
+
+/// A document of the generated clusters has 30 to some 3,000 bytes.
+fn bounds() -> impl Strategy<Value = Bounds> {
+    prop_oneof![
+        Just(UNBOUNDED),
+        (0..5_000_usize).prop_map(|all| Bounds(usize::MAX, all)),
+        (300..3_000_usize, 300..5_000_usize).prop_map(|(one, all)| Bounds(one, all)),
+    ]
+}
+
+const UNBOUNDED: Bounds = Bounds(usize::MAX, usize::MAX);
 
 fn is_baseline(policy: &PolicyView) -> bool {
     use reeve_crds::v1alpha1::{Policy, Tier};
@@ -209,11 +240,17 @@ fn pod(cluster: &mut Cluster, name: &str, kind: u8) -> PodView {
     })
 }
 
-fn begun() -> Cluster {
-    let mut cluster = Cluster::unsynced();
+fn begun(bounds: Bounds) -> Cluster {
+    let mut cluster = bounded(bounds);
     cluster.sync();
     cluster.take(Input::Leading(true));
     cluster.pass(60);
+    cluster
+}
+
+fn bounded(Bounds(one, all): Bounds) -> Cluster {
+    let mut cluster = Cluster::unsynced();
+    cluster.control.configurations.bound(one, all);
     cluster
 }
 
@@ -229,7 +266,7 @@ fn outcome(cluster: &mut Cluster) -> (Given, BTreeMap<String, PolicyStatus>, BTr
         }
     };
     let world = cluster.control.world().read().unwrap();
-    let given = cluster.given.iter().map(|(pod, given)| (pod.clone(), (given.identity.clone(), given.document.hash)));
+    let given = cluster.given.iter().map(|(pod, given)| (pod.clone(), (given.identity.clone(), given.hash)));
     let mut policies = cluster.policies.clone();
     policies.retain(|key, status| {
         timeless(&mut status.conditions);
@@ -243,9 +280,9 @@ fn outcome(cluster: &mut Cluster) -> (Given, BTreeMap<String, PolicyStatus>, BTr
     (given.collect(), policies, servers)
 }
 
-fn played(steps: &[Step]) -> Recorded {
+fn played(steps: &[Step], bounds: Bounds) -> Recorded {
     let mut recorded =
-        Recorded { cluster: begun(), inputs: Vec::new(), acknowledged: BTreeMap::new(), replaced: [0; 4] };
+        Recorded { cluster: begun(bounds), inputs: Vec::new(), acknowledged: BTreeMap::new(), replaced: [0; 4] };
     recorded.play(&Step::Namespace(2));
     for step in steps {
         recorded.play(step);
@@ -270,15 +307,16 @@ proptest! {
     fn what_is_given_and_said_follows_from_the_world_and_not_from_its_history(
         steps in prop::collection::vec(step(), 1..40),
         keys in prop::collection::vec((any::<u32>(), any::<bool>()), 41),
+        bounds in bounds(),
     ) {
-        let mut recorded = played(&steps);
+        let mut recorded = played(&steps, bounds);
         let expected = outcome(&mut recorded.cluster);
 
         // Whatever the watches told comes in any order; what a sidecar says keeps its own, and comes when its pod is known.
         let (reports, watched): (Vec<_>, Vec<_>) = recorded.inputs.into_iter().partition(is_report);
         let mut watched: Vec<_> = watched.into_iter().zip(&keys).collect();
         watched.sort_by_key(|(_, (key, _))| *key);
-        let mut shuffled = begun();
+        let mut shuffled = begun(bounds);
         for (input, (_, settles)) in watched {
             shuffled.take(input);
             if *settles {
@@ -296,12 +334,15 @@ proptest! {
     }
 
     #[test]
-    fn what_was_computed_bit_by_bit_is_what_is_computed_from_scratch(steps in prop::collection::vec(step(), 1..40)) {
-        let mut recorded = played(&steps);
+    fn what_was_computed_bit_by_bit_is_what_is_computed_from_scratch(
+        steps in prop::collection::vec(step(), 1..40),
+        bounds in bounds(),
+    ) {
+        let mut recorded = played(&steps, bounds);
         let expected = outcome(&mut recorded.cluster);
         let world = std::mem::take(&mut *recorded.cluster.control.world().write().unwrap());
         let version = recorded.cluster.version;
-        let mut scratch = Cluster::unsynced();
+        let mut scratch = bounded(bounds);
         scratch.take(Input::Leading(true));
         scratch.pass(60);
         for input in recorded.inputs.into_iter().filter(|input| is_report_of(input, &world)) {
@@ -317,7 +358,7 @@ proptest! {
 
     #[test]
     fn a_cluster_in_which_everyone_has_acknowledged_is_programmed(steps in prop::collection::vec(step(), 1..30)) {
-        let mut cluster = played(&steps).cluster;
+        let mut cluster = played(&steps, UNBOUNDED).cluster;
         cluster.converge();
         let world = cluster.control.world().read().unwrap();
         for (key, status) in &cluster.policies {

@@ -22,7 +22,7 @@ fn held(word: &str, policies: u64) -> Held {
 }
 
 fn ack(held: &Held, outcome: Outcome, running: Option<Running>) -> FromSidecar {
-    FromSidecar::Ack(Ack { hash: held.assignment.document.hash, world: held.assignment.world, outcome, running })
+    FromSidecar::Ack(Ack { hash: held.assignment.hash, world: held.assignment.world, outcome, running })
 }
 
 fn begin(running: Option<Running>) -> Dialogue {
@@ -41,11 +41,11 @@ fn one_configuration_is_on_its_way_and_the_next_is_the_newest() {
     assert!(has_document(&dialogue.offer(&first, now)));
     assert!(!dialogue.is_current());
     assert_eq!(dialogue.offer(&second, now), None);
-    let applied = ack(&first, Outcome::Applied(9), Some(runs(first.assignment.document.hash)));
+    let applied = ack(&first, Outcome::Applied(9), Some(runs(first.assignment.hash)));
     assert!(dialogue.take(applied, now).unwrap().report);
     assert!(dialogue.is_current());
     let pieces = dialogue.offer(&third, now).unwrap();
-    assert_eq!(pieces[1], third.assignment.document.bytes);
+    assert_eq!(Some(&pieces[1]), third.assignment.document.as_ref());
     assert_eq!(dialogue.unanswered_since(), Some(now));
 }
 
@@ -53,7 +53,7 @@ fn one_configuration_is_on_its_way_and_the_next_is_the_newest() {
 fn a_sidecar_is_told_of_a_document_that_is_too_large_to_be_sent_and_only_told() {
     let mut dialogue = begin(None);
     let mut large = held("a", 1);
-    Arc::make_mut(&mut large.assignment).fits = false;
+    Arc::make_mut(&mut large.assignment).document = None;
     let now = Instant::now();
     let pieces = dialogue.offer(&large, now);
     assert!(pieces.is_some() && !has_document(&pieces));
@@ -67,7 +67,7 @@ fn a_sidecar_is_told_of_a_document_that_is_too_large_to_be_sent_and_only_told() 
 #[test]
 fn the_document_is_left_out_for_a_sidecar_that_runs_it() {
     let given = held("a", 2);
-    let mut dialogue = begin(Some(runs(given.assignment.document.hash)));
+    let mut dialogue = begin(Some(runs(given.assignment.hash)));
     let pieces = dialogue.offer(&given, Instant::now());
     assert!(pieces.is_some() && !has_document(&pieces));
     // Said to run it, and does not: it is sent after all, once.
@@ -82,7 +82,7 @@ fn the_document_is_left_out_for_a_sidecar_that_runs_it() {
 #[test]
 fn other_labels_of_the_same_content_are_sent_without_the_document() {
     let given = held("a", 1);
-    let mut dialogue = begin(Some(runs(given.assignment.document.hash)));
+    let mut dialogue = begin(Some(runs(given.assignment.hash)));
     dialogue.offer(&given, Instant::now()).unwrap();
     dialogue.take(ack(&given, Outcome::Applied(1), None), Instant::now()).unwrap();
     assert_eq!(dialogue.offer(&given, Instant::now()), None);
@@ -231,7 +231,7 @@ proptest! {
                         2 => Outcome::RefusedInvalid("no".into()),
                         _ => Outcome::Unknown,
                     };
-                    let running = running.map(|name| runs(held(word(name), 0).assignment.document.hash));
+                    let running = running.map(|name| runs(held(word(name), 0).assignment.hash));
                     dialogue.take(ack(&held(word(name), policies), outcome, running), now).unwrap();
                     is_on_its_way = dialogue.unanswered_since().is_some();
                 }
@@ -240,19 +240,19 @@ proptest! {
                 prop_assert!(!is_on_its_way);
                 is_on_its_way = true;
                 let runs = dialogue.report().running.map(|running| running.origin.hash);
-                prop_assert!(!pieces[1].is_empty() || runs == Some(current.assignment.document.hash));
+                prop_assert!(!pieces[1].is_empty() || runs == Some(current.assignment.hash));
             }
         }
         // From here on it answers, and the world moves on.
         let last = held(word(3), 9);
         for offered in [&current, &last] {
             if let Some(sent) = dialogue.sent.as_ref().map(|sent| Held { assignment: Arc::clone(&sent.assignment), since: now }) {
-                let running = runs(sent.assignment.document.hash);
+                let running = runs(sent.assignment.hash);
                 dialogue.take(ack(&sent, Outcome::Applied(1), Some(running)), now).unwrap();
             }
             dialogue.offer(offered, now);
         }
-        let running = runs(last.assignment.document.hash);
+        let running = runs(last.assignment.hash);
         dialogue.take(ack(&last, Outcome::Applied(1), Some(running)), now).unwrap();
         prop_assert!(dialogue.is_current());
         prop_assert_eq!(dialogue.offer(&last, now), None);

@@ -78,6 +78,19 @@ fn a_configuration_in_pieces_is_one_line_with_the_shared_bytes_in_it() {
 }
 
 #[test]
+fn a_document_takes_no_more_memory_than_its_bytes_and_says_before_how_many_they_are() {
+    let document = document();
+    let bytes = document.encode().unwrap().bytes;
+    assert_eq!(document.length().unwrap(), bytes.len());
+    let kept = Vec::from(bytes);
+    assert_eq!(kept.capacity(), kept.len());
+    let object = &*document.policies[0].object;
+    let PolicyEntry { uid, generation, .. } = document.policies[0].clone();
+    let policies = vec![PolicyEntry { uid, generation, object }];
+    assert_eq!(Document { servers: document.servers.clone(), policies }.encode().unwrap(), document.encode().unwrap());
+}
+
+#[test]
 fn a_configuration_that_runs_already_is_sent_without_its_document() {
     let envelope = Envelope { identity: identity(), hash: Hash::of(b"x"), world: World::default() };
     let line = lines::write_configuration(&envelope, None).unwrap().concat();
