@@ -77,8 +77,9 @@ pub struct ServingSettings {
     /// The most connections at once, of sidecars and the API server.
     #[arg(long, env = "REEVE_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 20_000)]
     pub max_connections: u32,
-    /// After SIGTERM, how long requests are still taken, until the whole cluster has heard that this replica goes.
-    #[arg(long, env = "REEVE_LEAVE_DELAY", value_name = "DURATION", default_value = "4s", value_parser = parse_duration)]
+    /// After SIGTERM, how long everything goes on as before, until the whole cluster has heard that this replica goes. The port of
+    /// webhooks closes later still: once nobody has come for two seconds.
+    #[arg(long, env = "REEVE_LEAVE_DELAY", value_name = "DURATION", default_value = "6s", value_parser = parse_duration)]
     pub leave_delay: Duration,
     /// After that, how long requests in flight may take, and over how long sidecars are asked to go to another replica.
     #[arg(long, env = "REEVE_GRACE_PERIOD", value_name = "DURATION", default_value = "20s", value_parser = parse_duration)]

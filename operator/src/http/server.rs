@@ -6,12 +6,14 @@
 //! | time for the TLS handshake, until the first request, and for a request's headers | a byte a second, or none, for ever |
 //! | HTTP/2 pings | connections whose other end is gone without a word |
 //! | bytes of headers, streams of a connection | memory |
+//!
+//! A process that drains closes its port only when nobody came for a while, and asks a connection to end only once it was asked
+//! something: a cluster hears late that a replica goes, and whoever was sent here must be answered.
 
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -21,7 +23,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
@@ -39,6 +41,8 @@ pub(crate) const STREAM_WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 16 * STREAM_WINDOW;
 /// How often the other end of an HTTP/2 connection is asked whether it is there, and how long it may take to answer.
 const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(20));
+/// How long nobody may have come before a process that drains closes its port.
+const UNVISITED: Duration = Duration::from_secs(2);
 /// How long accepting pauses when the system has no descriptor or memory left.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 
@@ -102,8 +106,8 @@ impl Server {
         Ok(Self { tls: Some(TlsAcceptor::from(Arc::new(config))), ..Self::plain(listener, bounds, metrics, drain) })
     }
 
-    /// Serves until the process drains, then closes the port at once and returns when the last connection has ended: by itself once
-    /// its requests are answered, or cut off when the grace period is over.
+    /// Serves until the process drains and nobody comes any more, then closes the port and returns when the last connection has
+    /// ended: by itself once its requests are answered, or cut off when the grace period is over.
     pub async fn run<F>(self, respond: impl Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static)
     where
         F: Future<Output = Response<Body>> + Send + 'static,
@@ -117,15 +121,9 @@ impl Server {
             metrics,
             drain: drain.clone(),
         });
-        let mut draining = std::pin::pin!(drain.draining());
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = &mut draining => break,
-                accepted = listener.accept() => accepted,
-            };
+        while let Some(accepted) = next(&listener, &drain).await {
             let stream = match accepted {
-                Ok((stream, _)) => stream,
+                Ok(stream) => stream,
                 Err(error) => {
                     pause_if_exhausted(&error).await;
                     continue;
@@ -173,7 +171,7 @@ impl Connections {
             Some(tls) => {
                 let handshake = tokio::select! {
                     handshake = tokio::time::timeout(self.patience, tls.accept(stream)) => handshake,
-                    () = self.drain.draining() => Ok(Err(io::ErrorKind::ConnectionAborted.into())),
+                    () = self.drain.ending() => Ok(Err(io::ErrorKind::ConnectionAborted.into())),
                 };
                 match handshake {
                     Ok(Ok(stream)) => self.exchange(stream, respond).await,
@@ -194,19 +192,18 @@ impl Connections {
     ) where
         F: Future<Output = Response<Body>> + Send + 'static,
     {
-        let asked = Arc::new(AtomicBool::new(false));
-        let heard = Arc::clone(&asked);
+        let (heard, asked) = watch::channel(false);
         let service = service_fn(move |request| {
-            heard.store(true, Ordering::Relaxed);
+            heard.send_replace(true);
             let answer = respond(request);
             async move { Ok::<_, std::convert::Infallible>(answer.await) }
         });
         let connection = self.http.serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
-        let mut draining = std::pin::pin!(self.drain.draining());
+        let mut finished = std::pin::pin!(self.finished(asked.clone()));
         let mut ending = std::pin::pin!(self.drain.ending());
         let mut silence = std::pin::pin!(tokio::time::sleep(self.patience));
-        let (mut is_draining, mut is_new) = (false, true);
+        let (mut is_finishing, mut is_new) = (false, true);
         loop {
             tokio::select! {
                 result = &mut connection => {
@@ -215,13 +212,13 @@ impl Connections {
                     }
                     return;
                 }
-                () = &mut draining, if !is_draining => {
-                    is_draining = true;
+                () = &mut finished, if !is_finishing => {
+                    is_finishing = true;
                     connection.as_mut().graceful_shutdown();
                 }
                 () = &mut silence, if is_new => {
                     is_new = false;
-                    if !asked.load(Ordering::Relaxed) {
+                    if !*asked.borrow() {
                         self.metrics.refused("silent");
                         return;
                     }
@@ -229,6 +226,29 @@ impl Connections {
                 () = &mut ending => return,
             }
         }
+    }
+
+    /// Waits until the process drains and the connection has been `asked` something, so that it has had what it was opened for.
+    async fn finished(&self, mut asked: watch::Receiver<bool>) {
+        self.drain.draining().await;
+        if asked.wait_for(|asked| *asked).await.is_err() {
+            // Nothing can be asked any more: the connection ends by itself.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The next connection, or why there is none; nothing once the process drains and nobody came for a while.
+async fn next(listener: &TcpListener, drain: &Drain) -> Option<io::Result<TcpStream>> {
+    let unvisited = async {
+        drain.draining().await;
+        tokio::time::sleep(UNVISITED).await;
+    };
+    tokio::select! {
+        biased;
+        () = drain.ending() => None,
+        accepted = listener.accept() => Some(accepted.map(|(stream, _)| stream)),
+        () = unvisited => None,
     }
 }
 

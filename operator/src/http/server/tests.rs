@@ -61,6 +61,10 @@ async fn serve_within(connections: usize, patience: Duration) -> Fixture {
 }
 
 async fn connect(fixture: &Fixture, trusted: &str, protocol: &[u8]) -> io::Result<TlsStream<TcpStream>> {
+    shake(TcpStream::connect(fixture.address).await?, trusted, protocol).await
+}
+
+async fn shake(stream: TcpStream, trusted: &str, protocol: &[u8]) -> io::Result<TlsStream<TcpStream>> {
     let mut roots = rustls::RootCertStore::empty();
     for root in CertificateDer::pem_slice_iter(trusted.as_bytes()) {
         roots.add(root.unwrap()).unwrap();
@@ -72,12 +76,14 @@ async fn connect(fixture: &Fixture, trusted: &str, protocol: &[u8]) -> io::Resul
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![protocol.to_vec()];
-    let stream = TcpStream::connect(fixture.address).await?;
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("operator").unwrap(), stream).await
 }
 
 async fn get(fixture: &Fixture, path: &str) -> String {
-    let stream = connect(fixture, &fixture.authority.bundle(), b"h2").await.unwrap();
+    ask(connect(fixture, &fixture.authority.bundle(), b"h2").await.unwrap(), path).await
+}
+
+async fn ask(stream: TlsStream<TcpStream>, path: &str) -> String {
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
@@ -107,7 +113,7 @@ async fn a_new_certificate_is_shown_to_the_next_connection() {
 }
 
 #[tokio::test]
-async fn a_request_in_flight_is_answered_while_the_process_drains_and_new_ones_are_not_taken() {
+async fn a_request_in_flight_is_answered_while_the_process_drains_and_the_port_closes_once_nobody_comes() {
     let fixture = Arc::new(serve(8).await);
     let slow = tokio::spawn({
         let fixture = Arc::clone(&fixture);
@@ -115,13 +121,31 @@ async fn a_request_in_flight_is_answered_while_the_process_drains_and_new_ones_a
     });
     fixture.asked.notified().await;
     fixture.trigger.advance(Phase::Draining);
-    // The port closes at once.
-    tokio::time::timeout(Duration::from_secs(10), async { while TcpStream::connect(fixture.address).await.is_ok() {} })
-        .await
-        .unwrap();
+    let closed = async {
+        while TcpStream::connect(fixture.address).await.is_ok() {
+            tokio::time::sleep(UNVISITED + Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), closed).await.unwrap();
     fixture.answer.notify_one();
     assert_eq!(slow.await.unwrap(), "done");
     let fixture = Arc::try_unwrap(fixture).unwrap_or_else(|_| panic!("still used"));
+    tokio::time::timeout(Duration::from_secs(10), fixture.served).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn whoever_was_sent_here_before_the_cluster_heard_of_the_end_is_answered() {
+    let fixture = serve(8).await;
+    let connected = TcpStream::connect(fixture.address).await.unwrap();
+    let shaken = connect(&fixture, &fixture.authority.bundle(), b"h2").await.unwrap();
+    fixture.trigger.advance(Phase::Draining);
+    assert_eq!(get(&fixture, "/now").await, "done", "who comes now");
+    assert_eq!(
+        ask(shake(connected, &fixture.authority.bundle(), b"h2").await.unwrap(), "/now").await,
+        "done",
+        "who had connected"
+    );
+    assert_eq!(ask(shaken, "/now").await, "done", "who had said nothing yet");
     tokio::time::timeout(Duration::from_secs(10), fixture.served).await.unwrap().unwrap();
 }
 
