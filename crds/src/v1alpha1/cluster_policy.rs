@@ -64,7 +64,8 @@ pub struct ClusterMcpPolicySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64), inner(length(min = 3, max = 320)))]
     pub service_accounts: Option<Vec<String>>,
-    /// Narrows the policy to servers whose real URL matches one of these globs (`*` stops at `/`, `**` crosses it).
+    /// Narrows the policy to servers whose real URL matches one of these globs (`*` stops at `/`, `**` crosses it), however it is
+    /// written: each name of a Service is the same, and neither query nor a slash at the end is another server. An IP address is.
     /// Unset: any.
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "serverURLs")]
     #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 2048)))]

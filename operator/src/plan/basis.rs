@@ -43,6 +43,7 @@ pub(crate) struct Entry {
 /// The servers of a namespace and the policies that name them.
 #[derive(Debug)]
 pub(crate) struct Basis {
+    namespace: Box<str>,
     servers: Arc<Vec<Arc<Given>>>,
     /// Those of the namespace, by key.
     own: BTreeMap<Arc<str>, Arc<Entry>>,
@@ -54,7 +55,12 @@ impl Basis {
     /// Of a namespace.
     pub(crate) fn of(world: &World, namespace: &str) -> Self {
         let servers = world.servers_of(namespace).filter_map(Given::of).map(Arc::new).collect();
-        let mut basis = Self { servers: Arc::new(servers), own: BTreeMap::new(), cluster: BTreeMap::new() };
+        let mut basis = Self {
+            namespace: namespace.into(),
+            servers: Arc::new(servers),
+            own: BTreeMap::new(),
+            cluster: BTreeMap::new(),
+        };
         for policy in world.policies_of(namespace).chain(world.cluster_policies()) {
             basis.set(&policy.key, Some(policy));
         }
@@ -66,7 +72,7 @@ impl Basis {
         // Only the key of a policy of a namespace has a `/`.
         let of_kind = if key.contains('/') { &mut self.own } else { &mut self.cluster };
         of_kind.remove(key);
-        if let Some(entry) = policy.and_then(|policy| Entry::of(policy, &self.servers)) {
+        if let Some(entry) = policy.and_then(|policy| Entry::of(policy, &self.namespace, &self.servers)) {
             of_kind.insert(Arc::clone(key), Arc::new(entry));
         }
     }
@@ -83,7 +89,7 @@ impl Basis {
 }
 
 impl Entry {
-    fn of(view: &PolicyView, servers: &[Arc<Given>]) -> Option<Self> {
+    fn of(view: &PolicyView, namespace: &str, servers: &[Arc<Given>]) -> Option<Self> {
         let policy = view.policy();
         let (decides, is_baseline) = match &**policy {
             Policy::McpPolicy(object) => (object.spec.mode == Mode::Enforce, false),
@@ -91,6 +97,11 @@ impl Entry {
         };
         let named = servers.iter().zip(0..).filter(|(given, _)| govern::names(policy, &given.name, &given.server.url));
         let servers: Arc<[u32]> = named.map(|(_, number)| number).collect();
+        let is_named = |given: &Given| {
+            govern::names(policy, &govern::Named { server: &given.name, url: &given.server.url, namespace })
+        };
+        let named = servers.iter().zip(0..).filter(|(given, _)| is_named(given));
+        let servers: Vec<u32> = named.map(|(_, number)| number).collect();
         (!servers.is_empty()).then(|| Self {
             uid: view.uid.clone(),
             generation: view.generation,

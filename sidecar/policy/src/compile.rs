@@ -19,6 +19,7 @@ pub mod pointer;
 mod problems;
 mod rule;
 mod scope;
+mod spellings;
 #[cfg(test)]
 mod tests;
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use reeve_crds::v1alpha1::{LabelSelector, Mode, Object, Policy, ServerRef};
-use url::Url;
 
 use super::scope::{self, is_account, is_name, is_server_ref};
+use super::spellings;
 use crate::decide::Subject;
 use crate::glob::{Dialect, Pattern};
 
@@ -33,6 +33,17 @@ pub struct Pod<'a> {
     pub labels: &'a BTreeMap<String, String>,
 }
 
+/// A server, as policies name it.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    /// Its name.
+    pub server: &'a str,
+    /// Its real URL.
+    pub url: &'a str,
+    /// The namespace of the pods that call it.
+    pub namespace: &'a str,
+}
+
 /// Whether a policy governs: it selects the pod and names the server.
 ///
 /// Where a part of what it selects by can match nobody because it is wrong, nobody can tell whom it means. Such a policy does not
@@ -48,7 +59,8 @@ pub fn governs(policy: &Policy, place: &Place<'_>) -> bool {
         service_account: &subject.service_account,
         labels: &subject.labels,
     };
-    selects(policy, &pod) && names(policy, &subject.server, server_url)
+    selects(policy, &pod)
+        && names(policy, &Named { server: &subject.server, url: server_url, namespace: &subject.namespace })
 }
 
 /// Whether a policy selects a pod, whatever server it calls.
@@ -90,16 +102,16 @@ pub fn wanted_labels(policy: &Policy) -> &BTreeMap<String, String> {
     if scope::selector_faults(selector).is_empty() { &selector.match_labels } else { &NONE }
 }
 
-/// Whether a policy names a server, by its name in the pod's namespace or its real URL, whatever pod calls it.
-pub fn names(policy: &Policy, server: &str, url: &str) -> bool {
+/// Whether a policy names a server, by its name in the pod's namespace or its real URL, whatever pod of the namespace calls it.
+pub fn names(policy: &Policy, named: &Named<'_>) -> bool {
     match policy {
         Policy::McpPolicy(Object { spec, .. }) => {
-            let is_named = |reference: &ServerRef| reference.name == "*" || reference.name == server;
+            let is_named = |reference: &ServerRef| reference.name == "*" || reference.name == named.server;
             all(spec.mode, [any(Some(&spec.server_refs), is_server_ref, is_named)])
         }
         Policy::ClusterMcpPolicy(Object { spec, .. }) => {
             let globs = spec.server_urls.as_deref();
-            all(spec.mode, [any(globs, |glob| is_url_glob(glob), |glob| is_server(glob, url))])
+            all(spec.mode, [any(globs, |glob| is_url_glob(glob), |glob| is_server(glob, named))])
         }
     }
 }
@@ -124,11 +136,10 @@ fn selector(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> Opti
     scope::selector_faults(selector).is_empty().then(|| selector.matches(labels))
 }
 
-/// Whether a glob matches a URL, as it is written or in its normal form: another spelling of a URL is no way out.
-fn is_server(glob: &str, url: &str) -> bool {
+/// Whether a glob matches a server's URL in any way that it can be written: another is no way out.
+fn is_server(glob: &str, named: &Named<'_>) -> bool {
     let Ok(pattern) = Pattern::parse(glob, Dialect::Uri) else { return false };
-    let normal = Url::parse(url).map(String::from);
-    pattern.matches(url) || normal.is_ok_and(|normal| pattern.matches(&normal))
+    spellings::of(named.url, named.namespace, glob).iter().any(|spelling| pattern.matches(spelling))
 }
 
 fn is_url_glob(glob: &str) -> bool {
@@ -220,6 +231,10 @@ mod tests {
     #[test]
     fn another_spelling_of_the_url_is_no_way_out() {
         assert!(governs_here("ClusterMcpPolicy", "serverURLs: ['https://imaging.internal/*'], tier: Boundary"));
+        let boundary = policy("ClusterMcpPolicy", "serverURLs: ['http://imaging.clinic.svc/**'], tier: Boundary");
+        let names = |url, namespace| names(&boundary, &Named { server: "a", url, namespace });
+        assert!(names("http://imaging/mcp", "clinic") && names("http://imaging.clinic.svc.cluster.local/mcp", "other"));
+        assert!(!names("http://imaging/mcp", "other"), "that is another Service");
     }
 
     /// A policy of either kind that governs, changed; whether it then governs, enforced and in Audit, and where it is wrong.
