@@ -12,7 +12,6 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +31,6 @@ use crate::metrics::Metrics;
 use crate::tls::Resolver;
 use reeve_process::drain::Drain;
 use reeve_process::places::{Overflow, Places};
-use reeve_process::port;
 
 /// What [`Bounds::patience`] is, unless a test is in a hurry.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -273,21 +271,6 @@ async fn pause_if_exhausted(error: &io::Error) {
     if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
         tracing::warn!(%error, "connections cannot be accepted: trying until they can");
         tokio::time::sleep(EXHAUSTED_PAUSE).await;
-    }
-}
-
-/// Listens on an address. Where all of IPv6 and IPv4 is meant and there is no IPv6, on all of IPv4.
-///
-/// # Errors
-/// If the address cannot be listened on.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    match port::listen(address) {
-        Err(error)
-            if address.is_ipv6() && address.ip().is_unspecified() && error.kind() != io::ErrorKind::AddrInUse =>
-        {
-            port::listen(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port()))
-        }
-        bound => bound,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A port to listen on, at which many may come at once.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -10,11 +10,22 @@ use tokio::net::{TcpListener, TcpSocket};
 /// takes itself for connected already waits as long for its first answer.
 const WAITING: u32 = 4_096;
 
-/// Listens on an address.
+/// Listens on an address. `[::]` stands for all addresses of both families: where there is no IPv6, for all of IPv4.
 ///
 /// # Errors
 /// If the address cannot be listened on.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    match listen_at(address) {
+        Err(error)
+            if address.is_ipv6() && address.ip().is_unspecified() && error.kind() != io::ErrorKind::AddrInUse =>
+        {
+            listen_at(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()))
+        }
+        listening => listening,
+    }
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // Else a program that is started again would have to wait for the last connections of the one before.
     socket.set_reuseaddr(true)?;
@@ -50,6 +61,13 @@ mod tests {
                 .push(timeout(Duration::from_secs(10), listener.accept()).await.expect("each is accepted").unwrap());
         }
         assert_eq!((connected.len(), accepted.len()), (MANY, MANY));
+    }
+
+    #[tokio::test]
+    async fn all_addresses_are_one_port_for_both_families() {
+        let listener = listen("[::]:0".parse().unwrap()).unwrap();
+        TcpStream::connect(("127.0.0.1", listener.local_addr().unwrap().port())).await.unwrap();
+        listener.accept().await.unwrap();
     }
 
     #[tokio::test]

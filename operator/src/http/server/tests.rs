@@ -1,9 +1,12 @@
+use std::net::SocketAddr;
+
 use super::*;
 use crate::http::whole;
 use crate::tls::{Authority, Leaf, Lifetimes};
 use http_body_util::{BodyExt as _, Empty};
 use jiff::Timestamp;
 use reeve_process::drain::{DrainTrigger, Phase, drain};
+use reeve_process::port::listen;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -1,13 +1,17 @@
 //! What is noted on a pod that has a sidecar.
 
 use reeve_wire::document::Mounts;
-use reeve_wire::pod::{INJECTED_LABEL, MOUNTS_ANNOTATION, ROUTED_ANNOTATION};
+use reeve_wire::pod::{CACHE_VOLUME, INJECTED_LABEL, MOUNTS_ANNOTATION, ROUTED_ANNOTATION};
 use serde_json::Value;
 
 use super::{Context, pod};
 
 /// The annotation by which `kubectl logs` and `kubectl exec` choose a container.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+
+/// The annotation that names volumes with which a node may still be emptied: the Cluster Autoscaler removes no node that has a pod with
+/// any other `emptyDir`.
+const SAFE_TO_EVICT: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
 
 /// Writes the label and the annotations.
 pub(super) fn add(pod: &mut Value, routed: &[String], context: &Context<'_>) {
@@ -22,10 +26,19 @@ pub(super) fn add(pod: &mut Value, routed: &[String], context: &Context<'_>) {
     if let Some(annotations) = pod::object_made(metadata, "annotations") {
         annotations.insert(ROUTED_ANNOTATION.into(), routed.join(",").into());
         annotations.insert(MOUNTS_ANNOTATION.into(), mounts(context).into());
+        let safe = annotations.get(SAFE_TO_EVICT).and_then(Value::as_str).unwrap_or_default();
+        let safe = with_cache(safe);
+        annotations.insert(SAFE_TO_EVICT.into(), safe.into());
         if let Some(first) = first {
             annotations.entry(DEFAULT_CONTAINER).or_insert_with(|| first.into());
         }
     }
+}
+
+/// The volumes that are named, and the sidecar's cache: it loses nothing that a pod on another node could use.
+fn with_cache(volumes: &str) -> String {
+    let others = volumes.split(',').map(str::trim).filter(|volume| !volume.is_empty() && *volume != CACHE_VOLUME);
+    others.chain([CACHE_VOLUME]).collect::<Vec<_>>().join(",")
 }
 
 /// What is mounted for each server that was declared when the pod was made.

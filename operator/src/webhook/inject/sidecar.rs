@@ -46,8 +46,8 @@ fn environment(fit: &Fit, context: &Context<'_>) -> Vec<Value> {
     let mut variables = vec![
         (OPERATOR_VARIABLE, settings.operator.clone()),
         (MOUNTS_VARIABLE, marks::mounts(context)),
-        // The kubelet and Prometheus come from outside of the pod.
-        ("REEVE_ADMIN", format!("0.0.0.0:{ADMIN_PORT}")),
+        // The kubelet and Prometheus come from outside of the pod, by whatever family its address has.
+        ("REEVE_ADMIN", format!("[::]:{ADMIN_PORT}")),
         ("REEVE_CACHE_DIR", CACHE_FOLDER.to_owned()),
         ("REEVE_LOG", fit.log_level.clone()),
         ("REEVE_LOG_FORMAT", "json".to_owned()),
