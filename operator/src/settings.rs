@@ -143,7 +143,7 @@ pub struct SidecarSettings {
     #[arg(long, env = "REEVE_SIDECAR_MEMORY_REQUEST", value_name = "QUANTITY", default_value = "32Mi")]
     pub sidecar_memory_request: String,
     /// The most memory.
-    #[arg(long, env = "REEVE_SIDECAR_MEMORY_LIMIT", value_name = "QUANTITY", default_value = "128Mi")]
+    #[arg(long, env = "REEVE_SIDECAR_MEMORY_LIMIT", value_name = "QUANTITY", default_value = "256Mi")]
     pub sidecar_memory_limit: String,
     /// How much a sidecar logs, where its pod does not say.
     #[arg(long, env = "REEVE_SIDECAR_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]

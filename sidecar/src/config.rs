@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reeve_crds::v1alpha1::Policy;
+use reeve_process::memory_limit::memory_limit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +35,7 @@ pub const AGENT_ADDRESSES: [SocketAddr; 2] = [
 ];
 
 /// Where probes and metrics are served, unless `--admin` says otherwise. In a pod the kubelet and Prometheus come from
-/// outside, and `--admin` is then `0.0.0.0:14020`.
+/// outside, and `--admin` is then `[::]:14020`.
 pub const ADMIN_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 14_020);
 
 /// Where the effective policy and the state of limits are served, unless `--inspect` says otherwise.
@@ -101,14 +102,16 @@ pub struct Listener {
     /// The largest request body, in bytes.
     #[schemars(range(min = 1, max = 134_217_728))]
     pub max_body_bytes: usize,
-    /// The most memory that request bodies may take together, in bytes.
+    /// The most memory that request bodies may take together, in bytes. Default: an eighth of the memory that the process may take
+    /// (the limit of its container), at most 64 MiB, at least `maxBodyBytes`.
     #[schemars(range(min = 1))]
-    pub max_total_body_bytes: usize,
+    pub max_total_body_bytes: Option<usize>,
     /// The most memory that servers' answers may take together while they are read or wait for their agent, in bytes. Where there
     /// are several servers, those of one may take half of it, and one answer or event of the largest size in any case. An
-    /// answer of up to 16 KiB does not count, nor do 64 KiB of each stream.
+    /// answer of up to 16 KiB does not count, nor do 64 KiB of each stream. Default: a quarter of the memory that the process may
+    /// take, at most 64 MiB.
     #[schemars(range(min = 1))]
-    pub max_total_answer_bytes: usize,
+    pub max_total_answer_bytes: Option<usize>,
     /// The most connections at once.
     #[schemars(range(min = 1))]
     pub max_connections: usize,
@@ -129,12 +132,29 @@ pub struct Listener {
     pub allowed_origins: Vec<String>,
 }
 
+impl Listener {
+    /// The most memory that request bodies may take together, in bytes.
+    pub fn total_body_bytes(&self) -> usize {
+        self.max_total_body_bytes.unwrap_or_else(|| share(memory_limit(), 8)).max(self.max_body_bytes)
+    }
+
+    /// The most memory that answers may take together, in bytes.
+    pub fn total_answer_bytes(&self) -> usize {
+        self.max_total_answer_bytes.unwrap_or_else(|| share(memory_limit(), 4))
+    }
+}
+
+/// What one purpose has of the memory that a process may take: a `part`th of it.
+fn share(limit: Option<u64>, part: u64) -> usize {
+    limit.map_or(MOST, |limit| usize::try_from(limit / part).unwrap_or(MOST).min(MOST))
+}
+
 impl Default for Listener {
     fn default() -> Self {
         Self {
             max_body_bytes: 4 << 20,
-            max_total_body_bytes: 64 << 20,
-            max_total_answer_bytes: 64 << 20,
+            max_total_body_bytes: None,
+            max_total_answer_bytes: None,
             max_connections: 1_024,
             max_requests: 4_096,
             header_timeout: "10s".into(),
@@ -145,6 +165,9 @@ impl Default for Listener {
         }
     }
 }
+
+/// What one purpose takes of memory at the most, unless more is asked for.
+const MOST: usize = 64 << 20;
 
 /// What is recorded of each decision, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -181,4 +204,26 @@ pub enum OnFull {
     Deny,
     /// Permitted; the record is lost and counted.
     Drop,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_and_answers_leave_more_than_half_of_a_containers_memory_to_everything_else() {
+        for limit in [32 << 20, 128 << 20, 256 << 20] {
+            assert!((share(Some(limit), 8) + share(Some(limit), 4)) as u64 * 2 < limit, "{limit}");
+        }
+        assert_eq!([share(Some(64 << 30), 4), share(None, 8)], [MOST; 2]);
+    }
+
+    #[test]
+    fn what_is_asked_for_holds_and_one_body_always_has_room() {
+        let asked =
+            Listener { max_total_body_bytes: Some(5 << 20), max_total_answer_bytes: Some(1), ..Listener::default() };
+        assert_eq!((asked.total_body_bytes(), asked.total_answer_bytes()), (5 << 20, 1));
+        let large = Listener { max_body_bytes: MOST + 1, ..Listener::default() };
+        assert_eq!(large.total_body_bytes(), MOST + 1);
+    }
 }

@@ -89,7 +89,7 @@ pub const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 /// Larger bodies and answers are read on a worker, so that others need not wait for them.
 const WORKER_BYTES: usize = 64 << 10;
 
-/// The most large answers that are read at once.
+/// The most large messages of agents, and the most large answers, that are read at once.
 const READ_AT_ONCE: usize = 2;
 
 /// The most refusals of servers' requests that are on their way at once. Of more the servers hear nothing.
@@ -138,6 +138,8 @@ struct Shared {
     bodies: body::Bodies,
     /// For answers, and the events of streams, while they are held.
     answers: Memory,
+    /// A permit for each large message of an agent that is being read.
+    examining: Arc<Semaphore>,
     /// A permit for each large answer that is being read: reading takes several times its bytes.
     reading: Arc<Semaphore>,
     keeper: Keeper,
@@ -192,7 +194,8 @@ impl Proxy {
             places: Arc::new(Semaphore::new(listener.max_requests.min(Semaphore::MAX_PERMITS))),
             max_header_bytes: listener.max_header_bytes,
             bodies: body::Bodies::new(listener, body_timeout),
-            answers: Memory::new(listener.max_total_answer_bytes),
+            answers: Memory::new(listener.total_answer_bytes()),
+            examining: Arc::new(Semaphore::new(READ_AT_ONCE)),
             reading: Arc::new(Semaphore::new(READ_AT_ONCE)),
             keeper: parts.keeper,
             bindings: parts.bindings,

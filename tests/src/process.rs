@@ -75,7 +75,7 @@ pub fn may_open_many_files() {
 /// # Panics
 /// If there is no such process.
 pub fn memory(process: u32) -> u64 {
-    told(process, "VmRSS:")
+    told(process, "VmRSS:") << 10
 }
 
 /// The most that it ever used (`VmHWM`), in bytes.
@@ -83,14 +83,22 @@ pub fn memory(process: u32) -> u64 {
 /// # Panics
 /// If there is no such process.
 pub fn most_memory(process: u32) -> u64 {
-    told(process, "VmHWM:")
+    told(process, "VmHWM:") << 10
 }
 
+/// How many threads it has.
+///
+/// # Panics
+/// If there is no such process.
+pub fn threads(process: u32) -> u64 {
+    told(process, "Threads:")
+}
+
+/// A number of `/proc/PID/status`; what it says of memory is in KiB.
 fn told(process: u32, field: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("a process uses memory");
-    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
-    kibibytes << 10
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the kernel tells of it");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
 /// A process that is killed when dropped, and whose output goes to a file.

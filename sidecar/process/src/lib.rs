@@ -8,12 +8,14 @@
 //! | [`port`] | a port at which many may come at once |
 //! | [`places`] | how many connections a port has at once, and what becomes of one more |
 //! | [`back_off`] | how long to wait before another attempt |
+//! | [`memory_limit`](mod@memory_limit) | how much memory the process may take |
 //! | [`usage`] | what the process uses of the machine |
 
 pub mod back_off;
 pub mod drain;
 pub mod exit;
 pub mod logging;
+pub mod memory_limit;
 pub mod places;
 pub mod port;
 pub mod usage;

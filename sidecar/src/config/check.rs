@@ -92,10 +92,10 @@ impl Problems {
                 Err(message) => self.error(format!("/listener/{field}"), message),
             }
         }
-        if listener.max_total_body_bytes < listener.max_body_bytes {
+        if let Some(total) = listener.max_total_body_bytes.filter(|total| *total < listener.max_body_bytes) {
             let message = format!(
-                "all bodies together may have {} bytes, and one alone {} (maxBodyBytes): it would never be taken",
-                listener.max_total_body_bytes, listener.max_body_bytes
+                "all bodies together may have {total} bytes, and one alone {} (maxBodyBytes): it would never be taken",
+                listener.max_body_bytes
             );
             self.error("/listener/maxTotalBodyBytes", message);
         }

@@ -22,7 +22,7 @@ pub(super) fn of(config: &SidecarConfig, server: &Server, before: Option<Before<
 /// How many bytes that is: half of what there is, but always the largest answer and event that the server may send; all of it if there is
 /// no other server.
 fn most(config: &SidecarConfig, server: &Server) -> usize {
-    let all = config.listener.max_total_answer_bytes;
+    let all = config.listener.total_answer_bytes();
     if config.servers.len() == 1 {
         return all;
     }

@@ -1,6 +1,6 @@
 //! Bytes that come bit by bit and are wanted whole.
 //!
-//! What is small grows as a vector does. What is large is given room once, for more than most of it can need: so much that every
+//! What is small grows as a vector does, unless it is known how much is to come: then it is given room for that. What is large is given room once, for more than most of it can need: so much that every
 //! allocator asks the kernel for it and gives it back as soon as it is free. A page of it is in memory only once something has come
 //! for it. Growing step by step would take up to three times the bytes at its worst, and the steps that are left behind stay with
 //! the allocator, between others, for as long as the process runs.
@@ -20,9 +20,16 @@ pub struct Pieces {
     /// The only piece.
     first: Bytes,
     joined: BytesMut,
+    /// How many are to come, as far as that is known.
+    expected: usize,
 }
 
 impl Pieces {
+    /// None yet of so many. A promise takes no memory: what nothing has come for is not touched.
+    pub fn expecting(bytes: usize) -> Self {
+        Self { expected: bytes, ..Self::default() }
+    }
+
     /// How many bytes have come.
     pub fn len(&self) -> usize {
         self.first.len() + self.joined.len()
@@ -40,7 +47,9 @@ impl Pieces {
             return;
         }
         let first = std::mem::take(&mut self.first);
-        make_room(&mut self.joined, first.len() + piece.len());
+        let more = first.len() + piece.len();
+        make_room(&mut self.joined, if self.expected <= LARGE { more.max(self.expected) } else { more });
+        self.expected = 0;
         self.joined.extend_from_slice(&first);
         self.joined.extend_from_slice(&piece);
     }
@@ -79,6 +88,20 @@ mod tests {
         let mut pieces = Pieces::default();
         pieces.push(piece.clone());
         assert_eq!(pieces.join().as_ptr(), piece.as_ptr());
+    }
+
+    #[test]
+    fn what_is_expected_is_given_room_once_and_no_more_than_it_needs() {
+        let mut pieces = Pieces::expecting(70_000);
+        let mut places = Vec::new();
+        for _ in 0..70 {
+            pieces.push(Bytes::from_static(&[1; 1_000]));
+            places.push(pieces.joined.as_ptr());
+        }
+        assert_eq!(pieces.joined.capacity(), 70_000);
+        assert!(places[1..].iter().all(|place| *place == places[1]));
+        pieces.push(Bytes::from_static(b"more than was said"));
+        assert_eq!(pieces.join().len(), 70_018);
     }
 
     #[test]

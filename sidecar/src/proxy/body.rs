@@ -9,8 +9,8 @@ use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::Place;
 use super::relay::Attended;
+use super::{Place, WORKER_BYTES};
 use crate::config::Listener;
 use crate::mcp::pieces::Pieces;
 use crate::mcp::rejection::{Cause, Rejection};
@@ -128,6 +128,9 @@ impl http_body::Body for Placed {
 #[derive(Clone, Debug)]
 pub(super) struct Bodies {
     memory: Memory,
+    /// What large bodies, and those of which nobody knows how large they will be, may hold of it: held back, they keep out each
+    /// other and no usual call.
+    large: Memory,
     max_bytes: usize,
     timeout: Duration,
 }
@@ -159,8 +162,9 @@ impl Received {
 
 impl Bodies {
     pub(super) fn new(listener: &Listener, timeout: Duration) -> Self {
-        let memory = Memory::new(listener.max_total_body_bytes.max(listener.max_body_bytes));
-        Self { memory, max_bytes: listener.max_body_bytes, timeout }
+        let all = listener.total_body_bytes();
+        let large = Memory::new((all / 4 * 3).max(listener.max_body_bytes));
+        Self { memory: Memory::new(all), large, max_bytes: listener.max_body_bytes, timeout }
     }
 
     /// Reads a body to its end.
@@ -172,16 +176,19 @@ impl Bodies {
         if stated.is_some_and(|stated| stated > self.max_bytes) {
             return Err(self.too_large());
         }
-        let reading = tokio::time::timeout(self.timeout, self.collect(body, stated.unwrap_or(BEGINNING)));
+        let memory = match stated {
+            Some(bytes) if bytes <= WORKER_BYTES => self.memory.share(),
+            _ => self.memory.share_within(&self.large),
+        };
+        let reading = tokio::time::timeout(self.timeout, self.collect(body, stated.unwrap_or_default(), memory));
         reading.await.unwrap_or_else(|_| Err(Rejection::new(Cause::BodyTimeout, LATE)))
     }
 
-    /// `expected`: how much is to come. Memory is taken for what has come, so that a promise alone keeps nobody out.
-    async fn collect(&self, mut body: Incoming, expected: usize) -> Result<Received, Rejection> {
+    /// `expected`: how much is to come; 0 if that is not known. Memory is taken for what has come, so that a promise alone keeps nobody out.
+    async fn collect(&self, mut body: Incoming, expected: usize, mut memory: Share) -> Result<Received, Rejection> {
         let busy = |Full| Rejection::new(Cause::Busy, BUSY);
-        let mut memory = self.memory.share();
-        memory.cover(expected.min(BEGINNING)).await.map_err(busy)?;
-        let mut whole = Pieces::default();
+        memory.cover(BEGINNING).await.map_err(busy)?;
+        let mut whole = Pieces::expecting(expected);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| Rejection::new(Cause::BodyIncomplete, "The body broke off."))?;
             // Trailers say nothing that is used.

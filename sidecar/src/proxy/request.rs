@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use reeve_policy::decide::Verdict;
 use reeve_policy::json::{Document, Limits};
 use reeve_policy::time::Instant;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::{Body, Received};
 use super::examine::{Ask, Auditing, Decided, Examined, examine};
@@ -58,8 +59,12 @@ impl Shared {
             self.openings.settled(&route.name, session).await;
             moments.begun = self.clock.now();
         }
+        let turn = self.turn_to_read(&body).await;
+        if turn.is_some() {
+            moments.begun = self.clock.now();
+        }
         let route = self.in_force(&route)?;
-        let examined = self.examine(&route, &mut headers, &mut body).await?;
+        let examined = self.examine(&route, &mut headers, &mut body, turn).await?;
         let era = examined.era();
         let session = session.filter(|_| era.has_sessions());
         if let Some(session) = session {
@@ -148,23 +153,35 @@ impl Shared {
         followed
     }
 
+    /// Waits until a large message may be read: reading takes several times its bytes, and a thread.
+    async fn turn_to_read(&self, body: &Received) -> Option<OwnedSemaphorePermit> {
+        if body.bytes.len() <= WORKER_BYTES {
+            return None;
+        }
+        // Only a closed semaphore fails, and this one never is.
+        Arc::clone(&self.examining).acquire_owned().await.ok()
+    }
+
+    /// `turn`: of a message that is read on a worker.
     async fn examine(
         &self,
         route: &Arc<Route>,
         headers: &mut HeaderMap,
         body: &mut Received,
+        turn: Option<OwnedSemaphorePermit>,
     ) -> Result<Examined, Rejection> {
         let now = self.clock.wall();
         let audit = if self.audit.is_on() { Auditing::On } else { Auditing::Off };
-        if body.bytes.len() <= WORKER_BYTES {
+        if turn.is_none() {
             return examine(body.bytes.clone(), headers, route, now, audit);
         }
-        // The worker holds what the body is counted for: it has the bytes even when the agent has hung up.
+        // The worker holds its turn, and what the body is counted for: it has the bytes even when the agent has hung up.
         let route = Arc::clone(route);
         let (held, taken) = (std::mem::take(headers), std::mem::replace(body, Received::nothing()));
         let examining = on_worker(move || {
-            let examined = examine(taken.bytes.clone(), &held, &route, now, audit)?;
-            Ok((examined, held, taken))
+            let examined = examine(taken.bytes.clone(), &held, &route, now, audit);
+            drop(turn);
+            Ok((examined?, held, taken))
         });
         let examined;
         (examined, *headers, *body) = examining.await?;

@@ -18,7 +18,7 @@ use super::sealed::Outlives;
 use super::stamp::Stamp;
 use crate::clock::Clock;
 
-/// How long changes are gathered: what a killed process can lose.
+/// How long changes are gathered after something was written: what a killed process can lose.
 const GATHER: Duration = Duration::from_secs(1);
 
 /// How often counts are forced to the disk: what a failing machine can lose.
@@ -74,6 +74,7 @@ impl Keeper {
             bindings: BindingLog::new(bindings),
             catalogues: Catalogues::new(cache.clone()),
             due: None,
+            written: None,
             failing: false,
         };
         std::thread::Builder::new().name("state".into()).spawn(move || worker.run(&receiver))?;
@@ -116,6 +117,8 @@ struct Worker {
     catalogues: Catalogues,
     /// When what has gathered is written.
     due: Option<Instant>,
+    /// When something was written last.
+    written: Option<Instant>,
     failing: bool,
 }
 
@@ -137,7 +140,7 @@ impl Worker {
                 None => return,
             }
             if self.due.is_none() && self.changed.load(Ordering::Relaxed) {
-                self.due = Some(Instant::now() + GATHER);
+                self.due = Some(due(Instant::now(), self.written));
             }
         }
     }
@@ -157,7 +160,7 @@ impl Worker {
     }
 
     fn flush(&mut self, outlives: Outlives) {
-        self.due = None;
+        (self.due, self.written) = (None, Some(Instant::now()));
         self.changed.store(false, Ordering::Relaxed);
         let snapshot = (self.sources.limits)(self.clock.now());
         let counts = self.limits.write(&Stamp::now(&self.clock), &snapshot, outlives);
@@ -184,6 +187,11 @@ impl Worker {
     }
 }
 
+/// When what changes `now` is written: at once after a quiet time, as a process that is killed on purpose should forget nothing.
+fn due(now: Instant, written: Option<Instant>) -> Instant {
+    written.map_or(now, |written| now.max(written + GATHER))
+}
+
 struct Snapshots {
     file: PathBuf,
     synced: PathBuf,
@@ -197,5 +205,18 @@ impl Snapshots {
             limits::write(&self.synced, stamp, snapshot, Outlives::Machine)?;
         }
         limits::write(&self.file, stamp, snapshot, outlives)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_after_a_quiet_time_is_written_at_once_and_else_a_second_after_what_was_written_before() {
+        let now = Instant::now();
+        assert_eq!(due(now, None), now);
+        assert_eq!(due(now + GATHER, Some(now)), now + GATHER);
+        assert_eq!(due(now + GATHER / 4, Some(now)), now + GATHER);
     }
 }

@@ -9,12 +9,14 @@
 //! | `agents` | agents hang up, send a byte a second, open ten thousand connections |
 //! | `exhausted` | the disk of the audit log is full, descriptors run out |
 //! | `clock` | the time of day is set, forward and back |
+//! | `memory` | agents have the sidecar hold all that it may |
 //! | `bounds` | each bound of the listener and of answers is reached: what is told and counted |
 
 mod agents;
 mod bounds;
 mod clock;
 mod exhausted;
+mod memory;
 mod process;
 mod reload;
 mod server;

@@ -196,6 +196,19 @@ fn a_promise_of_large_bodies_keeps_nobody_out() {
 }
 
 #[test]
+fn large_bodies_that_are_held_back_keep_out_no_usual_call() {
+    let scene = Scene::with("{maxBodyBytes: 1048576, maxTotalBodyBytes: 2097152}");
+    let mut large = Request::permitted();
+    large.argue(&format!("\"{}\"", "a".repeat(800_000)));
+    let more = large.body.len() + 1;
+    large.set("Content-Length", &more.to_string());
+    let _held_back: Vec<Exchange> = (0..4).map(|_| scene.send(&large)).collect();
+    // Those that find no room any more are told so: then the first hold all that they may.
+    eventually("large bodies wait in vain", || scene.counted().get("busy").is_some_and(|count| *count > 0.0).then_some(()));
+    scene.permits(&Request::permitted());
+}
+
+#[test]
 fn a_body_whose_length_is_not_stated_is_bounded_alike() {
     let scene = Scene::with("{maxBodyBytes: 1024}");
     let mut request = Request::permitted();

@@ -38,7 +38,7 @@ pub struct Resources {
 
 impl Default for Resources {
     fn default() -> Self {
-        Self { cpu_request: "10m".into(), cpu_limit: None, memory_request: "32Mi".into(), memory_limit: "128Mi".into() }
+        Self { cpu_request: "10m".into(), cpu_limit: None, memory_request: "32Mi".into(), memory_limit: "256Mi".into() }
     }
 }
 

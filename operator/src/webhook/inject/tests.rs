@@ -177,7 +177,7 @@ fn requests_and_limits_are_set_and_annotations_change_them() {
     let resources = |pod: &Value| injected(pod).pod["spec"]["initContainers"][0]["resources"].clone();
     assert_eq!(
         resources(&plain()),
-        json!({"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}})
+        json!({"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "256Mi"}})
     );
     let annotations = json!({
         "reeve.dev/sidecar-cpu-request": "50m", "reeve.dev/sidecar-cpu-limit": "1",
@@ -208,8 +208,8 @@ fn an_annotation_that_cannot_be_followed_is_refused_with_what_is_accepted() {
         ),
         (
             "memory-request",
-            "256Mi",
-            "is \"256Mi\", more than the memory-limit, which is \"128Mi\": lower it, or raise the limit",
+            "512Mi",
+            "is \"512Mi\", more than the memory-limit, which is \"256Mi\": lower it, or raise the limit",
         ),
         (
             "log-level",
@@ -272,7 +272,7 @@ fn the_sidecar_is_told_where_the_operator_is_and_what_is_mounted() {
     for (name, value) in [
         ("REEVE_OPERATOR", settings().operator.as_str()),
         ("REEVE_OPERATOR_CA", "-----BEGIN CERTIFICATE-----"),
-        ("REEVE_ADMIN", "0.0.0.0:14020"),
+        ("REEVE_ADMIN", "[::]:14020"),
         ("REEVE_CACHE_DIR", "/var/lib/reeve"),
     ] {
         assert_eq!(variable_of(sidecar, name), value);
@@ -287,6 +287,18 @@ fn variable_of<'a>(container: &'a Value, name: &str) -> &'a str {
     let variables = container["env"].as_array().map(Vec::as_slice).unwrap_or_default();
     let variable = variables.iter().find(|variable| variable["name"] == name);
     variable.and_then(|variable| variable["value"].as_str()).unwrap_or_default()
+}
+
+#[test]
+fn a_node_may_be_emptied_though_its_sidecars_have_a_cache() {
+    const SAFE: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
+    let safe = |annotations: Value| {
+        let pod = injected(&pod(|pod| pod["metadata"]["annotations"] = annotations)).pod;
+        pod["metadata"]["annotations"][SAFE].clone()
+    };
+    assert_eq!(safe(json!({})), "reeve-cache");
+    assert_eq!(safe(json!({SAFE: "scratch, tmp"})), "scratch,tmp,reeve-cache");
+    assert_eq!(safe(json!({SAFE: "reeve-cache,scratch"})), "scratch,reeve-cache");
 }
 
 #[test]

@@ -24,8 +24,8 @@ fn what_a_pods_annotations_ask_of_its_sidecar_is_followed_or_refused_in_a_senten
         ("memory-limit", "16Mi", "is \"16Mi\", and a sidecar needs at least 32Mi"),
         (
             "memory-request",
-            "256Mi",
-            "is \"256Mi\", more than the memory-limit, which is \"128Mi\": lower it, or raise the limit",
+            "512Mi",
+            "is \"512Mi\", more than the memory-limit, which is \"256Mi\": lower it, or raise the limit",
         ),
         ("cpu-request", "-1", "is \"-1\": write processors from 1m to 64, such as 50m or 1"),
         ("log-level", "loud", "is \"loud\": write error, warn, info, debug or trace"),
