@@ -204,7 +204,9 @@ fn large_bodies_that_are_held_back_keep_out_no_usual_call() {
     large.set("Content-Length", &more.to_string());
     let _held_back: Vec<Exchange> = (0..4).map(|_| scene.send(&large)).collect();
     // Those that find no room any more are told so: then the first hold all that they may.
-    eventually("large bodies wait in vain", || scene.counted().get("busy").is_some_and(|count| *count > 0.0).then_some(()));
+    eventually("large bodies wait in vain", || {
+        scene.counted().get("busy").is_some_and(|count| *count > 0.0).then_some(())
+    });
     scene.permits(&Request::permitted());
 }
 
