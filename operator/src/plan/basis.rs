@@ -95,13 +95,11 @@ impl Entry {
             Policy::McpPolicy(object) => (object.spec.mode == Mode::Enforce, false),
             Policy::ClusterMcpPolicy(object) => (false, object.spec.tier == Tier::Baseline),
         };
-        let named = servers.iter().zip(0..).filter(|(given, _)| govern::names(policy, &given.name, &given.server.url));
-        let servers: Arc<[u32]> = named.map(|(_, number)| number).collect();
         let is_named = |given: &Given| {
             govern::names(policy, &govern::Named { server: &given.name, url: &given.server.url, namespace })
         };
         let named = servers.iter().zip(0..).filter(|(given, _)| is_named(given));
-        let servers: Vec<u32> = named.map(|(_, number)| number).collect();
+        let servers: Arc<[u32]> = named.map(|(_, number)| number).collect();
         (!servers.is_empty()).then(|| Self {
             uid: view.uid.clone(),
             generation: view.generation,
