@@ -54,6 +54,19 @@ fn a_policy_can_be_deleted_while_the_operator_is_gone() {
 }
 
 #[test]
+fn while_the_operator_is_gone_a_policy_can_be_labelled_and_deleted_in_the_foreground_but_not_changed() {
+    let alone = alone();
+    alone.apply(reads_and(&[]));
+    let gone = installed::operator_gone(&alone);
+    alone.told(&["label", "mcppolicy/imaging", "team=imaging"]);
+    let refused = alone.refused(reads_and(&["delete_*"]));
+    assert!(refused.contains("failed calling webhook \"validate.reeve.dev\""), "{refused}");
+    // The API server takes a finalizer away at the end: an update.
+    alone.told(&["delete", "mcppolicy/imaging", "--cascade=foreground", "--timeout=60s"]);
+    drop(gone);
+}
+
+#[test]
 fn a_killed_leader_loses_nothing() {
     let alone = alone();
     let calling = Calling::start(&alone);
