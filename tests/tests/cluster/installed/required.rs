@@ -3,9 +3,12 @@
 
 mod altered;
 mod bypassed;
+mod entered;
 mod mounted;
 mod older;
 mod running;
+mod tokens;
+mod words;
 
 use reeve_tests::cluster::clinic::agent;
 use reeve_tests::cluster::pod::Pod;

@@ -37,7 +37,14 @@ fn a_required_sidecar_with_the_secrets_and_authorities_of_two_servers_is_as_it_m
 #[test]
 fn the_api_server_finds_no_fault_in_any_expression_that_it_is_given() {
     let _namespace = watched(&[REQUIRED]);
-    for policy in ["reeve-required-sidecar", "reeve-required-running", "reeve-namespace-labels"] {
+    for policy in [
+        "reeve-required-sidecar",
+        "reeve-required-running",
+        "reeve-required-entered",
+        "reeve-sidecar-tokens",
+        "reeve-namespace-labels",
+        "reeve-namespace-words",
+    ] {
         let checked = eventually("the expressions were checked", || {
             let now = kubectl::json(&["get", "validatingadmissionpolicy", policy]);
             Some(now["status"]["typeChecking"].clone()).filter(|checked| !checked.is_null())
