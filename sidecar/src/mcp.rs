@@ -24,7 +24,7 @@
 //! | [`binding`] | which grant a session or task belongs to, bounded |
 //! | [`tasks`] | what servers say of tasks, and what is held while they run |
 //! | [`rounds`] | calls that come again with what the server asked for |
-//! | [`ids`] | each request id open once in a session |
+//! | [`ids`], [`used`] | each request id open once in a session; which were had before |
 //! | [`open`] | requests whose answers are waited for, bounded |
 //! | [`pieces`] | what comes bit by bit and is wanted whole |
 //! | `digest`, `recent` | what these tables are made of |
@@ -55,6 +55,7 @@ pub mod rounds;
 pub mod sse;
 pub mod tasks;
 pub mod token;
+pub mod used;
 pub mod version;
 
 #[cfg(test)]

@@ -151,7 +151,7 @@ struct Shared {
     /// Requests whose streams have ended before their answers, which may come on others.
     unanswered: Mutex<Ranked<Unanswered>>,
     /// What calls hold that have become tasks.
-    running: Mutex<Running<Vec<Held>>>,
+    running: Mutex<Running<Held>>,
     /// Calls that servers answered with a question.
     rounds: Mutex<Rounds<Held>>,
     /// A permit for each server that is being told of a refusal.
@@ -273,7 +273,7 @@ impl Shared {
         held(&self.bindings)
     }
 
-    fn running(&self) -> MutexGuard<'_, Running<Vec<Held>>> {
+    fn running(&self) -> MutexGuard<'_, Running<Held>> {
         held(&self.running)
     }
 

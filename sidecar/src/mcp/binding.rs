@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::digest::Key;
 use super::headers::SESSION_ID;
 use super::recent::Recent;
+use super::used::Since;
 
 /// What is bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,10 +34,18 @@ impl Thing {
 /// Which grant each session and each task belongs to.
 #[derive(Debug)]
 pub struct Bindings {
-    sessions: Recent<Key, Arc<str>>,
-    tasks: Recent<Key, Arc<str>>,
+    sessions: Recent<Key, Bound>,
+    tasks: Recent<Key, Bound>,
     /// The servers that have made a task here.
     task_makers: HashSet<Arc<str>>,
+}
+
+/// What is known of a session or task.
+#[derive(Debug)]
+struct Bound {
+    grant: Arc<str>,
+    /// Of a session: which ids its requests have had.
+    ids: Since,
 }
 
 /// A change of the bindings, as one line of the log that survives a restart of the container.
@@ -86,22 +95,37 @@ impl Bindings {
     /// Notes that `server` gave the session or task `id` to `grant`. Returns the changes to log: the one that had to make room,
     /// and this one; none if it was noted before.
     pub fn bind(&mut self, of: Thing, server: &Arc<str>, id: &str, grant: &Arc<str>) -> Vec<Change> {
+        self.bind_with(of, server, id, grant, Since::Unknown)
+    }
+
+    /// As [`bind`](Self::bind), of a session that begins with this knowledge of its ids.
+    pub fn begin(&mut self, server: &Arc<str>, session: &str, grant: &Arc<str>, ids: Since) -> Vec<Change> {
+        self.bind_with(Thing::Session, server, session, grant, ids)
+    }
+
+    fn bind_with(&mut self, of: Thing, server: &Arc<str>, id: &str, grant: &Arc<str>, ids: Since) -> Vec<Change> {
         if of == Thing::Task && !self.task_makers.contains(server) {
             self.task_makers.insert(Arc::clone(server));
         }
         let key = key(of, server, id);
         let known = self.known(of);
-        if known.get(&key).is_some_and(|owner| owner == grant) {
+        if known.get(&key).is_some_and(|bound| bound.grant == *grant) {
             return Vec::new();
         }
-        let evicted = known.insert(key, Arc::clone(grant));
+        let evicted = known.insert(key, Bound { grant: Arc::clone(grant), ids });
         let begin = Change::Begin { of, digest: key.hex(), grant: grant.to_string() };
         evicted.map(|(key, _)| Change::End { of, digest: key.hex() }).into_iter().chain([begin]).collect()
     }
 
     /// Whether `server` gave it to `grant`. Asking makes it the most recently used.
     pub fn check(&mut self, of: Thing, server: &str, id: &str, grant: &str) -> bool {
-        self.known(of).get(&key(of, server, id)).is_some_and(|owner| **owner == *grant)
+        self.known(of).get(&key(of, server, id)).is_some_and(|bound| *bound.grant == *grant)
+    }
+
+    /// What is known of the ids of a session, if `server` gave it to `grant`. Asking makes it the most recently used.
+    pub fn session(&mut self, server: &str, id: &str, grant: &str) -> Option<Since> {
+        let bound = self.sessions.get(&key(Thing::Session, server, id)).filter(|bound| *bound.grant == *grant)?;
+        Some(bound.ids)
     }
 
     /// Whether this server has made a task since the start of the process.
@@ -120,7 +144,7 @@ impl Bindings {
         match change {
             Change::Begin { of, digest, grant } => {
                 if let Some(key) = Key::from_hex(&digest) {
-                    self.known(of).insert(key, grant.into());
+                    self.known(of).insert(key, Bound { grant: grant.into(), ids: Since::Unknown });
                 }
             }
             Change::End { of, digest } => {
@@ -134,11 +158,15 @@ impl Bindings {
     /// What a fresh log begins with: what is known, least recently used first.
     pub fn snapshot(&self) -> impl Iterator<Item = Change> {
         Thing::ALL.into_iter().zip([&self.sessions, &self.tasks]).flat_map(|(of, known)| {
-            known.iter().map(move |(key, grant)| Change::Begin { of, digest: key.hex(), grant: grant.to_string() })
+            known.iter().map(move |(key, bound)| Change::Begin {
+                of,
+                digest: key.hex(),
+                grant: bound.grant.to_string(),
+            })
         })
     }
 
-    fn known(&mut self, of: Thing) -> &mut Recent<Key, Arc<str>> {
+    fn known(&mut self, of: Thing) -> &mut Recent<Key, Bound> {
         match of {
             Thing::Session => &mut self.sessions,
             Thing::Task => &mut self.tasks,

@@ -26,9 +26,15 @@ impl<T> Open<T> {
         Self { waiting: Recent::new(capacity) }
     }
 
-    /// Notes a request. `session`: empty where there is none.
-    pub fn insert(&mut self, server: &str, session: &str, id: &Id<'_>, about: T) {
-        self.waiting.insert(key(server, session, id), (key_of_session(server, session), about));
+    /// Notes a request. `session`: empty where there is none. Gives what was known of one that had to make room.
+    pub fn insert(&mut self, server: &str, session: &str, id: &Id<'_>, about: T) -> Option<T> {
+        let entry = (key_of_session(server, session), about);
+        self.waiting.insert(key(server, session, id), entry).map(|(_, (_, about))| about)
+    }
+
+    /// What is known of the request with this id, which stays open.
+    fn get(&mut self, server: &str, session: &str, id: &Id<'_>) -> Option<&T> {
+        self.waiting.get(&key(server, session, id)).map(|(_, about)| about)
     }
 
     /// The request that this id answers, which is thereby no longer open.
@@ -36,10 +42,10 @@ impl<T> Open<T> {
         self.waiting.remove(&key(server, session, id)).map(|(_, about)| about)
     }
 
-    /// Forgets the requests of a session that is no more.
-    pub fn forget(&mut self, server: &str, session: &str) {
+    /// Forgets the requests of a session that is no more: gives what was known of them.
+    pub fn forget(&mut self, server: &str, session: &str) -> Vec<T> {
         let ended = key_of_session(server, session);
-        self.waiting.remove_all(|(session, _)| *session == ended);
+        self.waiting.remove_all(|(session, _)| *session == ended).into_iter().map(|(_, about)| about).collect()
     }
 }
 
@@ -65,15 +71,20 @@ impl<T> Ranked<T> {
         Self { counting: Open::new(capacity), others: Open::new(capacity) }
     }
 
-    /// As [`Open::insert`].
-    pub fn insert(&mut self, server: &str, session: &str, id: &Id<'_>, about: T, rank: Rank) {
-        // The one before with this id is forgotten, whatever its rank.
-        self.take(server, session, id);
+    /// As [`Open::insert`]. An earlier one with this id makes room too, whatever its rank.
+    #[must_use]
+    pub fn insert(&mut self, server: &str, session: &str, id: &Id<'_>, about: T, rank: Rank) -> [Option<T>; 2] {
+        let earlier = self.take(server, session, id);
         let rank = match rank {
             Rank::Counts => &mut self.counting,
             Rank::Other => &mut self.others,
         };
-        rank.insert(server, session, id, about);
+        [earlier, rank.insert(server, session, id, about)]
+    }
+
+    /// What is known of the request with this id, which stays open.
+    pub fn get(&mut self, server: &str, session: &str, id: &Id<'_>) -> Option<&T> {
+        self.counting.get(server, session, id).or_else(|| self.others.get(server, session, id))
     }
 
     /// As [`Open::take`].
@@ -82,9 +93,11 @@ impl<T> Ranked<T> {
     }
 
     /// As [`Open::forget`].
-    pub fn forget(&mut self, server: &str, session: &str) {
-        self.counting.forget(server, session);
-        self.others.forget(server, session);
+    #[must_use]
+    pub fn forget(&mut self, server: &str, session: &str) -> Vec<T> {
+        let mut forgotten = self.counting.forget(server, session);
+        forgotten.extend(self.others.forget(server, session));
+        forgotten
     }
 }
 

@@ -75,12 +75,10 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
         self.slots[at].value.take()
     }
 
-    /// Removes the entries for which this holds.
-    pub(super) fn remove_all(&mut self, is_meant: impl Fn(&V) -> bool) {
+    /// Removes the entries for which this holds; gives them.
+    pub(super) fn remove_all(&mut self, is_meant: impl Fn(&V) -> bool) -> Vec<V> {
         let meant: Vec<K> = self.iter().filter(|(_, value)| is_meant(value)).map(|(key, _)| *key).collect();
-        for key in &meant {
-            self.remove(key);
-        }
+        meant.iter().filter_map(|key| self.remove(key)).collect()
     }
 
     /// The entries, least recently used first.

@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use reeve_policy::json::{Kind, Value};
 
 use super::digest::Key;
+use super::open::Rank;
 use super::recent::Recent;
 use super::version::Era;
 
@@ -20,24 +21,36 @@ pub struct Task<'d> {
     pub ended: bool,
 }
 
-/// What is held for each task until it ends: bounded, the longest running given up first.
+/// What is held for each task until it ends: bounded, the longest running forgotten first, and none that [counts](Rank::Counts) for any
+/// number of [others](Rank::Other).
 #[derive(Debug)]
-pub struct Running<T>(Recent<Key, T>);
+pub struct Running<T> {
+    counting: Recent<Key, Vec<T>>,
+    others: Recent<Key, Vec<T>>,
+}
 
 impl<T> Running<T> {
-    /// None running, and room for `capacity`.
+    /// None running, and room for `capacity` of each rank.
     pub fn new(capacity: NonZeroUsize) -> Self {
-        Self(Recent::new(capacity))
+        Self { counting: Recent::new(capacity), others: Recent::new(capacity) }
     }
 
-    /// A task of this server has begun.
-    pub fn begin(&mut self, server: &str, task: &str, held: T) {
-        self.0.insert(running(server, task), held);
+    /// A task of this server has begun, or another call has become one that runs. Gives what was held for one that is forgotten for it:
+    /// nobody will say that it has ended.
+    #[must_use]
+    pub fn begin(&mut self, server: &str, task: &str, mut held: Vec<T>, rank: Rank) -> Vec<T> {
+        let key = running(server, task);
+        let counted = self.counting.remove(&key);
+        let counts = rank == Rank::Counts || counted.is_some();
+        held.extend(counted.or_else(|| self.others.remove(&key)).unwrap_or_default());
+        let rank = if counts { &mut self.counting } else { &mut self.others };
+        rank.insert(key, held).map(|(_, forgotten)| forgotten).unwrap_or_default()
     }
 
     /// It has ended: gives what was held.
-    pub fn end(&mut self, server: &str, task: &str) -> Option<T> {
-        self.0.remove(&running(server, task))
+    pub fn end(&mut self, server: &str, task: &str) -> Vec<T> {
+        let key = running(server, task);
+        self.counting.remove(&key).or_else(|| self.others.remove(&key)).unwrap_or_default()
     }
 }
 
@@ -86,6 +99,33 @@ mod tests {
     fn reads(text: &'static str, read: impl for<'d> Fn(Value<'d>) -> Option<Task<'d>>) -> Option<(String, bool)> {
         let document = Document::parse(Bytes::from_static(text.as_bytes()), Limits::default()).unwrap();
         read(document.root()).map(|task| (task.id.into_owned(), task.ended))
+    }
+
+    const NONE: Vec<i32> = Vec::new();
+
+    #[test]
+    fn no_number_of_other_tasks_has_one_forgotten_that_counts_and_what_it_holds_is_given() {
+        let mut running = Running::new(NonZeroUsize::new(2).unwrap());
+        assert_eq!(running.begin("aws", "bounded", vec![0], Rank::Counts), NONE);
+        for task in 1..10 {
+            let forgotten: Vec<i32> = (task > 2).then_some(task - 2).into_iter().collect();
+            assert_eq!(running.begin("aws", &task.to_string(), vec![task], Rank::Other), forgotten);
+        }
+        assert_eq!(running.begin("aws", "second", vec![20], Rank::Counts), NONE);
+        assert_eq!(running.begin("aws", "third", vec![30], Rank::Counts), vec![0_i32], "for one that counts");
+        assert_eq!((running.end("aws", "bounded"), running.end("aws", "third")), (NONE, vec![30]));
+        assert_eq!((running.end("gcp", "second"), running.end("aws", "9")), (NONE, vec![9]));
+    }
+
+    #[test]
+    fn what_is_held_for_a_task_that_several_calls_have_become_is_held_until_it_ends() {
+        let mut running = Running::new(NonZeroUsize::new(2).unwrap());
+        for (call, rank) in [(1, Rank::Counts), (2, Rank::Other), (3, Rank::Counts)] {
+            assert_eq!(running.begin("aws", "t1", vec![call], rank), NONE);
+        }
+        let mut held = running.end("aws", "t1");
+        held.sort_unstable();
+        assert_eq!((held, running.end("aws", "t1")), (vec![1, 2, 3], NONE));
     }
 
     fn working() -> Option<(String, bool)> {

@@ -9,8 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use reeve_policy::json::{self, Document, Limits, Value};
 
-use super::ending::Unanswered;
-use super::forward::{Awaited, Expected, Sending};
+use super::ending::{Late, Unanswered};
+use super::filtered::{list_by_its_looks, listing_of};
+use super::forward::{Awaited, Expected, OfTasks, Sending};
 use super::{Shared, request};
 use crate::mcp::answer::{self, Failure};
 use crate::mcp::envelope::{Answer, Envelope, Id, Message, Sender};
@@ -220,10 +221,12 @@ impl Events {
         if own && self.shared.tracer.is_some() {
             self.error = said(document, envelope);
         }
-        let earlier = id
-            .filter(|_| !own)
-            .and_then(|id| self.shared.unanswered().take(&self.sending.backend.name, self.session(), id));
-        let listing = self.listing_of(envelope, own, earlier.as_ref());
+        let late = id.filter(|_| !own).and_then(|id| self.late(id));
+        let listing = match (own, &late) {
+            (true, _) => listing_of(envelope, self.awaited.expected, &self.awaited.tasks),
+            (false, Some(Late::Own(request))) => listing_of(envelope, request.expected, &request.tasks),
+            (false, _) => list_by_its_looks(envelope),
+        };
         // Only an error can be without an id, and neither a list nor a request for input stands in one.
         let (Some(result), Some(id)) = (envelope.result(), id) else { return Fate::Pass };
         if let Some(key) = document.is_torn().then(|| torn_member(result)).flatten() {
@@ -236,16 +239,28 @@ impl Events {
         if own {
             self.made = self.note_task(result, &self.awaited.tasks);
             self.round = self.round_of(result);
-        } else if let Some(Unanswered { tasks, held, .. }) = earlier
-            && let Some(task) = self.note_task(result, &tasks)
-        {
-            self.hold_for_task(&task, held);
+        } else {
+            self.note_late(result, late);
         }
         let Some(listing) = listing else { return Fate::Pass };
         match self.filter(document, envelope, listing) {
             Ok(None) => Fate::Pass,
             Ok(Some(filtered)) => Fate::Changed(filtered),
             Err(cause) => Fate::Changed(self.withheld(id, &cause)),
+        }
+    }
+
+    /// Takes note of what an answer on another stream than its request's says of tasks.
+    fn note_late(&self, result: Value<'_>, late: Option<Late>) {
+        match late {
+            Some(Late::Own(Unanswered { tasks, held, .. })) => {
+                if let Some(task) = self.note_task(result, &tasks) {
+                    self.hold_for_task(&task, held);
+                }
+            }
+            // Whichever request of the session it answers, a task that it brings is this grant's. That it brings none ends none.
+            Some(Late::Perhaps(tasks @ OfTasks::MayMake)) => drop(self.note_task(result, &tasks)),
+            Some(Late::Perhaps(_)) | None => {}
         }
     }
 

@@ -5,34 +5,29 @@ use reeve_policy::decide::Target;
 use reeve_policy::json::Document;
 
 use super::Listing;
-use super::ending::Unanswered;
 use super::events::Events;
 use super::forward::{Expected, OfTasks};
 use crate::mcp::envelope::Envelope;
 use crate::mcp::lists::{self, Item};
 use crate::mcp::method::List;
 
-impl Events {
-    /// Which list an answer brings: the one asked for, by its id; or what its result looks like, since servers may send an answer on
-    /// another stream than its own. The result of a call is none: agents tell answers by their ids, and what a tool gives may
-    /// have members of any name.
-    pub(super) fn listing_of(
-        &self,
-        envelope: &Envelope<'_>,
-        own: bool,
-        earlier: Option<&Unanswered>,
-    ) -> Option<Listing> {
-        let (expected, tasks) = match earlier {
-            _ if own => (Some(self.awaited.expected), Some(&self.awaited.tasks)),
-            earlier => (earlier.map(|earlier| earlier.expected), earlier.map(|earlier| &earlier.tasks)),
-        };
-        match (expected, tasks) {
-            (Some(Expected::List(listing)), _) => Some(listing),
-            (Some(Expected::Call(_)), _) | (_, Some(OfTasks::About(_))) => None,
-            _ => Some(Listing { list: List::looks_like(envelope.result()?)?, whole: false }),
-        }
+/// Which list the answer to a request is: the one asked for, or what its result looks like. The result of a call is none: agents tell
+/// answers by their ids, and what a tool gives may have members of any name.
+pub(super) fn listing_of(envelope: &Envelope<'_>, expected: Expected, tasks: &OfTasks) -> Option<Listing> {
+    match (expected, tasks) {
+        (Expected::List(listing), _) => Some(listing),
+        (Expected::Call(_), _) | (_, OfTasks::About(_)) => None,
+        _ => list_by_its_looks(envelope),
     }
+}
 
+/// The same of an answer of which nobody knows for certain what was asked: servers may send one on another stream than its own, and
+/// send it again.
+pub(super) fn list_by_its_looks(envelope: &Envelope<'_>) -> Option<Listing> {
+    Some(Listing { list: List::looks_like(envelope.result()?)?, whole: false })
+}
+
+impl Events {
     pub(super) fn filter(
         &self,
         document: &Document,

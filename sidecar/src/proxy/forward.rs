@@ -15,10 +15,12 @@ use super::given_up::GivenUp;
 use super::onward::Onward;
 use super::record::{self, Flight};
 use super::relay::{Attended, Endless, Relay};
+use super::request::with_id;
 use super::take::Taken;
 use super::{Listing, Place, Shared, WORKER_BYTES, reply};
 use crate::live::Backend;
-use crate::mcp::binding::{Thing, minted};
+use crate::mcp::binding::minted;
+use crate::mcp::envelope::Id;
 use crate::mcp::headers;
 use crate::mcp::pieces::Pieces;
 use crate::mcp::rounds::CallKey;
@@ -250,7 +252,7 @@ impl Shared {
         let (expected, answers) = (awaited.expected, awaited.id.is_some());
         let (mut head, body) = response.into_parts();
         let content = Content::of(&head.headers);
-        let session = self.note_session(sending, &head, expected);
+        let session = self.note_session(sending, &head, awaited);
         session.map_err(|detail| sending.backend.upstream.error(Cause::Session, detail))?;
         self.check_login(sending, &mut head)?;
         headers::for_agent(&mut head.headers, sending.era);
@@ -315,12 +317,15 @@ impl Shared {
     ///
     /// # Errors
     /// What is wrong with a session that no agent could use.
-    fn note_session(&self, sending: &Sending, head: &response::Parts, expected: Expected) -> Result<(), String> {
+    fn note_session(&self, sending: &Sending, head: &response::Parts, awaited: &Awaited) -> Result<(), String> {
         let Sending { backend, session, .. } = sending;
-        match (expected, session) {
+        match (awaited.expected, session) {
             (Expected::Session { answers_servers }, _) if head.status.is_success() => {
                 if let Some(minted) = minted(&head.headers, self.max_header_bytes)? {
-                    self.begin_session(backend, minted, answers_servers);
+                    self.begin_session(backend, minted, awaited.id.as_deref());
+                    if answers_servers {
+                        self.openings.begun(&backend.name, minted);
+                    }
                 }
             }
             (Expected::Ready, Some(session)) if head.status.is_success() => {
@@ -335,12 +340,12 @@ impl Shared {
         Ok(())
     }
 
-    fn begin_session(&self, backend: &Backend, session: &str, answers_servers: bool) {
-        for change in self.bindings().bind(Thing::Session, &backend.name, session, &backend.grant) {
+    /// Binds a session that begins with the answer to a request with this id.
+    fn begin_session(&self, backend: &Backend, session: &str, id: Option<&[u8]>) {
+        let begin = |id: Option<&Id<'_>>| self.ids.begin(&backend.name, session, id);
+        let ids = with_id(id, |id| begin(Some(id))).unwrap_or_else(|| begin(None));
+        for change in self.bindings().begin(&backend.name, session, &backend.grant, ids) {
             self.keeper.binding(change.write());
-        }
-        if answers_servers {
-            self.openings.begun(&backend.name, session);
         }
     }
 

@@ -19,10 +19,10 @@ use super::record::{Facts, Moments};
 use super::take::{Refused, Taken};
 use super::{Place, Shared, WORKER_BYTES, no_such_path, reply};
 use crate::live::Route;
-use crate::mcp::binding::Thing;
 use crate::mcp::headers;
 use crate::mcp::ids::OpenId;
 use crate::mcp::rejection::{Cause, Rejection};
+use crate::mcp::used::Since;
 use crate::trace::{Followed, Span, Stated};
 
 /// Why a message goes no further.
@@ -67,10 +67,14 @@ impl Shared {
         let examined = self.examine(&route, &mut headers, &mut body, turn).await?;
         let era = examined.era();
         let session = session.filter(|_| era.has_sessions());
-        if let Some(session) = session {
-            self.check_session(&route, session).map_err(|rejection| rejection.of(examined.id.as_deref()))?;
-        }
-        let id = self.open_id(&route, session, &examined)?;
+        let id = match session {
+            Some(session) => {
+                let known = self.check_session(&route, session);
+                let since = known.map_err(|rejection| rejection.of(examined.id.as_deref()))?;
+                self.open_id(&route, session, since, &examined)?
+            }
+            None => None,
+        };
         let followed = self.follow(&examined, &headers, received);
         followed.tell(&mut headers);
         let facts = Facts::new(era, session, examined.method, followed.trace, moments);
@@ -189,10 +193,18 @@ impl Shared {
     }
 
     /// Opens the id of a request in its session.
-    fn open_id(&self, route: &Route, session: Option<&str>, examined: &Examined) -> Result<Option<OpenId>, Rejection> {
-        let (Some(session), false) = (session, matches!(examined.ask, Ask::Answer)) else { return Ok(None) };
+    fn open_id(
+        &self,
+        route: &Route,
+        session: &str,
+        since: Since,
+        examined: &Examined,
+    ) -> Result<Option<OpenId>, Rejection> {
+        if matches!(examined.ask, Ask::Answer) {
+            return Ok(None);
+        }
         let now = self.clock.now();
-        let opened = with_id(examined.id.as_deref(), |id| self.ids.open(&route.name, session, id, now));
+        let opened = with_id(examined.id.as_deref(), |id| self.ids.open(&route.name, session, since, id, now));
         match opened {
             Some(None) => {
                 let message = "A request of this session with the same id waits for its answer, even if its connection broke \
@@ -212,12 +224,12 @@ impl Shared {
         with_id(Some(id), |id| self.ids.cancel(&route.name, session, id, until));
     }
 
-    /// Refuses a session that the server did not give to this grant: 404, so that the agent begins another.
-    pub(super) fn check_session(&self, route: &Route, session: &str) -> Result<(), Rejection> {
-        if self.bindings().check(Thing::Session, &route.name, session, &route.grant) {
-            return Ok(());
-        }
-        Err(Rejection::new(Cause::UnknownSession, "Unknown session: begin another with initialize."))
+    /// What is known of the ids of a session. Refuses one that the server did not give to this grant: 404, so that the agent begins
+    /// another.
+    pub(super) fn check_session(&self, route: &Route, session: &str) -> Result<Since, Rejection> {
+        let known = self.bindings().session(&route.name, session, &route.grant);
+        let unknown = || Rejection::new(Cause::UnknownSession, "Unknown session: begin another with initialize.");
+        known.ok_or_else(unknown)
     }
 }
 

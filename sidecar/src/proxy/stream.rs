@@ -6,6 +6,7 @@ use http::header::ACCEPT;
 use http::{HeaderMap, Method, Response};
 
 use super::body::{Body, Received};
+use super::ending::Unanswered;
 use super::examine::session;
 use super::forward::{Awaited, Exchange, Expected, Sending};
 use super::take::Taken;
@@ -78,8 +79,9 @@ impl Shared {
         let change = self.bindings().forget(Thing::Session, &backend.name, session);
         if let Some(change) = change {
             self.keeper.binding(change.write());
-            // What its requests hold is held for nothing: they are answered no more.
-            self.unanswered().forget(&backend.name, session);
+            // That it is no more ends nothing that the server has begun: its calls count on.
+            let forgotten = self.unanswered().forget(&backend.name, session);
+            forgotten.into_iter().for_each(Unanswered::lapse);
         }
     }
 }

@@ -30,6 +30,12 @@ impl Shared {
         }
     }
 
+    /// A task has ended: what its calls hold is given up.
+    fn end_task(&self, server: &str, task: &str) {
+        let held = self.running().end(server, task);
+        drop(held);
+    }
+
     /// Refuses a listener to a task of somebody else, or one that does not exist.
     pub(super) fn check_listened(&self, route: &Route, tasks: &[Box<str>]) -> Result<(), Rejection> {
         if tasks.iter().all(|task| self.owns_task(route, task)) { Ok(()) } else { Err(unknown()) }
@@ -56,7 +62,7 @@ impl Events {
             OfTasks::About(id) => {
                 // In the legacy era an answer that is no task is the result of one.
                 if described(result).map_or(self.sending.era == Era::Legacy, |task| task.ended) {
-                    drop(shared.running().end(&route.name, id));
+                    shared.end_task(&route.name, id);
                 }
                 None
             }
@@ -71,7 +77,7 @@ impl Events {
             return false;
         }
         if task.ended {
-            drop(shared.running().end(&route.name, &task.id));
+            shared.end_task(&route.name, &task.id);
         }
         true
     }

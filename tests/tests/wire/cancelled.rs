@@ -13,7 +13,7 @@ use super::ONE_AT_A_TIME;
 use super::sessions::{begin, limited, passes};
 
 /// Has the agent cancel its request with this id, of which the server is told.
-fn cancel(upstream: &Upstream, agent: &Agent, id: u64) {
+pub(super) fn cancel(upstream: &Upstream, agent: &Agent, id: u64) {
     let message = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
     let posted = agent.begin_raw("notifications/cancelled", None, &message.to_string());
     let told = upstream.next();
@@ -23,7 +23,7 @@ fn cancel(upstream: &Upstream, agent: &Agent, id: u64) {
 }
 
 /// A call whose stream has begun at both ends.
-fn begun(upstream: &Upstream, agent: &Agent) -> (Exchange, Request) {
+pub(super) fn begun(upstream: &Upstream, agent: &Agent) -> (Exchange, Request) {
     let mut call = agent.begin_call("echo");
     let mut request = upstream.next();
     request.begin_events();

@@ -9,6 +9,7 @@ use reeve_tests::sidecar::Setup;
 use reeve_tests::upstream::{Request, Upstream};
 use serde_json::json;
 
+use super::sessions::begin;
 use super::{ONE_AT_A_TIME, World};
 
 const RESULT: &str = "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[]}}\n\n";
@@ -95,15 +96,16 @@ fn a_legacy_call_counts_until_its_answer_though_its_agent_hangs_up_in_the_middle
 /// A call whose stream begins with this head and ends after its first event counts until its answer has come on another.
 fn counts_until_it_is_answered_on_another_stream(head: &str) {
     let world = World::new(ONE_AT_A_TIME);
-    let (first, mut request) = world.under_way(&world.legacy());
+    let agent = begin(&world.upstream, &world.sidecar.url, "one").numbered(2);
+    let (first, mut request) = world.under_way(&agent);
     request.write(format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{head}\r\nid: 7\ndata:\n\n"));
     request.end();
     first.rest();
     world.refuses(&world.legacy());
-    let _resumed = world.legacy().with("Last-Event-ID", "7").stream();
+    let _resumed = agent.with("Last-Event-ID", "7").stream();
     let mut resumed = world.upstream.next();
     resumed.begin_events();
-    resumed.write(RESULT);
+    resumed.write(RESULT.replace("\"id\":1", "\"id\":2"));
     world.passes(&world.legacy());
 }
 
@@ -128,15 +130,17 @@ fn a_legacy_call_that_is_not_answered_counts_until_its_answer_on_another_stream(
         },
     ];
     let world = World::new(ONE_AT_A_TIME);
-    for not_answered in no_answer {
-        let (first, request) = world.under_way(&world.legacy());
+    let agent = begin(&world.upstream, &world.sidecar.url, "one");
+    for (not_answered, id) in no_answer.into_iter().zip(2..) {
+        let agent = agent.clone().numbered(id);
+        let (first, request) = world.under_way(&agent);
         not_answered(request);
         assert_eq!(told(&first.rest()).0, "502");
         world.refuses(&world.legacy());
-        let _stream = world.legacy().stream();
+        let _stream = agent.stream();
         let mut stream = world.upstream.next();
         stream.begin_events();
-        stream.write(RESULT);
+        stream.write(RESULT.replace("\"id\":1", &format!("\"id\":{id}")));
         world.passes(&world.legacy());
     }
 }

@@ -93,8 +93,9 @@ fn a_list_that_comes_on_the_sessions_own_or_a_resumed_stream_is_filtered() {
     let upstream = Upstream::start();
     let sidecar = Sidecar::start(ECHO_ONLY, &upstream.url);
     let agent = in_session(&upstream, &sidecar, "session-1");
-    for resumed in [false, true] {
+    for (resumed, id) in [(false, 2), (true, 3)] {
         // The stream of the POST breaks off after its first event; the answer comes elsewhere.
+        let agent = agent.clone().numbered(id);
         let exchange = agent.begin("tools/list", json!({}));
         let mut request = upstream.next();
         let data = message(&request, &two_tools()).to_string();

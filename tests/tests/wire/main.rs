@@ -14,6 +14,7 @@ mod pages;
 mod refusals;
 mod rejections;
 mod reload;
+mod replays;
 mod requests;
 mod rounds;
 mod servers;

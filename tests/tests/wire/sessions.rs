@@ -203,23 +203,6 @@ fn a_server_that_has_nothing_at_get_keeps_its_sessions() {
 }
 
 #[test]
-fn what_the_calls_of_a_session_hold_is_given_up_when_the_server_has_forgotten_it() {
-    let upstream = Upstream::start();
-    let sidecar = Sidecar::start(ONE_AT_A_TIME, &upstream.url);
-    let agent = begin(&upstream, &sidecar.url, "one");
-    let broken = agent.begin_call("echo");
-    upstream.next().end();
-    broken.rest();
-    let another = begin(&upstream, &sidecar.url, "two");
-    let refused = another.call("echo", json!({}));
-    assert!(refused.body.contains("ConcurrencyExceeded"), "the server may go on with the first: {refused:?}");
-    let exchange = agent.numbered(2).begin("tools/list", json!({}));
-    upstream.next().answer("404 Not Found", &[], "");
-    assert_eq!(exchange.rest().status, 404);
-    passes(&upstream, &another);
-}
-
-#[test]
 fn a_session_of_one_server_is_none_of_another() {
     let (one, two) = (Upstream::start(), Upstream::start());
     let servers = format!("servers:\n- {{name: one, url: '{}'}}\n- {{name: two, url: '{}'}}\n", one.url, two.url);

@@ -7,6 +7,7 @@ use reeve_tests::upstream::Upstream;
 use serde_json::{Value, json};
 
 use super::World;
+use super::sessions::begin;
 
 const ONE_EXPORT_AT_A_TIME: &str = "
 apiVersion: reeve.dev/v1alpha1
@@ -99,16 +100,17 @@ fn an_answer_that_only_looks_like_a_task_makes_none() {
 #[test]
 fn a_task_that_is_made_on_the_stream_which_takes_up_a_call_is_the_agents_own() {
     let world = World::new(ONE_EXPORT_AT_A_TIME);
-    let call = world.legacy().begin("tools/call", json!({"name": "export", "arguments": {}, "task": {}}));
+    let agent = begin(&world.upstream, &world.sidecar.url, "one").numbered(7);
+    let call = agent.begin("tools/call", json!({"name": "export", "arguments": {}, "task": {}}));
     let mut request = world.upstream.next();
     request.begin_events();
     request.write("id: 7\ndata:\n\n");
     request.end();
     call.rest();
-    let mut resumed = world.legacy().with("Last-Event-ID", "7").stream();
+    let mut resumed = agent.with("Last-Event-ID", "7").stream();
     let mut request = world.upstream.next();
     request.begin_events();
-    request.write(format!("data: {}\n\n", json!({"jsonrpc": "2.0", "id": 1, "result": made(false, "mine")})));
+    request.write(format!("data: {}\n\n", json!({"jsonrpc": "2.0", "id": 7, "result": made(false, "mine")})));
     resumed.until("mine");
     let refused = world.legacy().call("export", json!({}));
     assert_eq!(refused.json()["result"]["isError"], true, "the task is in flight: {refused:?}");

@@ -84,6 +84,17 @@ impl Held {
         self.permits.iter().map(Permit::until).max()
     }
 
+    /// Whether its time in flight counts with any rule, if only with one that is tried.
+    pub fn is_counted_in_flight(&self) -> bool {
+        !self.permits.is_empty() || self.shadows.iter().any(Self::is_counted_in_flight)
+    }
+
+    /// Nobody will say when the call has ended: it is in flight until the time that was said last.
+    pub fn lapse(self) {
+        self.permits.into_iter().for_each(Permit::lapse);
+        self.shadows.into_iter().for_each(Self::lapse);
+    }
+
     /// Has the call's time in flight end at this time if it has not ended before, and no later than its rules say.
     pub fn in_flight_no_later_than(&mut self, until: Instant) {
         self.permits.iter_mut().for_each(|permit| permit.count_until(until));

@@ -42,6 +42,8 @@ pub struct Permit {
     /// The end of the time that its rule allows for.
     at_most: Instant,
     id: u64,
+    /// Whether it counts until its time though it is dropped.
+    lapses: bool,
 }
 
 impl Permit {
@@ -60,6 +62,11 @@ impl Permit {
         }
         drop(held);
         self.until = until;
+    }
+
+    /// Nobody will say when its call has ended: it counts until its time.
+    pub fn lapse(mut self) {
+        self.lapses = true;
     }
 }
 
@@ -91,7 +98,7 @@ impl Gate {
         let (until, id) = (now.after(held_at_most), held.next);
         held.next += 1;
         held.permits.insert((until, id));
-        Some(Permit { gate: self.clone(), until, at_most: until, id })
+        Some(Permit { gate: self.clone(), until, at_most: until, id, lapses: false })
     }
 
     /// How many permits count at this time.
@@ -115,7 +122,9 @@ impl Held {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.gate.held().permits.remove(&(self.until, self.id));
+        if !self.lapses {
+            self.gate.held().permits.remove(&(self.until, self.id));
+        }
     }
 }
 
@@ -166,6 +175,17 @@ mod tests {
         assert_eq!(gate.in_flight(NOW.after(minute)), 0);
         left.count_until(NOW.after(HOUR));
         assert_eq!(gate.in_flight(NOW.after(minute)), 0, "it had stopped already");
+    }
+
+    #[test]
+    fn a_permit_that_lapses_counts_until_its_time_though_nobody_has_it() {
+        let permits = Permits::default();
+        let gate = permits.gate(&rule("clinic/imaging#export"));
+        let mut lapsing = gate.acquire(1, HOUR, NOW).expect("the first");
+        lapsing.count_until(Instant(1_000));
+        lapsing.lapse();
+        assert!(gate.acquire(1, HOUR, Instant(999)).is_none());
+        assert!(gate.acquire(1, HOUR, Instant(1_000)).is_some());
     }
 
     #[test]

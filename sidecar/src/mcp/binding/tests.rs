@@ -126,3 +126,18 @@ fn a_session_id_is_visible_ascii_that_requests_can_carry() {
     }
     assert_eq!((minted(&HeaderMap::new(), room), minted(&of(""), room)), (Ok(None), Ok(None)));
 }
+
+#[test]
+fn which_ids_a_session_has_had_is_known_from_its_beginning_and_to_no_later_run() {
+    let mut before = bindings(8);
+    let (server, owner, began) = (name("aws"), name("a/a"), Since::Began(3));
+    let log = before.begin(&server, "s1", &owner, began);
+    assert_eq!(before.begin(&server, "s1", &owner, Since::Began(9)), [], "it goes on");
+    assert_eq!(before.session("aws", "s1", "a/a"), Some(began));
+    assert_eq!((before.session("aws", "s1", "b/b"), before.session("gcp", "s1", "a/a")), (None, None));
+    let mut after = bindings(8);
+    log.into_iter().for_each(|change| after.apply(change));
+    assert_eq!(after.session("aws", "s1", "a/a"), Some(Since::Unknown));
+    after.begin(&server, "s1", &owner, began);
+    assert_eq!(after.session("aws", "s1", "a/a"), Some(Since::Unknown), "it has had ids before");
+}
