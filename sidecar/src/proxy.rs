@@ -17,6 +17,7 @@
 //! | `forward` | to the server, and what its answer's head leads to |
 //! | `relay`, `events` | answers and streams on their way to the agent |
 //! | `filtered`, `governed` | lists in them, and what servers ask in them |
+//! | `learned` | what lists tell of tools |
 //! | `question` | which request of a server an agent answers |
 //! | `ending` | what becomes of what a request holds when its answer comes, or its stream ends |
 //! | `onward`, `given_up` | exchanges that outlive the agent's wait, and when they do not |
@@ -35,6 +36,7 @@ mod filtered;
 mod forward;
 mod given_up;
 mod governed;
+mod learned;
 mod login;
 mod onward;
 mod opening;
@@ -146,6 +148,7 @@ struct Shared {
     bindings: Arc<Mutex<Bindings>>,
     /// Streams of sessions that servers are opening.
     openings: opening::Openings,
+    lists: learned::Lists,
     /// The ids of requests that are open in sessions.
     ids: OpenIds,
     /// Requests whose streams have ended before their answers, which may come on others.
@@ -167,6 +170,8 @@ struct Listing {
     list: List,
     /// Whether it was asked for from its beginning.
     whole: bool,
+    /// When it was asked for; none if it is not known whether it was.
+    turn: Option<learned::Turn>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -200,6 +205,7 @@ impl Proxy {
             keeper: parts.keeper,
             bindings: parts.bindings,
             openings: opening::Openings::default(),
+            lists: learned::Lists::default(),
             ids: OpenIds::default(),
             unanswered: Mutex::new(Ranked::new(REMEMBERED)),
             running: Mutex::new(Running::new(REMEMBERED)),

@@ -108,6 +108,11 @@ impl Catalogue {
                 listed.keep(tool);
             }
         }
+        if extent == Extent::Older {
+            let mut known = self.clone();
+            listed.tools.into_values().for_each(|tool| known.keep(tool));
+            return known;
+        }
         if extent == Extent::Part {
             for tool in self.tools.values().filter(|tool| !listed.tools.contains_key(&tool.name)).collect::<Vec<_>>() {
                 listed.keep(Arc::clone(tool));
@@ -165,6 +170,8 @@ pub enum Extent {
     Whole,
     /// One page of several: tools that it lacks are kept.
     Part,
+    /// An older one than what is known comes from: it adds tools that are not known, and tells nothing of others.
+    Older,
 }
 
 impl fmt::Debug for Catalogue {

@@ -192,7 +192,10 @@ impl Reader<'_, '_> {
                 Ok(cancelled.map_or(Ask::Relay, |id| Ask::Cancel(RawId::from_slice(id.raw()))))
             }
             Handling::Relay => Ok(Ask::Relay),
-            Handling::Filter(list) => Ok(Ask::List(Listing { list, whole: self.envelope.params.cursor()?.is_none() })),
+            Handling::Filter(list) => {
+                let whole = self.envelope.params.cursor()?.is_none();
+                Ok(Ask::List(Listing { list, whole, turn: None }))
+            }
             Handling::Decide(named) => Ok(Ask::Call(self.named(named)?, self.may_make_task(named))),
             Handling::Listen => self.listen(),
             Handling::Task => Ok(Ask::Task(self.envelope.params.task_id()?.into())),

@@ -1,6 +1,7 @@
 //! Lists on their way to the agent: which answers are one, and what of it policy leaves.
 
 use bytes::Bytes;
+use reeve_policy::catalogue::Extent;
 use reeve_policy::decide::Target;
 use reeve_policy::json::Document;
 
@@ -24,7 +25,7 @@ pub(super) fn listing_of(envelope: &Envelope<'_>, expected: Expected, tasks: &Of
 /// The same of an answer of which nobody knows for certain what was asked: servers may send one on another stream than its own, and
 /// send it again.
 pub(super) fn list_by_its_looks(envelope: &Envelope<'_>) -> Option<Listing> {
-    Some(Listing { list: List::looks_like(envelope.result()?)?, whole: false })
+    Some(Listing { list: List::looks_like(envelope.result()?)?, whole: false, turn: None })
 }
 
 impl Events {
@@ -37,20 +38,30 @@ impl Events {
         let live = self.shared.live.load();
         let route = live.as_deref().and_then(|live| live.of(&self.sending.backend.name));
         let Some(route) = route else { return Err("is no longer part of the configuration".into()) };
-        let tools = match (listing.list, envelope.result()) {
+        let tools = match (listing, envelope.result()) {
             // What the list says of a tool, such as its risk, must count for whether it is shown. A stream that began before a
             // reload may be of another server than the one that has its name now.
-            (List::Tools, Some(result)) if route.server.url == self.sending.backend.server.url => {
-                self.shared.learn(route, result, envelope, listing)
+            (Listing { list: List::Tools, turn: Some(turn), .. }, Some(result))
+                if route.server.url == self.sending.backend.server.url =>
+            {
+                self.shared.learn(route, result, envelope, listing, turn)
             }
             _ => route.tools.load_full(),
+        };
+        // Of one that is not learned from it counts against a tool, and not for it.
+        let said = match (listing.turn, envelope.result()) {
+            (None, Some(result)) => Some(tools.with_listed(result, Extent::Part)),
+            _ => None,
+        };
+        let lists = |target: Target<'_>| {
+            route.ruleset.lists(target, &tools) && said.as_ref().is_none_or(|said| route.ruleset.lists(target, said))
         };
         let mut keep = |item: &Item<'_>| {
             let name = &*item.name;
             match item.list {
-                List::Tools => route.ruleset.lists(Target::Tool(name), &tools),
-                List::Prompts => route.ruleset.lists(Target::Prompt(name), &tools),
-                List::Resources => route.ruleset.lists(Target::Resource(name), &tools),
+                List::Tools => lists(Target::Tool(name)),
+                List::Prompts => lists(Target::Prompt(name)),
+                List::Resources => lists(Target::Resource(name)),
                 List::ResourceTemplates => route.ruleset.lists_template(name),
                 List::Tasks => self.shared.owns_task(route, name),
             }

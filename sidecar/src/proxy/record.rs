@@ -5,20 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reeve_crds::v1alpha1::Mode;
-use reeve_policy::catalogue::{Catalogue, Extent};
 use reeve_policy::compile::pointer;
 use reeve_policy::decide::{Held, Shadow, Target, Verdict};
-use reeve_policy::json::Value;
 use reeve_policy::reason::{Outcome, Reason};
 use reeve_policy::time::Instant;
 
+use super::Shared;
 use super::examine::{Decided, Kind};
 use super::given_up::GivenUp;
 use super::take::{Counted, Taken};
-use super::{Listing, Shared};
 use crate::audit::{Decision, Entry, Event, SessionTag};
 use crate::live::{Backend, Route};
-use crate::mcp::envelope::Envelope;
 use crate::mcp::ids::OpenId;
 use crate::mcp::version::Era;
 use crate::metrics::{InFlight, ServerMetrics, ToolMetrics};
@@ -169,25 +166,6 @@ impl Shared {
             slot.write(&decision(route, &verdict, &verdict.shadow));
         }
         if verdict.outcome() == Outcome::Allow { Ok(()) } else { Err(verdict) }
-    }
-
-    /// Takes note of the tools that a list shows, and gives all that are known.
-    pub(super) fn learn(
-        &self,
-        route: &Route,
-        result: Value<'_>,
-        envelope: &Envelope<'_>,
-        listing: Listing,
-    ) -> Arc<Catalogue> {
-        let last = envelope.result().is_none_or(|result| result.get("nextCursor").is_none());
-        let extent = if listing.whole && last { Extent::Whole } else { Extent::Part };
-        // Lists of other agents, and other pages, may be learned from at the same time.
-        let known = route.tools.rcu(|known| known.with_listed(result, extent));
-        let learned = route.tools.load_full();
-        if !known.is_same(&learned) {
-            self.keeper.changed();
-        }
-        learned
     }
 }
 

@@ -17,7 +17,7 @@ use super::forward::{Awaited, Exchange, Expected, OfTasks, Sending};
 use super::question::Question;
 use super::record::{Facts, Moments};
 use super::take::{Refused, Taken};
-use super::{Place, Shared, WORKER_BYTES, no_such_path, reply};
+use super::{Listing, Place, Shared, WORKER_BYTES, no_such_path, reply};
 use crate::live::Route;
 use crate::mcp::headers;
 use crate::mcp::ids::OpenId;
@@ -120,7 +120,9 @@ impl Shared {
                 awaited.id = None;
                 return Ok(Taken::question(self, question));
             }
-            Ask::List(listing) => awaited.expected = Expected::List(listing),
+            Ask::List(listing) => {
+                awaited.expected = Expected::List(Listing { turn: Some(self.lists.ask()), ..listing });
+            }
             Ask::Task(task) => {
                 self.check_task(route, facts.era(), awaited.id.as_deref(), &task)?;
                 awaited.tasks = OfTasks::About(task);

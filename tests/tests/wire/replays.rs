@@ -181,3 +181,71 @@ fn a_task_of_an_answer_that_may_be_anothers_is_the_agents_own() {
     world.upstream.next().result(json!({"taskId": "mine", "status": "working"}));
     assert_eq!(shown.rest().json()["result"]["taskId"], "mine");
 }
+
+/// Permits the tools that destroy nothing.
+const HARMLESS: &str = "
+apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: harmless}
+spec:
+  serverRefs: [{name: '*'}]
+  rules:
+  - {name: all, tools: ['*'], action: Allow}
+  - {name: destroys, tools: ['*'], action: Deny, risk: {categories: [Destructive]}}
+";
+
+/// A list in which the tool `echo` is described so.
+fn describes(description: &str) -> Value {
+    json!({"tools": [{"name": "echo", "description": description, "inputSchema": {"type": "object"}}]})
+}
+
+/// What an agent reads of the list that the server answers.
+fn listed(world: &World, agent: &Agent, result: Value) -> String {
+    let exchange = agent.begin("tools/list", json!({}));
+    world.upstream.next().result(result);
+    exchange.rest().body
+}
+
+fn is_denied(world: &World, agent: &Agent) {
+    assert_eq!(told(&agent.call("echo", json!({}))).0, "isError");
+    world.upstream.saw_nothing();
+}
+
+#[test]
+fn a_list_that_is_given_again_does_not_make_a_tool_harmless_that_has_turned_harmful_since() {
+    let world = World::new(HARMLESS);
+    let agent = in_session(&world, 2);
+    assert!(listed(&world, &agent, describes("Gets the report.")).contains("echo"));
+    passes(&world.upstream, &agent);
+    assert!(!listed(&world, &agent, describes("Deletes all data.")).contains("echo"));
+    is_denied(&world, &agent);
+    for id in [2, 99] {
+        let (.., seen) = takes_up(&world, &agent, &answer(id, &describes("Gets the report.")));
+        assert!(!seen.contains("echo"), "{seen}");
+        is_denied(&world, &agent);
+    }
+}
+
+#[test]
+fn a_list_that_was_asked_for_before_another_does_not_tell_anew_what_that_told() {
+    let world = World::new(HARMLESS);
+    let agent = world.modern();
+    let (older, asked) = (agent.begin("tools/list", json!({})), world.upstream.next());
+    listed(&world, &agent, describes("Deletes all data."));
+    asked.result(describes("Gets the report."));
+    assert!(!older.rest().body.contains("echo"));
+    is_denied(&world, &agent);
+    assert!(listed(&world, &agent, describes("Gets the report.")).contains("echo"), "it has turned harmless");
+}
+
+#[test]
+fn a_list_is_learned_from_on_the_stream_that_takes_up_its_own() {
+    let world = World::new(HARMLESS);
+    let agent = in_session(&world, 7);
+    let list = agent.begin("tools/list", json!({}));
+    world.upstream.next().end();
+    list.rest();
+    let (.., seen) = takes_up(&world, &agent, &answer(7, &describes("Gets the report.")));
+    assert!(seen.contains("echo"), "{seen}");
+    passes(&world.upstream, &agent.numbered(8));
+}

@@ -32,6 +32,14 @@ fn a_whole_list_replaces_and_a_part_adds() {
 }
 
 #[test]
+fn an_older_list_adds_what_is_not_known_and_tells_nothing_of_what_is() {
+    let newer = listed(&Catalogue::default(), ONE, Extent::Whole);
+    let both = listed(&newer, TWO, Extent::Older);
+    assert_eq!(names(&both), ["a", "b"]);
+    assert!(Arc::ptr_eq(newer.tool("b").unwrap(), both.tool("b").unwrap()));
+}
+
+#[test]
 fn tools_that_did_not_change_are_shared_and_others_are_read_again() {
     let two = listed(&Catalogue::default(), TWO, Extent::Whole);
     let later = listed(&two, ONE, Extent::Part);
