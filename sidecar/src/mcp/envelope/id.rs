@@ -10,7 +10,7 @@ use crate::mcp::rejection::{Cause, Rejection};
 pub const MAX_ID_BYTES: usize = 1_024;
 
 /// The largest whole number that every JSON reader keeps: 2^53 - 1.
-const MAX_SAFE: i64 = (1 << 53) - 1;
+const MAX_SAFE: u64 = (1 << 53) - 1;
 
 /// The id of a message.
 #[derive(Clone, Debug)]
@@ -36,7 +36,9 @@ impl<'d> Id<'d> {
         let meaning = match value.kind() {
             Kind::String => value.as_str().map(Meaning::Text),
             Kind::Number => match value.as_number() {
-                Some(Number::Int(number)) if whole(raw) && number.abs() <= MAX_SAFE => Some(Meaning::Number(number)),
+                Some(Number::Int(number)) if whole(raw) && number.unsigned_abs() <= MAX_SAFE => {
+                    Some(Meaning::Number(number))
+                }
                 _ => None,
             },
             _ => None,

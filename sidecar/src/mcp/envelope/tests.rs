@@ -39,9 +39,20 @@ fn ids_are_strings_and_whole_numbers_that_every_server_echoes() {
         assert_eq!(envelope.id().unwrap().raw(), id.as_bytes());
     }
     let long = format!("\"{}\"", "x".repeat(MAX_ID_BYTES));
-    for id in
-        ["null", "true", "1.0", "1.5", "1e2", "-0", "9007199254740992", "123456789012345678901", "[1]", "{}", &long]
-    {
+    for id in [
+        "null",
+        "true",
+        "1.0",
+        "1.5",
+        "1e2",
+        "-0",
+        "9007199254740992",
+        "-9223372036854775808",
+        "123456789012345678901",
+        "[1]",
+        "{}",
+        &long,
+    ] {
         assert_eq!(cause(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#)), Cause::InvalidId, "{id}");
     }
 }
