@@ -9,6 +9,7 @@
 //!         conflicts: what would let another container be the sidecar, or see into it ──► Refused, in a sentence
 //!           ▼
 //!         exposed: does the agent have a server's credential itself? ──► a warning
+//!         resolver: does the pod ask other name servers than the cluster's? ──► a warning
 //!           ▼
 //!         overrides: annotations → what this pod's sidecar may use ──► Refused, in a sentence
 //!           ▼
@@ -31,6 +32,7 @@ mod overrides;
 mod pod;
 mod quantity;
 mod reserve;
+mod resolver;
 mod resources;
 mod route;
 mod settings;
@@ -197,6 +199,7 @@ fn try_inject(pod: &Value, context: &Context<'_>) -> Result<Outcome, Refused> {
     let mut warnings = reserve::take_back(&mut pod);
     warnings.extend(conflicts::check(&pod, context)?);
     warnings.extend(exposed::check(&pod, context));
+    warnings.extend(resolver::check(&pod));
     let fit = overrides::fit(&pod, context.settings)?;
     let routed = route::route(&mut pod, context);
     warnings.extend(routed.warnings);
