@@ -26,7 +26,7 @@ app.kubernetes.io/component: operator
 
 {{- /* Namespaces whose pods no webhook may ever stop. */ -}}
 {{- define "reeve.untouchedNamespaces" -}}
-{{- concat (list "kube-system" "kube-node-lease") .Values.webhook.excludedNamespaces | uniq | toJson -}}
+{{- concat (list "kube-system" "kube-node-lease") (.Values.webhook.excludedNamespaces | default list) | uniq | toJson -}}
 {{- end -}}
 
 {{- /* What the three injecting webhooks have in common. */ -}}

@@ -105,3 +105,41 @@ fn a_value_that_only_the_operator_can_judge_names_itself_and_no_replica_that_ser
     assert!(words.contains("--sidecar-memory-request is"), "{words}");
     is_followed(&alone, &caller, &["create_*"]);
 }
+
+#[test]
+fn a_value_that_was_taken_away_is_asked_for_by_its_name_or_as_good_as_empty() {
+    let without = |value: &str| helm::rendered(&["--set", &format!("certManager.enabled=true,{value}=null")]);
+    for value in [
+        "replicas",
+        "image.pullPolicy",
+        "platform",
+        "operator",
+        "operator.epoch",
+        "operator.logLevel",
+        "sidecar.resources.requests.cpu",
+        "webhook.port",
+        "admissionPolicies.enabled",
+        "monitoring.rules.runbooks",
+    ] {
+        let refused = without(value).expect_err(value);
+        let name = value.rsplit('.').next().unwrap_or(value);
+        assert!(refused.contains(&format!("missing property '{name}'")), "{value}: {refused}");
+    }
+    for value in [
+        "imagePullSecrets",
+        "image.tag",
+        "operator.resources",
+        "operator.nodeSelector",
+        "operator.priorityClassName",
+        "operator.podLabels",
+        "sidecar.openTelemetry",
+        "webhook.excludedNamespaces",
+        "admissionPolicies.acceptedImages",
+        "admissionPolicies.acceptedOpenTelemetry",
+        "certManager.issuerRef",
+        "monitoring.labels",
+    ] {
+        let rendered = without(value).unwrap_or_else(|error| panic!("{value}: {error}"));
+        assert!(!rendered.contains("null") && !rendered.contains("<nil>"), "{value}: {rendered}");
+    }
+}
