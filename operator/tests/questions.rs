@@ -17,7 +17,7 @@ use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Frame;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use reeve_operator::http::server::{Bounds, PATIENCE, Server, listen};
+use reeve_operator::http::server::{Bounds, PATIENCE, Server};
 use reeve_operator::metrics::Metrics;
 use reeve_operator::webhook::cluster::{Cluster, Named};
 use reeve_operator::webhook::inject::{Platform, Resources, Settings};
@@ -26,6 +26,7 @@ use reeve_operator::webhook::{INJECT_PATH, MOST_HELD, Webhook};
 use reeve_operator::world::SharedWorld;
 use reeve_process::drain::{DrainTrigger, drain};
 use reeve_process::places::Overflow;
+use reeve_process::port::listen;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
