@@ -4,12 +4,26 @@ The tool `turn` says whether the others do harm from now on. What these say of t
 """
 
 import os
+import posixpath
+import re
 from typing import Callable
 
 CHANGES = "REEVE_CHANGES" in os.environ
 # For how long everybody is to keep a list of tools, in seconds.
 KEPT = 3600
 ONLY_READS = {"readOnlyHint": True, "destructiveHint": False}
+NOTES = {"/notes/public/a.txt": "A public note.", "/notes/secret/b,c.txt": "A secret note."}
+
+
+def note(path: str) -> str:
+    """A note, as servers give out files that take a URI for a path.
+
+    They look where it leads only once it is decoded, without its query and its fragment, and take `..;x` for `..`.
+    """
+    segments = re.split("[?#]", path)[0].replace("\\", "/").split("/")
+    path = "/notes/" + "/".join(re.sub(r"^(\.\.?);.*", r"\1", segment) for segment in segments)
+    # A file is no folder.
+    return NOTES[path if path.endswith("/") else posixpath.normpath(path)]
 
 
 def register(add: Callable, remove: Callable, ran: Callable) -> None:

@@ -40,6 +40,7 @@ def delete_everything(token: str = "") -> str:
 
 
 if changing.CHANGES:
+    server.resource("file:///notes/{path*}")(changing.note)
     changing.register(
         lambda function, name, description, annotations: server.tool(
             function, name=name, description=description, annotations=annotations

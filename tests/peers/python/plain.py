@@ -9,6 +9,7 @@ import sys
 import changing
 from mcp.server import MCPServer
 from mcp.server.caching import CacheHint
+from mcp.server.mcpserver.resources import ResourceSecurity
 from mcp_types import ToolAnnotations
 
 KEPT_BY_ALL = {"tools/list": CacheHint(ttl_ms=changing.KEPT * 1000, scope="public")}
@@ -42,6 +43,8 @@ def delete_everything(token: str = "") -> str:
 
 
 if changing.CHANGES:
+    decides_itself = ResourceSecurity(exempt_params={"path"})
+    server.resource("file:///notes/{+path}", security=decides_itself)(changing.note)
     changing.register(
         lambda function, name, description, annotations: server.add_tool(
             function,

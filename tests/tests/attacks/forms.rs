@@ -11,11 +11,16 @@
 //! | `headers` | headers that repeat the body, or speak for somebody else |
 //! | `eras` | the two eras of the protocol, and their sessions |
 //! | `side_doors` | methods beside `tools/call` |
+//! | `charsets` | what the body's type says of its letters |
+//! | `paths` | the ways to write a path, and the URI of a resource |
 //! | `changes` | what a server offers by now, or says of its tools |
+//! | `policies` | a policy that comes while a request is on its way |
+//! | `rounds` | calls that come again with what the server asked for |
 //! | `lists` | what is hidden, in lists |
 //! | `variants` | none: what must pass |
 
 pub(crate) mod changes;
+mod charsets;
 pub(crate) mod documents;
 mod envelopes;
 mod eras;
@@ -24,6 +29,9 @@ mod http;
 mod keys;
 mod lists;
 mod names;
+mod paths;
+mod policies;
+mod rounds;
 mod side_doors;
 mod variants;
 
@@ -43,6 +51,8 @@ pub(crate) enum Aim {
     Reach,
     /// To run a tool that may be called as long as it does no more than read, and does.
     Harm,
+    /// To run a tool twice that may run once.
+    Exceed,
     /// To see the definition of the denied tool, or of one that does more than it may.
     See,
     /// To have a list kept by whoever passes it on.
@@ -72,7 +82,7 @@ pub(crate) struct Form {
     pub(crate) seen: &'static str,
     pub(crate) aim: Aim,
     pub(crate) eras: &'static [Era],
-    /// Whether it needs a server that changes what it offers.
+    /// Whether it needs a server that has what such servers have that change what they offer.
     pub(crate) of_changes: bool,
     pub(crate) attempt: Attempt,
 }
@@ -147,16 +157,20 @@ impl Form {
 
 /// Every form, table by table.
 pub(crate) fn all() -> impl Iterator<Item = &'static Form> {
-    let tables: [&'static [Form]; 11] = [
+    let tables: [&'static [Form]; 15] = [
         keys::FORMS,
         documents::FORMS,
         names::FORMS,
         envelopes::FORMS,
         http::FORMS,
+        charsets::FORMS,
+        paths::FORMS,
         headers::FORMS,
         eras::FORMS,
         side_doors::FORMS,
         changes::FORMS,
+        policies::FORMS,
+        rounds::FORMS,
         lists::FORMS,
         variants::FORMS,
     ];

@@ -10,6 +10,7 @@
 
 mod differential;
 mod forms;
+mod governed;
 mod page;
 mod run;
 mod scene;

@@ -6,10 +6,10 @@ use reeve_tests::clients::Era;
 use reeve_tests::eventually::eventually;
 use reeve_tests::http;
 use reeve_tests::servers::Server;
-use reeve_tests::sidecar::Sidecar;
 use reeve_tests::sink::Sink;
 
 use crate::forms::{self, Aim, Form, changes};
+use crate::governed::Governed;
 use crate::scene::Scene;
 use crate::targets::{TARGETS, Target, Tool, Trace};
 
@@ -34,6 +34,8 @@ enum Evidence {
     Known(bool),
     /// The server's log has this text.
     Logged(String),
+    /// The server's log has it more than once.
+    LoggedTwice(String),
     /// A request of the tool begins with it.
     Requested(String),
 }
@@ -60,20 +62,23 @@ pub(crate) fn outcomes() -> &'static [Outcome] {
 fn on(target: &'static Target) -> Vec<Outcome> {
     let sink = Sink::start();
     let mut server = target.start(&sink);
-    let by_default = Sidecar::start(&target.denied_by_default(), &server.url);
-    let by_rule = Sidecar::start(&target.denied_by_rule(), &server.url);
-    let ways: [String; WAYS] = [server.url.clone(), by_default.url.clone(), by_rule.url.clone()];
+    let by_default = Governed::start(target.denied_by_default(), &server.url);
+    let by_rule = Governed::start(target.denied_by_rule(), &server.url);
+    let direct = server.url.clone();
+    let ways: [Option<&Governed>; WAYS] = [None, Some(&by_default), Some(&by_rule)];
     let mut number = 0;
     let mut attempts = Vec::new();
     for form in forms::all() {
         for era in form.eras.iter().copied().filter(|era| form.applies(target, *era)) {
-            let evidence = ways.each_ref().map(|url| {
+            let evidence = ways.map(|governed| {
                 number += 1;
+                let url = governed.map_or(&*direct, |governed| &governed.sidecar.url);
                 let scene = eventually(&format!("{} answers before {}", target.label, form.name), || {
                     // Some forms are the end of some servers.
                     server.revive();
-                    let scene =
-                        Scene::begin(target, era, http::split(url).0, http::split(&ways[0]).0, &sink.url, number);
+                    let (address, directly) = (http::split(url).0, http::split(&direct).0);
+                    let scene = Scene::begin(target, era, address, directly, &sink.url, number);
+                    let scene = scene.map(|scene| scene.through(governed));
                     if form.aim == Aim::Pass { scene.map(Scene::patient) } else { scene }
                 });
                 form.attempt(&scene);
@@ -87,6 +92,7 @@ fn on(target: &'static Target) -> Vec<Outcome> {
     let shows = |evidence: Evidence| match evidence {
         Evidence::Known(achieved) => achieved,
         Evidence::Logged(text) => log.contains(&text),
+        Evidence::LoggedTwice(text) => log.matches(&text).count() > 1,
         Evidence::Requested(text) => requests.iter().any(|request| request.starts_with(&text)),
     };
     let outcomes = attempts.into_iter().map(|(form, era, evidence)| {
@@ -120,6 +126,7 @@ fn evidence(form: &Form, scene: &Scene<'_>) -> Evidence {
         Aim::Argue => guarded.as_ref().map_or(Evidence::Known(false), ran),
         Aim::Reach | Aim::Pass => ran(permitted),
         Aim::Harm => Evidence::Logged(scene.fill(r#"ran harm "$T""#)),
+        Aim::Exceed => Evidence::LoggedTwice(scene.fill(r#"ran export_record "$T""#)),
         Aim::See => Evidence::Known(scene.received(hidden) || scene.received(changes::ERASES)),
         Aim::Keep => Evidence::Known(scene.received(r#""public""#)),
         Aim::Read => {
@@ -163,6 +170,9 @@ fn what_policy_permits_gets_to_a_server_in_every_form_that_the_server_takes() {
 
 #[test]
 fn a_call_over_http2_gets_to_servers_that_do_not_speak_it() {
-    let kept = but(|outcome| outcome.form.name != "over HTTP/2" || outcome.through == [true; WAYS - 1]);
+    let kept = but(|outcome| {
+        let over_http2 = outcome.form.aim == Aim::Pass && outcome.form.name.contains("over HTTP/2");
+        !over_http2 || outcome.through == [true; WAYS - 1]
+    });
     assert!(kept.is_empty(), "\n{}", kept.join("\n"));
 }

@@ -1,6 +1,7 @@
 //! One attempt of one form: who attempts it, on whom, and what came of it.
 
 use std::cell::RefCell;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use reeve_tests::agent::{LEGACY, MODERN};
@@ -8,6 +9,7 @@ use reeve_tests::clients::Era;
 use reeve_tests::http::{Answer, Exchange};
 use reeve_tests::request::Request;
 
+use crate::governed::Governed;
 use crate::targets::Target;
 
 /// How long an answer may take that is sure to come, or a connection that is sure to end.
@@ -37,6 +39,8 @@ pub(crate) struct Scene<'a> {
     session: Option<String>,
     received: RefCell<String>,
     moment: Duration,
+    /// The sidecar in between, if there is one.
+    pub(crate) governed: Option<&'a Governed>,
 }
 
 impl<'a> Scene<'a> {
@@ -61,6 +65,7 @@ impl<'a> Scene<'a> {
             session: None,
             received: RefCell::new(String::new()),
             moment: MOMENT,
+            governed: None,
         };
         if era == Era::Legacy {
             scene.session = scene.open_session()?;
@@ -73,6 +78,11 @@ impl<'a> Scene<'a> {
     /// The same, of something that is to pass.
     pub(crate) fn patient(self) -> Self {
         Self { moment: LONG_MOMENT, ..self }
+    }
+
+    /// The same through this sidecar, if any.
+    pub(crate) fn through(self, governed: Option<&'a Governed>) -> Self {
+        Self { governed, ..self }
     }
 
     /// The answer to what every server answers.
@@ -136,7 +146,7 @@ impl<'a> Scene<'a> {
             .replace("$M", &meta)
             .replace("$G", guarded.map_or("", |tool| tool.name))
             .replace("$R", secret.map_or("", |secret| secret.resource))
-            .replace("$Q", secret.map_or("", |secret| secret.prompt))
+            .replace("$Q", secret.and_then(|secret| secret.prompt).unwrap_or_default())
             .replace("$S", self.site)
             .replace("$T", &self.token)
             .replace("$N", &self.number())
@@ -208,6 +218,10 @@ impl<'a> Scene<'a> {
 
     /// Sends bytes, and keeps what comes back.
     pub(crate) fn send_bytes(&self, bytes: &[u8]) -> Answer {
+        // Some requests are the end of some servers, whatever was to be sent next.
+        if TcpStream::connect(self.address).is_err() {
+            return Answer { status: 0, head: String::new(), body: String::new() };
+        }
         // A peer that has refused the beginning need not take the rest.
         let answer = Exchange::attempt(self.address, bytes).whole_or_none(self.moment, || self.see_others_answered());
         self.keep(&answer.head);
@@ -218,7 +232,8 @@ impl<'a> Scene<'a> {
     /// Many attempts are not answered at all: who is asked after them answers, however busy the machine is.
     fn see_others_answered(&self) {
         for _ in 0..OTHERS {
-            Exchange::attempt(self.address, &self.list().bytes(self.address)).whole_within(PATIENCE);
+            let Ok(other) = Exchange::begin(self.address, &self.list().bytes(self.address)) else { return };
+            other.whole_within(PATIENCE);
         }
     }
 

@@ -28,9 +28,11 @@ pub(crate) struct Tool {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Secret {
     pub(crate) resource: &'static str,
-    pub(crate) prompt: &'static str,
+    pub(crate) prompt: Option<&'static str>,
     /// What reading the resource and getting the prompt bring.
-    pub(crate) contents: [&'static str; 2],
+    pub(crate) contents: &'static [&'static str],
+    /// Resources beside it that anybody may read: how their URIs begin.
+    pub(crate) public: Option<&'static str>,
 }
 
 /// A server, and what policy says of it.
@@ -54,7 +56,19 @@ pub(crate) struct Target {
 }
 
 /// The tools of a server that changes what it offers. Any may be called as long as it does no more than read.
-const CHANGING: &str = "[find_record, purge_record, wipe_record]";
+const CHANGING: &str = "[find_record, purge_record, wipe_record, get_excerpt]";
+
+/// The tool of such a server that asks before it does anything. For each token it may do it once.
+const EXPORTS: &str = "  - name: exports\n    tools: [export_record]\n    action: Allow\n    limits: [{counter: exports, window: \
+                       1h, max: 1, scope: Key, key: args.token}]\n";
+
+/// Files of such a server.
+const NOTES: Secret = Secret {
+    resource: "file:///notes/secret/b,c.txt",
+    prompt: None,
+    contents: &["A secret note."],
+    public: Some("file:///notes/public/"),
+};
 
 const ECHO: Tool = Tool { name: "echo", arguments: r#""message":"$T""#, trace: (Trace::Answer, "Echo: $T") };
 
@@ -99,14 +113,15 @@ const fn health_imaging(kind: Kind, label: &'static str) -> Target {
 
 /// Every server.
 pub(crate) const TARGETS: &[Target] = &[
-    own(Kind::TypeScript, "TypeScript").changing(),
-    own(Kind::Express, "Express").changing(),
+    own(Kind::TypeScript, "TypeScript").changing().keeping(NOTES),
+    own(Kind::Express, "Express").changing().keeping(NOTES),
     Target {
         guarded: None,
         secret: Some(Secret {
             resource: "test://static-text",
-            prompt: "test_simple_prompt",
-            contents: ["The text of a resource.", "A simple prompt."],
+            prompt: Some("test_simple_prompt"),
+            contents: &["The text of a resource.", "A simple prompt."],
+            public: None,
         }),
         ..own(Kind::Conformance, "TypeScript with sessions")
     }
@@ -124,13 +139,14 @@ pub(crate) const TARGETS: &[Target] = &[
         guarded: None,
         secret: Some(Secret {
             resource: "demo://resource/static/document/features.md",
-            prompt: "simple-prompt",
-            contents: ["Everything Server", "This is a simple prompt without arguments."],
+            prompt: Some("simple-prompt"),
+            contents: &["Everything Server", "This is a simple prompt without arguments."],
+            public: None,
         }),
         changes: false,
     },
-    own(Kind::Python, "Python").changing(),
-    own(Kind::Fast, "fastmcp").changing(),
+    own(Kind::Python, "Python").changing().keeping(NOTES),
+    own(Kind::Fast, "fastmcp").changing().keeping(NOTES),
     health_imaging(Kind::HealthImaging, "HealthImaging"),
     health_imaging(Kind::HealthImagingBridged, "bridged"),
     own(Kind::Rust, "Rust").changing(),
@@ -141,6 +157,11 @@ pub(crate) const TARGETS: &[Target] = &[
 impl Target {
     const fn calling(mut self, permitted: Tool) -> Self {
         self.permitted = permitted;
+        self
+    }
+
+    const fn keeping(mut self, secret: Secret) -> Self {
+        self.secret = Some(secret);
         self
     }
 
@@ -161,7 +182,10 @@ impl Target {
         let name = self.permitted.name;
         let mut rules = format!("  - {{name: harmless, tools: ['{name}'], action: Allow}}\n{}", self.guard("Allow"));
         rules += &format!("  - {{name: reading, tools: {CHANGING}, risk: {{categories: [Read]}}, action: Allow}}\n");
-        policy(&(rules + &no_more_than_reading()), "Deny")
+        if let Some(public) = self.secret.and_then(|secret| secret.public) {
+            rules += &format!("  - {{name: public, resources: ['{public}**'], action: Allow}}\n");
+        }
+        policy(&(rules + EXPORTS + &no_more_than_reading()), "Deny")
     }
 
     /// A policy that denies what may not be called, and nothing else: whatever is taken for something else, passes.
@@ -169,9 +193,11 @@ impl Target {
         let mut rules = format!("  - {{name: dangerous, tools: ['{}'], action: Deny}}\n", self.denied.name);
         if let Some(secret) = self.secret {
             rules += &format!("  - {{name: secret, resources: ['{}'], action: Deny}}\n", secret.resource);
-            rules += &format!("  - {{name: prompt, prompts: ['{}'], action: Deny}}\n", secret.prompt);
+            if let Some(prompt) = secret.prompt {
+                rules += &format!("  - {{name: prompt, prompts: ['{prompt}'], action: Deny}}\n");
+            }
         }
-        policy(&(rules + &self.guard("Constrain") + &no_more_than_reading()), "Allow")
+        policy(&(rules + EXPORTS + &self.guard("Constrain") + &no_more_than_reading()), "Allow")
     }
 
     fn guard(&self, action: &str) -> String {
@@ -188,6 +214,6 @@ fn no_more_than_reading() -> String {
 fn policy(rules: &str, default: &str) -> String {
     format!(
         "apiVersion: reeve.dev/v1alpha1\nkind: McpPolicy\nmetadata: {{name: attacked}}\nspec:\n  serverRefs: \
-         [{{name: '*'}}]\n  default: {default}\n  rules:\n{rules}"
+         [{{name: '*'}}]\n  serverRequests: {{elicitation: Allow}}\n  default: {default}\n  rules:\n{rules}"
     )
 }

@@ -28,3 +28,16 @@ pub(crate) fn broken_off_after_first_event(scene: &Scene<'_>, request: &Request)
     let id = event.lines().find_map(|line| line.strip_prefix("id:"))?;
     Some(id.trim().to_owned())
 }
+
+/// Sends the head of a request, and its body once that is asked for.
+pub(crate) fn once_asked_for(scene: &Scene<'_>, mut request: Request) {
+    request.set("Expect", "100-continue");
+    let whole = request.bytes(scene.address);
+    let (head, body) = whole.split_at(whole.len() - request.body.len());
+    let mut exchange = Exchange::attempt(scene.address, head);
+    // Who refuses the head does not ask.
+    if exchange.until_within("\r\n\r\n", PATIENCE).is_some_and(|told| told.starts_with("HTTP/1.1 100")) {
+        exchange.send(body);
+    }
+    scene.keep(&exchange.whole_within(PATIENCE).body);
+}

@@ -46,6 +46,18 @@ pub(super) const FORMS: &[Form] = &[
         let body = format!("{}\0{}", scene.fill(PERMITTED), scene.fill(DENIED));
         scene.send(&scene.request("tools/call", "$P", &body));
     }),
+    steps("a call after a record separator", "RFC 7464", |scene| {
+        let (first, second) = (scene.fill(PERMITTED), scene.fill(DENIED));
+        for body in [format!("\x1e{second}\n"), format!("\x1e{first}\n\x1e{second}\n")] {
+            scene.send(&scene.request("tools/call", "$D", &body));
+        }
+    }),
+    steps("a call after white space that JSON does not know", "stacklok/toolhive#5931", |scene| {
+        for space in ["\u{a0}", "\u{2028}", "\u{85}", "\u{3000}", "\x0b", "\x0c", "\u{feff}\u{feff}"] {
+            let body = format!("{space}{}", scene.fill(DENIED));
+            scene.send(&scene.request("tools/call", "$D", &body));
+        }
+    }),
     steps("the call after a document in a comment", "tried", |scene| {
         let (first, second) = (scene.fill(PERMITTED), scene.fill(DENIED));
         for body in [format!("/*{first}*/{second}"), format!("//{first}\n{second}"), format!("#{first}\n{second}")] {
@@ -86,6 +98,34 @@ pub(super) const FORMS: &[Form] = &[
         "half a surrogate pair among the arguments",
         "tried",
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$D","arguments":{$X,"x":"\ud800"}$M}}"#,
+    ),
+    body(
+        "half a surrogate pair in a key",
+        "tried",
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$D","arguments":{$X,"x\ud800":1}$M}}"#,
+    ),
+    change("a surrogate pair written as two characters", "tried", |_, call| {
+        let at = call.body.windows(12).position(|window| window == b"\"arguments\":").unwrap() + 13;
+        call.body.splice(at..at, *b"\"x\":\"\xED\xA0\xBD\xED\xB8\x80\",");
+    }),
+    steps("a number that JSON does not know among the arguments", "tried", |scene| {
+        for number in ["01", "+1", ".5", "1.", "0x1", "1e", "-", "1_0"] {
+            scene.send(&scene.request("tools/call", "$D", &DENIED.replace("{$X}", &format!("{{$X,\"x\":{number}}}"))));
+        }
+    }),
+    steps("an escape that JSON does not know among the arguments", "tried", |scene| {
+        for escape in [r"\x41", r"\u{41}", r"\'", r"\U00000041", r"\0"] {
+            scene.send(&scene.request(
+                "tools/call",
+                "$D",
+                &DENIED.replace("{$X}", &format!("{{$X,\"x\":\"{escape}\"}}")),
+            ));
+        }
+    }),
+    body(
+        "a control character among the arguments",
+        "tried",
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"$D\",\"arguments\":{$X,\"x\":\"\t\x01\"}$M}}",
     ),
     change("a byte that is not UTF-8 among the arguments", "tried", |_, call| {
         let at = call.body.windows(12).position(|window| window == b"\"arguments\":").unwrap() + 13;

@@ -18,6 +18,12 @@ const fn path(name: &'static str, seen: &'static str, path: fn(&Scene<'_>, &mut 
     change(name, seen, path)
 }
 
+/// Calls by a name that is made of the address.
+fn host(scene: &Scene<'_>, call: &mut Request, name: fn(&str, &str) -> String) {
+    let (host, port) = scene.address.split_once(':').unwrap();
+    call.set("Host", &name(host, port));
+}
+
 pub(super) const FORMS: &[Form] = &[
     typed("a body that says it is text", "CVE-2026-33252, stacklok/toolhive#6234", |_, call| {
         call.set("Content-Type", "text/plain");
@@ -52,6 +58,15 @@ pub(super) const FORMS: &[Form] = &[
         call.add("X-HTTP-Method", "POST");
         call.add("X-Method-Override", "POST");
     }),
+    change("DELETE with a body", "CVE-2026-29057", |_, call| call.method = "DELETE".into()),
+    change("PATCH", "tried", |_, call| call.method = "PATCH".into()),
+    change("QUERY", "tried", |_, call| call.method = "QUERY".into()),
+    steps("a call that waits until its body is asked for", "golang/go#67555", |scene| {
+        wire::once_asked_for(scene, scene.denied());
+    }),
+    change("a call that expects something else than to be asked", "golang/go#67555", |_, call| {
+        call.set("Expect", "200-ok");
+    }),
     path("an escaped letter in the path", "tried", |_, call| call.target = "/%6dcp".into()),
     path("the path in capitals", "tried", |_, call| call.target = "/MCP".into()),
     path("the path with a slash after it", "tried", |_, call| call.target = "/mcp/".into()),
@@ -73,6 +88,27 @@ pub(super) const FORMS: &[Form] = &[
     steps("a call over HTTP/2", "tried", |scene| scene.keep(&wire::h2::call(scene.address, &scene.denied(), &[]))),
     steps("a call over HTTP/2 that names another host", "tried", |scene| {
         scene.keep(&wire::h2::call(scene.address, &scene.denied(), &[(":authority", "other.example")]));
+    }),
+    steps("a call over HTTP/2 with names of headers in capitals", "RFC 9113 section 8.2.1", |scene| {
+        let call = scene.denied();
+        let mut fields = wire::h2::fields(scene.address, &call, &[]);
+        for (name, _) in fields.iter_mut().filter(|(name, _)| !name.starts_with(':')) {
+            *name = name.to_ascii_uppercase();
+        }
+        scene.keep(&wire::h2::send(scene.address, &fields, &call.body, &[]));
+    }),
+    steps("a call over HTTP/2 with cookies in several headers", "cloudflare/pingora#892, jdx/pitchfork#845", |scene| {
+        let mut call = scene.denied();
+        call.add("Cookie", "a=1");
+        call.add("Cookie", "b=2");
+        scene.keep(&wire::h2::call(scene.address, &call, &[]));
+    }),
+    steps("a call over HTTP/2 that says its name in a trailer", "tried", |scene| {
+        let call = scene.denied();
+        let mut fields = wire::h2::fields(scene.address, &call, &[]);
+        fields.retain(|(name, _)| name != "mcp-name");
+        let trailers = [("mcp-name".to_owned(), scene.target.permitted.name.to_owned())];
+        scene.keep(&wire::h2::send(scene.address, &fields, &call.body, &trailers));
     }),
     change("an upgrade to HTTP/2", "tried", |_, call| {
         call.set("Connection", "Upgrade, HTTP2-Settings");
@@ -112,6 +148,37 @@ pub(super) const FORMS: &[Form] = &[
         "a name that resolves to loopback, without an Origin",
         "CVE-2025-66414",
         Attempt::Change(|_, call| call.set("Host", "evil.example:80")),
+    ),
+    form(Aim::Reach, "an Origin of nobody", "CVE-2025-49596", Attempt::Change(|_, call| call.set("Origin", "null"))),
+    form(
+        Aim::Reach,
+        "the address that is every address",
+        "CVE-2025-49596",
+        Attempt::Change(|scene, call| host(scene, call, |_, port| format!("0.0.0.0:{port}"))),
+    ),
+    form(
+        Aim::Reach,
+        "a name that begins like its own",
+        "tried",
+        Attempt::Change(|scene, call| host(scene, call, |host, port| format!("{host}.evil.example:{port}"))),
+    ),
+    form(
+        Aim::Reach,
+        "its own name with a dot after it",
+        "tried",
+        Attempt::Change(|scene, call| host(scene, call, |_, port| format!("localhost.:{port}"))),
+    ),
+    form(
+        Aim::Reach,
+        "a name below its own",
+        "tried",
+        Attempt::Change(|scene, call| host(scene, call, |_, port| format!("evil.localhost:{port}"))),
+    ),
+    form(
+        Aim::Reach,
+        "a user before its own name",
+        "tried",
+        Attempt::Change(|scene, call| host(scene, call, |host, port| format!("evil.example@{host}:{port}"))),
     ),
     form(
         Aim::Reach,

@@ -192,6 +192,30 @@ pub(super) const FORMS: &[Form] = &[
     )
     .to(Aim::Argue),
     body(
+        "an argument in an array of one",
+        "tried",
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$G","arguments":{"a":[$N],"b":2}$M}}"#,
+    )
+    .to(Aim::Argue),
+    body(
+        "an argument with a sign and zeros",
+        "tried",
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$G","arguments":{"a":" +$N.0 ","b":2}$M}}"#,
+    )
+    .to(Aim::Argue),
+    body(
+        "the arguments as a string of JSON",
+        "OpenDigitalProductFactory/opendigitalproductfactory#1932",
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$G","arguments":"{\"a\":$N,\"b\":2}"$M}}"#,
+    )
+    .to(Aim::Argue),
+    body(
+        "the arguments in an array of one",
+        "tried",
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$G","arguments":[{"a":$N,"b":2}]$M}}"#,
+    )
+    .to(Aim::Argue),
+    body(
         "an argument's path as one dotted key",
         "NVIDIA/OpenShell#1865",
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"$G","arguments.a":1,"arguments":{"a":$N,"b":2}$M}}"#,

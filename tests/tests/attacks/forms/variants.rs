@@ -74,6 +74,37 @@ pub(super) const FORMS: &[Form] = &[
         "a charset in quotes and capitals",
         Attempt::Change(|_, call| call.set("Content-Type", "APPLICATION/JSON;charset=\"UTF-8\"")),
     ),
+    pass(
+        "a charset by its other name",
+        Attempt::Change(|_, call| call.set("Content-Type", "application/json; charset=utf8")),
+    ),
+    pass("a type with a semicolon and no more", Attempt::Change(|_, call| call.set("Content-Type", "application/json;"))),
+    pass(
+        "accepted types in capitals",
+        Attempt::Change(|_, call| call.set("Accept", "APPLICATION/JSON, TEXT/EVENT-STREAM")),
+    ),
+    pass(
+        "accepted types by weight",
+        Attempt::Change(|_, call| call.set("Accept", "text/event-stream;q=0.8, application/json; q=0.9")),
+    ),
+    pass("any accepted type", Attempt::Change(|_, call| call.set("Accept", "*/*"))),
+    pass(
+        "an answer with half a surrogate pair",
+        Attempt::Steps(|scene| {
+            scene.send(&scene.list());
+            scene.call("get_excerpt");
+        }),
+    )
+    .of_changes(),
+    pass(
+        "cookies in several headers, over HTTP/2",
+        Attempt::Steps(|scene| {
+            let mut call = scene.permitted();
+            call.add("Cookie", "a=1");
+            call.add("Cookie", "b=2; c=3");
+            scene.keep(&wire::h2::call(scene.address, &call, &[]));
+        }),
+    ),
     pass("an encoding that is none", Attempt::Change(|_, call| call.set("Content-Encoding", "identity"))),
     pass(
         "header names in capitals",
@@ -106,6 +137,7 @@ pub(super) const FORMS: &[Form] = &[
         }),
     ),
     pass("a body that waits to be asked for", Attempt::Change(|_, call| call.set("Expect", "100-continue"))),
+    pass("a body that waits until it is asked for", Attempt::Steps(|scene| wire::once_asked_for(scene, scene.permitted()))),
     pass(
         "the name of the host",
         Attempt::Change(|scene, call| {

@@ -186,6 +186,15 @@ pub(super) const PIPELINES: &[Form] = &[
         let head = writer.head(&format!("Content-Length: {}\r\nMcp-Session-Id: x\r\n", inner.len()));
         (head.replacen("POST", "DELETE", 1) + &inner).into_bytes()
     }),
+    form("a call in the chunks of a DELETE", "CVE-2026-29057", Never, |writer| {
+        let bytes = of_chunks(writer, &chunked(&writer.call()));
+        let text = String::from_utf8(bytes).unwrap().replacen("POST", "DELETE", 1);
+        text.replacen("\r\n", "\r\nMcp-Session-Id: x\r\n", 1).into_bytes()
+    }),
+    form("a call in the chunks of a GET", "CVE-2026-29057", Never, |writer| {
+        let bytes = of_chunks(writer, &chunked(&writer.call()));
+        String::from_utf8(bytes).unwrap().replacen("POST", "GET", 1).into_bytes()
+    }),
     form("a call in the body of a request to another path", "tried", Never, |writer| {
         let inner = writer.call();
         let head = writer.head(&format!("Content-Length: {}\r\n", inner.len()));
