@@ -3,9 +3,9 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The schemes whose URIs have a host and a path, and their ports (RFC 9110 section 4.2, RFC 6455 section 3). Parsers mend
-/// their URIs if they lack one.
-const WEB: [(&str, &str); 4] = [("http", "80"), ("https", "443"), ("ws", "80"), ("wss", "443")];
+/// The schemes whose URIs have a host and a path, and their ports (RFC 9110 section 4.2, RFC 6455 section 3, RFC 1738 section
+/// 3.2): those that the URL Standard calls special, but for `file`. Parsers mend their URIs if they lack one.
+const WEB: [(&str, &str); 5] = [("http", "80"), ("https", "443"), ("ws", "80"), ("wss", "443"), ("ftp", "21")];
 
 const ESCAPED_CONTROL: &str = "a URI with an escaped control character is always refused; leave it out";
 
@@ -13,10 +13,10 @@ const ESCAPED_CONTROL: &str = "a URI with an escaped control character is always
 /// of an unreserved character, upper-case escapes, no control characters, no backslash, no user information, no default
 /// port. Beyond section 6.2.2, where servers differ: no escape of a control character, nor, in a path, of `/` or `\`, nor a segment
 /// that is `.` or `..` but for its parameters (`..;x`); addresses in their usual form; no empty query or fragment; a path, if only
-/// `/`, in `http`, `https`, `ws` and `wss` URIs; `file` URIs begin with `file://`, do not name `localhost`, and have no empty
-/// segment and no query; in all of these, no fragment, and in their paths no escape of a character that a path may have. Only such
-/// a URI is matched against `resources`, so that two spellings of one resource cannot be told apart by a server alone. What an
-/// escape means in another scheme is the server's.
+/// `/`, in `http`, `https`, `ws`, `wss` and `ftp` URIs; in those of `ftp` no empty segment, no parameters and no query; `file`
+/// URIs begin with `file://`, do not name `localhost`, and have no empty segment and no query; in all of these, no fragment, and
+/// in their paths no escape of a character that a path may have. Only such a URI is matched against `resources`, so that two
+/// spellings of one resource cannot be told apart by a server alone. What an escape means in another scheme is the server's.
 pub fn is_canonical_uri(uri: &str) -> bool {
     check(uri).is_ok()
 }
@@ -69,7 +69,11 @@ pub(super) fn check(uri: &str) -> Result<(), &'static str> {
     if is_web(scheme) && (authority.is_none() || path.is_empty()) {
         return Err("a URL has a host and a path; write both, as in https://example.com/ or https://*/**");
     }
-    if scheme == "file" { check_file(authority, path, query) } else { Ok(()) }
+    match scheme {
+        "file" => check_file(authority, path, query),
+        "ftp" => check_ftp(path, query),
+        _ => Ok(()),
+    }
 }
 
 /// What stands before the first of this character, and after it.
@@ -222,6 +226,17 @@ fn check_file(authority: Option<&str>, path: &str, query: Option<&str>) -> Resul
     }
     if query.is_some() {
         return Err("a file URI with a query is always refused, for servers leave it out; write %3F for a ? in a name");
+    }
+    Ok(())
+}
+
+/// RFC 1738 section 3.2: `;type=` is no part of the path, each segment is a directory to change to, and there is no query.
+fn check_ftp(path: &str, query: Option<&str>) -> Result<(), &'static str> {
+    if path.contains("//") {
+        return Err("an ftp URI with an empty segment is always refused; write one / where several stand");
+    }
+    if path.contains(';') || query.is_some() {
+        return Err("an ftp URI with ; or a query is always refused, for servers leave them out; leave them out too");
     }
     Ok(())
 }
