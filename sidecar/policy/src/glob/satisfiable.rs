@@ -20,8 +20,8 @@ pub(super) fn uri_fault(pattern: &str) -> Option<&'static str> {
         return Some("* stops at the / that nearly every URI has; write ** for every URI, or a scheme, as in urn:*");
     }
     let mut first = None;
-    for one in ["x", "1", "1.1", "1.1.1", "::1"] {
-        for many in ["x", "1", "x/x"] {
+    for one in ["x", "1", "1.1", "1.1.1", "::1", ""] {
+        for many in ["x", "1", "x/x", "/x"] {
             match uri::check(&sample(pattern, one, many)) {
                 Ok(()) => return None,
                 Err(why) => first = first.or(Some(why)),

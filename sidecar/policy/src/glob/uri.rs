@@ -14,8 +14,8 @@ const ESCAPED_CONTROL: &str = "a URI with an escaped control character is always
 /// port. Beyond section 6.2.2, where servers differ: no escape of a control character, nor, in a path, of `/` or `\`, nor a segment
 /// that is `.` or `..` but for its parameters (`..;x`); addresses in their usual form; no empty query or fragment; a path, if only
 /// `/`, in `http`, `https`, `ws`, `wss` and `ftp` URIs; in those of `ftp` no empty segment, no parameters and no query; `file`
-/// URIs begin with `file://`, do not name `localhost`, and have no empty segment and no query; in all of these, no fragment, and
-/// in their paths no escape of a character that a path may have. Only such a URI is matched against `resources`, so that two
+/// URIs begin with `file:///`, so that they name no host, and have no empty segment and no query; in all of these, no fragment,
+/// and in their paths no escape of a character that a path may have. Only such a URI is matched against `resources`, so that two
 /// spellings of one resource cannot be told apart by a server alone. What an escape means in another scheme is the server's.
 pub fn is_canonical_uri(uri: &str) -> bool {
     check(uri).is_ok()
@@ -218,8 +218,11 @@ fn check_file(authority: Option<&str>, path: &str, query: Option<&str>) -> Resul
         return Err("a file URI begins with file://; write it so");
     };
     let segments = path.strip_prefix('/').ok_or("a file URI has a path; write it, as in file:///etc/**")?;
-    if host == "localhost" {
-        return Err("a file URI that names localhost is always refused; leave it out, as in file:///etc/**");
+    if !host.is_empty() {
+        return Err(
+            "a file URI that names a host is always refused, for many servers leave it out; leave it out too, as in \
+             file:///etc/**",
+        );
     }
     if segments.contains("//") || segments.starts_with('/') {
         return Err("a file URI with an empty segment is always refused; write one / where several stand");
