@@ -20,6 +20,7 @@
 //! | everything that grows with the call's data is paid for before it is done; a spent budget is the result, whatever `\|\|` or `all` made of it | `meter`, `value`, `evaluate` |
 //! | one environment for all evaluations | `functions` |
 //! | numbers mix, whole or not, and nothing is rounded silently | `functions::number` |
+//! | arguments that are the same number to some servers are not two here | `value::wide`, `functions::number` |
 //! | only `true` is true | `outcome` |
 //! | an error is a column and fixed words, never data | `failure` |
 
@@ -245,11 +246,10 @@ impl Expression {
 }
 
 impl EvalError {
-    /// Whether the arguments have a key beside the one that was read that some servers would read in its stead
-    /// ([`crate::reason::Reason::ArgumentsAmbiguous`]). Of keys that [`Expression::argument_paths`] names this is left to
-    /// the caller.
-    pub fn is_ambiguous_key(&self) -> bool {
-        self.what == What::AmbiguousKey.words()
+    /// Whether some servers would read another argument ([`crate::reason::Reason::ArgumentsAmbiguous`]): that of a key beside the
+    /// one that was read, which is left to the caller where [`Expression::argument_paths`] names the key, or another number.
+    pub fn is_ambiguous(&self) -> bool {
+        [What::AmbiguousKey, What::AmbiguousNumber].iter().any(|what| self.what == what.words())
     }
 }
 

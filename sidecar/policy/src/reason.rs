@@ -77,7 +77,8 @@ reasons! {
     RequirementFailed => Deny,
     /// The arguments do not match the tool's `inputSchema`.
     ArgumentsInvalid => Deny,
-    /// The arguments hold a key that differs only in case from one that a rule reads.
+    /// The arguments hold what servers read in different ways: a key that differs only in case from one that a rule reads, or a
+    /// number of 2^53 or more.
     ArgumentsAmbiguous => Deny,
     /// The resource's URI is not in canonical form.
     UriNotCanonical => Deny,

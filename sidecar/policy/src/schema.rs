@@ -31,7 +31,7 @@ use jsonschema::{Keyword, PatternOptions, ValidationError, Validator};
 
 use crate::json::Value;
 use analysis::Analysis;
-use budget::Budget;
+use budget::{Budget, Reading};
 pub use kinds::Kinds;
 use naming::Naming;
 use pattern::{Pattern, PatternKeyword};
@@ -144,7 +144,8 @@ impl ArgumentSchema {
         Ok(Self { compiled: Arc::new(Compiled { schema, validator, naming, limits }) })
     }
 
-    /// Validates arguments; absent arguments are an empty object.
+    /// Validates arguments; absent arguments are an empty object. Whole numbers beyond 2^53 must do both as written and as the
+    /// nearest doubles, as servers read them one way or the other.
     ///
     /// # Errors
     /// A key that some servers take for one that the schema names, else the first violation, or one that says that
@@ -152,7 +153,7 @@ impl ArgumentSchema {
     pub fn validate(&self, arguments: Option<Value<'_>>, deadline: Duration) -> Result<(), Mismatch> {
         let Compiled { naming, limits, .. } = &*self.compiled;
         let deadline = Instant::now() + deadline;
-        let budget = Budget::until(deadline, *limits);
+        let budget = Budget::until(deadline, *limits, Reading::Exact);
         let twin = arguments.and_then(|arguments| naming.twin(arguments, &budget));
         match (twin, budget.exhausted()) {
             (Some(name), _) => Err(Mismatch::Ambiguous(shortened(name))),
@@ -162,16 +163,32 @@ impl ArgumentSchema {
     }
 
     fn evaluate(&self, arguments: Option<Value<'_>>, deadline: Instant) -> Result<(), Violation> {
+        if !self.evaluate_as(Reading::Exact, arguments, deadline)? {
+            return Ok(());
+        }
+        self.evaluate_as(Reading::Rounded, arguments, deadline).map(|_| ()).map_err(|Violation { pointer, message }| {
+            let message = format!("{message}, as servers read it that round numbers beyond 2^53");
+            Violation { pointer, message }
+        })
+    }
+
+    /// Whether another reading of the numbers could have another result.
+    fn evaluate_as(
+        &self,
+        reading: Reading,
+        arguments: Option<Value<'_>>,
+        deadline: Instant,
+    ) -> Result<bool, Violation> {
         let Compiled { schema, validator, limits, .. } = &*self.compiled;
-        let budget = Budget::until(deadline, *limits);
+        let budget = Budget::until(deadline, *limits, reading);
         let valid = validator.is_valid(Node::new(arguments, &budget));
         if let Some(exhausted) = budget.exhausted() {
             return Err(Violation::new("", exhausted));
         }
         if valid {
-            return Ok(());
+            return Ok(budget.has_met_wide());
         }
-        let budget = Budget::until(deadline, *limits);
+        let budget = Budget::until(deadline, *limits, reading);
         let explained = limits.explained.then(|| validator.validate(Node::new(arguments, &budget)));
         match explained {
             Some(Err(error)) if budget.exhausted().is_none() => Err(Violation::explain(&error, schema)),

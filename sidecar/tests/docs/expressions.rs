@@ -30,7 +30,7 @@ const REFUSED: [&str; 14] = [
 ];
 
 /// Conditions, and arguments to evaluate them on.
-const RESULTS: [(&str, &str); 17] = [
+const RESULTS: [(&str, &str); 18] = [
     ("has(args.note)", r#"{"note": null}"#),
     ("has(args.note) && args.note != null", r#"{"note": null}"#),
     ("has(args.filter.bucket)", r#"{}"#),
@@ -41,6 +41,7 @@ const RESULTS: [(&str, &str); 17] = [
     ("args.count != 5", r#"{"count": "5"}"#),
     ("args.ratio >= 1", r#"{"ratio": 1.5}"#),
     ("args.id == 9007199254740993", r#"{"id": 9007199254740993}"#),
+    ("args.id == 9007199254740993", r#"{"id": 9007199254740992}"#),
     ("args.url.startsWith('https://api.example.com')", r#"{"url": "https://api.example.com.evil.net/"}"#),
     ("url(args.url).host == 'api.example.com'", r#"{"url": "https://api.example.com.evil.net/"}"#),
     ("url(args.url).host == 'api.example.com'", r#"{"url": "https://api.example.com@evil.net/"}"#),

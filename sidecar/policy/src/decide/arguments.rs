@@ -149,7 +149,7 @@ impl Examined<'_> {
 /// The refusal of a call on which an expression could not be evaluated.
 pub(super) fn expression_error(located: &Located, error: &EvalError) -> Refusal {
     let message = format!("the expression `{}` cannot be evaluated on this call: {error}", located.expression.source());
-    let reason = if error.is_ambiguous_key() { Reason::ArgumentsAmbiguous } else { Reason::ExpressionError };
+    let reason = if error.is_ambiguous() { Reason::ArgumentsAmbiguous } else { Reason::ExpressionError };
     Refusal::new(reason, &located.pointer, Some(message.into()))
 }
 

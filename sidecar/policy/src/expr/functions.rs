@@ -53,6 +53,11 @@ impl<'c, 'b, 'v> Call<'c, 'b, 'v> {
         Failure { what, column: self.column }
     }
 
+    /// Ends the evaluation, whatever absorbs errors: a server may read another number than this expression does.
+    pub(super) fn refuse_number(&self) -> Failure {
+        self.meter.refuse(What::AmbiguousNumber, self.column)
+    }
+
     pub(super) fn charge(&self, units: usize) -> Result<(), Failure> {
         self.meter.charge(units, self.column)
     }

@@ -5,7 +5,7 @@ use cel::common::value::Val;
 use sha2::{Digest as _, Sha256};
 
 use super::failure::{Failure, What};
-use super::functions::number::as_number;
+use super::functions::number::{as_number, as_written};
 use super::value::as_text;
 use crate::json::Number;
 use crate::limit::Units;
@@ -25,7 +25,8 @@ pub(super) fn condition(value: &dyn Val) -> Result<bool, Failure> {
     }
 }
 
-/// A text of its own for every value: the letter before it tells the types apart. `5` and `5.0` are one number.
+/// A text of its own for every value: the letter before it tells the types apart. `5` and `5.0` are one number, and so are
+/// whole numbers that are the same double, as servers that read doubles cannot tell them apart.
 pub(super) fn key(value: &dyn Val) -> Result<String, Failure> {
     if let Some(text) = as_text(value) {
         return Ok(if text.len() <= KEY {
@@ -41,13 +42,10 @@ pub(super) fn key(value: &dyn Val) -> Result<String, Failure> {
     if let Some(value) = value.downcast_ref::<CelBool>() {
         return Ok(format!("b{}", value.inner()));
     }
-    match as_number(value) {
-        Some(Number::Int(int)) => Ok(format!("n{int}")),
-        Some(Number::UInt(uint)) => Ok(format!("n{uint}")),
-        // Beyond 2^53 a double may stand for several whole numbers.
-        Some(Number::Float(float)) if float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 => {
-            Ok(format!("n{}", float + 0.0))
-        }
+    match as_written(value) {
+        Some((number, _)) if number.is_wide() => Ok(format!("n{:e}", number.nearest())),
+        Some((Number::Int(int), _)) => Ok(format!("n{int}")),
+        Some((Number::Float(float), _)) if float.fract() == 0.0 => Ok(format!("n{}", float + 0.0)),
         _ => Err(fail(What::NotAKey)),
     }
 }

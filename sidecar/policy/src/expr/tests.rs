@@ -5,6 +5,7 @@ mod expectations;
 mod functions;
 mod generated;
 mod language;
+mod numbers;
 mod outcome;
 mod patterns;
 mod refused;

@@ -5,6 +5,7 @@
 //! holds, so that a loop cannot multiply data.
 
 mod container;
+mod wide;
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -18,6 +19,7 @@ use super::meter::Meter;
 use crate::json::{Kind, Number, Value};
 
 pub(super) use self::container::{Container, Source, element, member, refuse_twins};
+pub(super) use self::wide::Wide;
 
 /// Where a value comes from: who pays for reading it, and what to blame if that fails.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +64,7 @@ pub(super) fn lift<'b, 'a>(value: Value<'a>, place: Place<'a>) -> Result<CowVal<
         Kind::Null => CowVal::Borrowed(&NULL),
         Kind::Bool => boolean(value.as_bool().unwrap_or_default()),
         Kind::Number => match value.as_number() {
+            Some(number) if place.origin == Origin::Arguments => wide::argument(number),
             Some(Number::Int(int)) => CowVal::owned(CelInt::from(int)),
             Some(Number::UInt(uint)) => CowVal::owned(CelUInt::from(uint)),
             Some(Number::Float(float)) => CowVal::owned(CelDouble::from(float)),

@@ -13,6 +13,44 @@ pub enum Number {
     Float(f64),
 }
 
+impl Number {
+    /// The nearest double: all that many readers keep of a number, those of JavaScript among them.
+    pub fn nearest(self) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "what is asked for")]
+        match self {
+            Self::Int(int) => int as f64,
+            Self::UInt(uint) => uint as f64,
+            Self::Float(float) => float,
+        }
+    }
+
+    /// The number that [`nearest`](Self::nearest) is; a whole number stays one if it can.
+    pub fn rounded(self) -> Self {
+        let nearest = self.nearest();
+        // Doubles of this size are whole, and in these ranges conversion is exact.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+        match nearest {
+            _ if matches!(self, Self::Float(_)) || !self.is_wide() => self,
+            _ if nearest.abs() < 9_223_372_036_854_775_808.0 => Self::Int(nearest as i64),
+            _ if nearest > 0.0 && nearest < 18_446_744_073_709_551_616.0 => Self::UInt(nearest as u64),
+            _ => Self::Float(nearest),
+        }
+    }
+
+    /// Whether its nearest double is that of other whole numbers too: from 2^53 on, either way.
+    pub fn is_wide(self) -> bool {
+        match self {
+            Self::Int(int) => int.unsigned_abs() >= WIDE,
+            Self::UInt(_) => true,
+            #[allow(clippy::cast_precision_loss, reason = "a power of two")]
+            Self::Float(float) => float.abs() >= WIDE as f64,
+        }
+    }
+}
+
+/// The first double of whose neighbours one is more than 1 away.
+const WIDE: u64 = 1 << 53;
+
 /// Reads a number that the parser has checked.
 pub(super) fn read(text: &str, fractional: bool) -> Number {
     if !fractional {

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use super::Limits;
+use crate::json::Number;
 
 /// How many steps there are between two looks at the clock. Between two steps the evaluator applies at most the
 /// subschemas that [`analysis`](super::analysis) lets one value meet.
@@ -16,10 +17,22 @@ const STEPS: usize = 32;
 /// The most errors that one explanation may collect before it is given up.
 const FINDINGS: u32 = 1_000;
 
+/// What is taken for the value of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// What it says, to the last digit.
+    Exact,
+    /// The nearest double, which is all that some servers read.
+    Rounded,
+}
+
 #[derive(Debug)]
 pub(super) struct Budget {
     deadline: Instant,
     limits: Limits,
+    reading: Reading,
+    /// Whether a number was looked at of which the other reading is another number.
+    met_wide: Cell<bool>,
     steps: Cell<usize>,
     findings: Cell<u32>,
     /// Why nothing is looked at any more.
@@ -27,8 +40,34 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) fn until(deadline: Instant, limits: Limits) -> Self {
-        Self { deadline, limits, steps: Cell::new(0), findings: Cell::new(0), exhausted: Cell::new(None) }
+    pub(super) fn until(deadline: Instant, limits: Limits, reading: Reading) -> Self {
+        Self {
+            deadline,
+            limits,
+            reading,
+            met_wide: Cell::new(false),
+            steps: Cell::new(0),
+            findings: Cell::new(0),
+            exhausted: Cell::new(None),
+        }
+    }
+
+    /// A number of the arguments as it is read.
+    pub(super) fn read(&self, number: Number) -> Number {
+        if !number.is_wide() {
+            return number;
+        }
+        let rounded = number.rounded();
+        if self.reading == Reading::Rounded {
+            return rounded;
+        }
+        self.met_wide.set(self.met_wide.get() || rounded != number);
+        number
+    }
+
+    /// Whether a number was looked at that [`Reading::Rounded`] makes another.
+    pub(super) fn has_met_wide(&self) -> bool {
+        self.met_wide.get()
     }
 
     /// Takes steps; false if there are none left.

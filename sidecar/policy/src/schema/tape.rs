@@ -108,7 +108,8 @@ impl<'a> JsonNode<'a, Tape> for Node<'a> {
     }
 
     fn as_number(&self) -> Option<serde_json::Number> {
-        match self.value(Kind::Number)?.as_number()? {
+        let number = self.value(Kind::Number)?.as_number()?;
+        match self.budget.map_or(number, |budget| budget.read(number)) {
             Number::Int(number) => Some(number.into()),
             Number::UInt(number) => Some(number.into()),
             Number::Float(number) => serde_json::Number::from_f64(number),
@@ -260,6 +261,6 @@ impl<'a> Array<'a, Tape> for Items<'a> {
     }
 
     fn is_unique(&self) -> bool {
-        unique::is_unique(self.value, &|steps| self.inside.budget.is_none_or(|budget| budget.spend(steps)))
+        self.inside.budget.is_none_or(|budget| unique::is_unique(self.value, budget))
     }
 }

@@ -73,6 +73,27 @@ fn arguments_that_match_pass() {
 }
 
 #[test]
+fn what_a_schema_accepts_it_accepts_as_a_server_reads_it_that_rounds() {
+    let schema = json!({"properties": {
+        "not": {"not": {"const": 10_000_000_000_000_000_u64}},
+        "most": {"maximum": 10_000_000_000_000_003_u64},
+        "any": {"type": "integer", "minimum": 1, "maximum": i64::MAX},
+        "set": {"uniqueItems": true},
+    }});
+    let accepts = |arguments: serde_json::Value| check(&schema, &arguments);
+    assert_eq!(accepts(json!({"any": 123_456_789_012_345_678_u64, "most": 10_000_000_000_000_002_u64})), Ok(()));
+    assert_eq!(accepts(json!({"set": [9_007_199_254_740_992_u64, 9_007_199_254_740_994_u64]})), Ok(()));
+    for (place, value) in [
+        ("not", json!(10_000_000_000_000_001_u64)),
+        ("most", json!(10_000_000_000_000_003_u64)),
+        ("set", json!([9_007_199_254_740_992_u64, 9_007_199_254_740_993_u64])),
+    ] {
+        let why = accepts(json!({place: value})).expect_err(place);
+        assert!(why.contains(&format!("`/{place}`")) && why.contains("round numbers beyond 2^53"), "{why}");
+    }
+}
+
+#[test]
 fn a_violation_says_what_the_schema_asks_for_and_nothing_of_the_value() {
     let with = |more: serde_json::Value| {
         let mut arguments = json!({"datastore_id": "0123456789abcdef0123456789abcdef"});

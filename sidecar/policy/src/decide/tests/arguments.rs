@@ -66,6 +66,21 @@ fn a_condition_is_not_trusted_on_ambiguous_arguments() {
 }
 
 #[test]
+fn a_number_that_a_server_may_round_to_one_that_is_denied_is_refused() {
+    let world = World::with_rules(
+        "{name: all, tools: ['*'], action: Allow}
+         {name: not-that, tools: [start_job], when: 'args.account == 10000000000000000', action: Deny}",
+    );
+    let call = |account: &str| world.call("start_job", &format!(r#"{{"account": {account}}}"#));
+    assert_eq!(call("10000000000000000").reason, Reason::DeniedByRule);
+    assert_eq!(call("1e16").reason, Reason::DeniedByRule);
+    let verdict = call("10000000000000001");
+    assert_eq!(brief(&verdict), (Reason::ArgumentsAmbiguous, "clinic/imaging#not-that/when"));
+    assert!(verdict.message.unwrap().contains("servers may round"));
+    assert_eq!(call("10000000000000002").reason, Reason::AllowedByRule, "a double of its own");
+}
+
+#[test]
 fn arguments_are_validated_before_requirements_are_evaluated() {
     let rule = "{name: r, tools: [get_datastore], action: Allow, validateArguments: true, require: [{expression: 'args.id == \"a\"'}]}";
     let world = World::with_rules(rule);

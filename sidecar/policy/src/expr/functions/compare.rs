@@ -32,9 +32,8 @@ pub(super) fn greater_or_equal<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v
 fn compare(call: &Call<'_, '_, '_>) -> Result<Ordering, Failure> {
     let (left, right) = (call.value(0)?, call.value(1)?);
     let wrong = call.fail(What::WrongType);
-    if let Some(left) = number::as_number(left) {
-        let right = number::as_number(right).ok_or(wrong)?;
-        return number::order(left, right).ok_or(wrong);
+    if let Some(order) = number::compare(call, left, right)? {
+        return Ok(order);
     }
     if let Some(left) = as_text(left) {
         let right = as_text(right).ok_or(wrong)?;
@@ -66,8 +65,8 @@ fn equal(call: &Call<'_, '_, '_>, left: &(dyn Val + '_), right: &(dyn Val + '_))
         call.charge_text(left.len().min(right.len()))?;
         return Ok(left == right);
     }
-    if let (Some(left), Some(right)) = (number::as_number(left), number::as_number(right)) {
-        return Ok(number::order(left, right).is_some_and(Ordering::is_eq));
+    if let Some(order) = number::compare(call, left, right)? {
+        return Ok(order.is_eq());
     }
     if is_object(left) && is_object(right) {
         return Err(call.fail(What::ObjectsCompared));

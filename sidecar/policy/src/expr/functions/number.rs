@@ -1,7 +1,7 @@
 //! Numbers: JSON does not tell `1` from `1.0`, so whole and fractional numbers mix in arithmetic and comparisons.
 //!
 //! Nothing is rounded silently: a whole number too large for a fraction to hold exactly is an overflow, and so is a result
-//! that is not finite.
+//! that is not finite. Of a [`Wide`] number of the arguments only that can be had which no server's rounding changes.
 
 use std::cmp::Ordering;
 
@@ -11,8 +11,8 @@ use cel::common::value::{CowVal, Val};
 use super::address::Address;
 use super::time::{Span, Time};
 use super::{Answer, Call};
-use crate::expr::failure::What;
-use crate::expr::value::{Text, as_text};
+use crate::expr::failure::{Failure, What};
+use crate::expr::value::{Text, Wide, as_text};
 use crate::json::Number;
 
 /// Up to here every whole number is an `f64`.
@@ -28,7 +28,7 @@ pub(super) enum Arithmetic {
     Remainder,
 }
 
-/// The number that a value is.
+/// The number that a value is; none too if it is [`Wide`].
 pub(in crate::expr) fn as_number(value: &(dyn Val + '_)) -> Option<Number> {
     if let Some(int) = value.downcast_ref::<CelInt>() {
         Some(Number::Int(*int.inner()))
@@ -37,6 +37,22 @@ pub(in crate::expr) fn as_number(value: &(dyn Val + '_)) -> Option<Number> {
     } else {
         let uint = value.downcast_ref::<CelUInt>()?;
         Some(Number::UInt(*uint.inner()))
+    }
+}
+
+/// The number that a value is, and whether it is [`Wide`].
+pub(in crate::expr) fn as_written(value: &(dyn Val + '_)) -> Option<(Number, bool)> {
+    let wide = || value.downcast_ref::<Wide>().map(|wide| (wide.0, true));
+    as_number(value).map(|number| (number, false)).or_else(wide)
+}
+
+/// An argument that must be a number to calculate with.
+fn operand(call: &Call<'_, '_, '_>, index: usize) -> Result<Number, Failure> {
+    let value = call.value(index)?;
+    match as_number(value) {
+        Some(number) => Ok(number),
+        None if value.downcast_ref::<Wide>().is_some() => Err(call.refuse_number()),
+        None => Err(call.fail(What::WrongType)),
     }
 }
 
@@ -54,8 +70,25 @@ pub(in crate::expr) fn whole<'b, 'v>(length: usize) -> CowVal<'b, 'v> {
     CowVal::owned(CelInt::from(i64::try_from(length).unwrap_or(i64::MAX)))
 }
 
-/// How two numbers compare, exactly; none if one is not a number.
-pub(super) fn order(left: Number, right: Number) -> Option<Ordering> {
+/// How two values compare as numbers: exactly, and a call is refused on which their nearest doubles do not compare alike. None
+/// if one is not a number.
+pub(super) fn compare(
+    call: &Call<'_, '_, '_>,
+    left: &(dyn Val + '_),
+    right: &(dyn Val + '_),
+) -> Result<Option<Ordering>, Failure> {
+    let (Some((left, left_is_wide)), Some((right, right_is_wide))) = (as_written(left), as_written(right)) else {
+        return Ok(None);
+    };
+    let order = order(left, right);
+    if (left_is_wide || right_is_wide) && order != left.nearest().partial_cmp(&right.nearest()) {
+        return Err(call.refuse_number());
+    }
+    Ok(order)
+}
+
+/// How two numbers compare, exactly.
+fn order(left: Number, right: Number) -> Option<Ordering> {
     match (left, right) {
         (Number::Float(left), Number::Float(right)) => left.partial_cmp(&right),
         (Number::Float(left), right) => order_mixed(integer(right), left).map(Ordering::reverse),
@@ -100,8 +133,7 @@ fn exact(number: Number) -> Option<f64> {
 /// The operation on the first two arguments.
 pub(super) fn calculate<'b, 'v>(call: &Call<'_, 'b, 'v>, operation: Arithmetic) -> Answer<'b, 'v> {
     let wrong = call.fail(What::WrongType);
-    let left = as_number(call.value(0)?).ok_or(wrong)?;
-    let right = as_number(call.value(1)?).ok_or(wrong)?;
+    let (left, right) = (operand(call, 0)?, operand(call, 1)?);
     let overflow = call.fail(What::Overflow);
     if let (Number::Int(left), Number::Int(right)) = (left, right) {
         if right == 0 && matches!(operation, Arithmetic::Divide | Arithmetic::Remainder) {
@@ -130,14 +162,13 @@ pub(super) fn calculate<'b, 'v>(call: &Call<'_, 'b, 'v>, operation: Arithmetic) 
 }
 
 pub(super) fn negate<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
-    match as_number(call.value(0)?) {
-        Some(Number::Int(int)) => match int.checked_neg() {
+    match operand(call, 0)? {
+        Number::Int(int) => match int.checked_neg() {
             Some(int) => Ok(CowVal::owned(CelInt::from(int))),
             None => Err(call.fail(What::Overflow)),
         },
-        Some(Number::Float(float)) => Ok(CowVal::owned(CelDouble::from(-float))),
-        Some(Number::UInt(_)) => Err(call.fail(What::Overflow)),
-        None => Err(call.fail(What::WrongType)),
+        Number::Float(float) => Ok(CowVal::owned(CelDouble::from(-float))),
+        Number::UInt(_) => Err(call.fail(What::Overflow)),
     }
 }
 
@@ -145,16 +176,19 @@ pub(super) fn negate<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
 pub(super) fn to_int<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
     let value = call.value(0)?;
     let overflow = call.fail(What::Overflow);
-    let int = match as_number(value) {
-        Some(Number::Int(int)) => int,
-        Some(Number::UInt(_)) => return Err(overflow),
-        Some(Number::Float(float)) => truncate(float).ok_or(overflow)?,
-        None => match value.downcast_ref::<Time>() {
+    let Some((number, is_wide)) = as_written(value) else {
+        let int = match value.downcast_ref::<Time>() {
             Some(time) => time.seconds(),
             None => call.text(0)?.parse().map_err(|_| call.fail(What::NotANumber))?,
-        },
+        };
+        return Ok(CowVal::owned(CelInt::from(int)));
     };
-    Ok(CowVal::owned(CelInt::from(int)))
+    let int = match number {
+        Number::Int(int) => int,
+        Number::UInt(_) => return Err(overflow),
+        Number::Float(float) => truncate(float).ok_or(overflow)?,
+    };
+    Ok(if is_wide { CowVal::owned(Wide(Number::Int(int))) } else { CowVal::owned(CelInt::from(int)) })
 }
 
 fn truncate(float: f64) -> Option<i64> {
@@ -166,8 +200,14 @@ fn truncate(float: f64) -> Option<i64> {
 /// `double`: from a number or a decimal string.
 pub(super) fn to_double<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
     let value = call.value(0)?;
-    let double = match as_number(value) {
-        Some(number) => exact(number).ok_or(call.fail(What::Overflow))?,
+    let double = match as_written(value) {
+        Some((number, is_wide)) => {
+            let double = exact(number).ok_or(call.fail(What::Overflow))?;
+            if is_wide {
+                return Ok(CowVal::owned(Wide(Number::Float(double))));
+            }
+            double
+        }
         None => {
             let parsed = call.text(0)?.parse::<f64>().ok();
             parsed.filter(|double| double.is_finite()).ok_or(call.fail(What::NotANumber))?
@@ -187,6 +227,8 @@ pub(super) fn to_string<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
             Number::UInt(uint) => uint.to_string(),
             Number::Float(float) => float.to_string(),
         }
+    } else if value.downcast_ref::<Wide>().is_some() {
+        return Err(call.refuse_number());
     } else if let Some(flag) = value.downcast_ref::<cel::common::types::CelBool>() {
         flag.inner().to_string()
     } else if let Some(time) = value.downcast_ref::<Time>() {

@@ -109,16 +109,15 @@ fn whole_and_fractional_numbers_mix() {
 #[test]
 fn nothing_is_rounded_silently() {
     all_fail(
-        r#"{"n":9223372036854775807,"m":-9223372036854775808,"z":0,"big":18446744073709551615}"#,
+        r#"{"n":9223372036854775807,"one":1,"z":0}"#,
         &[
-            ("args.n + 1 > 0", 8, "overflow"),
-            ("args.m - 1 < 0", 8, "overflow"),
-            ("args.n * 2 > 0", 8, "overflow"),
-            ("args.m / -1 > 0", 8, "overflow"),
-            ("args.m % -1 == 0", 8, "overflow"),
-            ("-args.m > 0", 1, "overflow"),
-            ("args.n * 0.5 > 0", 8, "overflow"),
-            ("args.big + 1 > 0", 10, "overflow"),
+            ("9223372036854775807 + args.one > 0", 21, "overflow"),
+            ("-9223372036854775808 - args.one < 0", 22, "overflow"),
+            ("9223372036854775807 * 2 > 0", 21, "overflow"),
+            ("-9223372036854775808 / -args.one > 0", 22, "overflow"),
+            ("-9223372036854775808 % -args.one == 0", 22, "overflow"),
+            ("-(-9223372036854775808) > 0", 1, "overflow"),
+            ("9223372036854775807 * 0.5 > 0", 21, "overflow"),
             ("1e308 * 10.0 > 0.0", 7, "overflow"),
             ("1 / args.z == 1", 3, "division by zero"),
             ("1 % args.z == 1", 3, "division by zero"),
@@ -287,6 +286,6 @@ fn keys_that_differ_only_in_case_are_refused_where_no_fixed_path_leads() {
         ],
     );
     let error = condition("args.o[args.k] == 1", args).expect_err("ambiguous");
-    assert!(error.is_ambiguous_key());
+    assert!(error.is_ambiguous());
     all_true(args, &["args.fine[args.k] == 1 || true"]);
 }

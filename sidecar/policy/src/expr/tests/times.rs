@@ -120,9 +120,8 @@ proptest! {
         // A double near the whole number, compared as what it exactly is.
         let double = int.saturating_add(near) as f64;
         let exact = double as i128;
-        let args = format!(r#"{{"i":{int},"d":{double:?}}}"#);
-        prop_assert_eq!(condition("args.i < args.d", &args), Ok(i128::from(int) < exact));
-        prop_assert_eq!(condition("args.d < args.i", &args), Ok(exact < i128::from(int)));
-        prop_assert_eq!(condition("args.i == args.d", &args), Ok(i128::from(int) == exact));
+        prop_assert_eq!(condition(&format!("{int} < {double:?}"), "{}"), Ok(i128::from(int) < exact));
+        prop_assert_eq!(condition(&format!("{double:?} < {int}"), "{}"), Ok(exact < i128::from(int)));
+        prop_assert_eq!(condition(&format!("{int} == {double:?}"), "{}"), Ok(i128::from(int) == exact));
     }
 }

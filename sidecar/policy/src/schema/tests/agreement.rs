@@ -65,6 +65,21 @@ fn schema() -> impl Strategy<Value = Json> {
     })
 }
 
+/// The value as servers read it that take every number for the nearest double.
+fn rounded(value: &Json) -> Json {
+    match value {
+        Json::Number(number) if !number.is_f64() => match number.as_f64() {
+            Some(double) if double.abs() >= 9_007_199_254_740_992.0 => Json::from(double),
+            _ => value.clone(),
+        },
+        Json::Array(items) => items.iter().map(rounded).collect(),
+        Json::Object(members) => {
+            Json::Object(members.iter().map(|(name, member)| (name.clone(), rounded(member))).collect())
+        }
+        _ => value.clone(),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -74,7 +89,8 @@ proptest! {
         // A reference that leads back to itself for the same value is refused.
         let Ok(compiled) = compile(&schema) else { return Ok(()) };
         let outcome = compiled.validate(Some(document(&arguments).root()), SECOND);
-        prop_assert_eq!(outcome.is_ok(), jsonschema::is_valid(&schema, &arguments), "{} {:?}", schema, outcome);
+        let valid = jsonschema::is_valid(&schema, &arguments) && jsonschema::is_valid(&schema, &rounded(&arguments));
+        prop_assert_eq!(outcome.is_ok(), valid, "{} {:?}", schema, outcome);
         if let Err(Mismatch::Violation(violation)) = outcome {
             prop_assert!(arguments.pointer(&violation.pointer).is_some(), "{:?}", violation);
         }
