@@ -220,6 +220,22 @@ fn what_only_some_readers_take_for_line_ends_is_known_and_replaced() {
     }
 }
 
+proptest! {
+    #[test]
+    fn each_such_character_and_nothing_else_is_escaped_wherever_it_stands(
+        parts in prop::collection::vec(prop_oneof![
+            prop::sample::select(ODD.map(|(odd, _)| odd).to_vec()).prop_map(str::to_owned),
+            prop::sample::select(vec!["\u{2014}", "\u{a0}", "\u{fffd}", "\u{1f}", "a"]).prop_map(str::to_owned),
+            "[a-z\u{80}-\u{2fff}]{0,80}",
+        ], 0..20),
+    ) {
+        let text = parts.concat();
+        let expected = ODD.iter().fold(text.clone(), |text, (odd, code)| text.replace(odd, &format!("\\u{code}")));
+        prop_assert_eq!(has_odd_character(text.as_bytes()), expected != text);
+        prop_assert_eq!(replace_data(b"", text.as_bytes()), format!("data: {expected}\n\n"));
+    }
+}
+
 /// Streams of all kinds of lines and line ends, some not UTF-8.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let line = prop::sample::select(vec![
