@@ -15,7 +15,7 @@
 //! | `examine` | a message read and decided, pure |
 //! | `take` | what a call takes before it is forwarded |
 //! | `forward` | to the server, and what its answer's head leads to |
-//! | `relay`, `events` | answers and streams on their way to the agent |
+//! | `relay`, `streamed`, `events` | answers and streams on their way to the agent |
 //! | `filtered`, `governed` | lists in them, and what servers ask in them |
 //! | `learned` | what lists tell of tools |
 //! | `question` | which request of a server an agent answers |
@@ -46,6 +46,7 @@ mod relay;
 mod reply;
 mod request;
 mod stream;
+mod streamed;
 mod take;
 mod tasks;
 mod unconfigured;
@@ -91,7 +92,7 @@ pub const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 /// Larger bodies and answers are read on a worker, so that others need not wait for them.
 const WORKER_BYTES: usize = 64 << 10;
 
-/// The most large messages of agents, and the most large answers, that are read at once.
+/// The most large messages of agents, and the most large answers and events of streams, that are read at once.
 const READ_AT_ONCE: usize = 2;
 
 /// The most refusals of servers' requests that are on their way at once. Of more the servers hear nothing.
@@ -142,7 +143,7 @@ struct Shared {
     answers: Memory,
     /// A permit for each large message of an agent that is being read.
     examining: Arc<Semaphore>,
-    /// A permit for each large answer that is being read: reading takes several times its bytes.
+    /// A permit for each large answer or event that is being read: reading takes several times its bytes.
     reading: Arc<Semaphore>,
     keeper: Keeper,
     bindings: Arc<Mutex<Bindings>>,

@@ -395,7 +395,12 @@ pub(super) async fn collect(
 
 /// What the agent is sent for the whole of an answer to a request. Clients differ in what they make of a type that is none of
 /// the protocol's, so that nothing of one passes.
-async fn govern(events: &mut Events, content: Content, whole: Bytes, reading: &Semaphore) -> Result<Bytes, String> {
+async fn govern(
+    events: &mut Events,
+    content: Content,
+    whole: Bytes,
+    reading: &Arc<Semaphore>,
+) -> Result<Bytes, String> {
     if content != Content::Json {
         let empty = whole.is_empty().then(Bytes::new);
         return empty.ok_or_else(|| "it is neither JSON nor an event stream".to_owned());
@@ -404,10 +409,15 @@ async fn govern(events: &mut Events, content: Content, whole: Bytes, reading: &S
         return events.answer(&whole);
     }
     // Only a closed semaphore fails, and this one never is.
-    let _turn = reading.acquire().await;
+    let turn = Arc::clone(reading).acquire_owned().await;
     let mut own = events.clone();
-    let read = tokio::task::spawn_blocking(move || (own.answer(&whole), own)).await;
-    let (governed, own) = read.map_err(|_| "the sidecar failed to read it".to_owned())?;
+    let read = tokio::task::spawn_blocking(move || {
+        let governed = own.answer(&whole);
+        // Kept to here though its agent may have hung up.
+        drop(turn);
+        (governed, own)
+    });
+    let (governed, own) = read.await.map_err(|_| "the sidecar failed to read it".to_owned())?;
     *events = own;
     governed
 }

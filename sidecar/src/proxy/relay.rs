@@ -4,7 +4,6 @@
 //! end a request: one whose id is open in a session, or whose time in flight counts, is read to its answer, for nobody. It is given up
 //! when the agent has cancelled it.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -16,15 +15,13 @@ use bytes::Bytes;
 use http_body::Body as _;
 
 use super::Place;
-use super::body::{self, SLICE};
 use super::events::Events;
-use super::forward::{Expected, no_room};
+use super::forward::Expected;
 use super::given_up::GivenUp;
 use super::record::Flight;
+use super::streamed::Streamed;
 use crate::lifecycle::Drain;
-use crate::mcp::sse::{Piece, Scanner};
 use crate::mcp::version::Era;
-use crate::memory::{Full, Share};
 use crate::upstream::{self, Cause, UpstreamError};
 
 /// Whether a stream ends by itself.
@@ -86,7 +83,7 @@ enum Way {
     /// Byte for byte.
     Bytes,
     /// Event by event.
-    Events { scanner: Option<Scanner>, events: Box<Events>, ready: VecDeque<Bytes>, memory: Share },
+    Events(Streamed),
 }
 
 impl fmt::Debug for Relay {
@@ -111,28 +108,25 @@ impl Relay {
             Endless::No => None,
             Endless::Yes(drain) => Some(Box::pin(async move { drain.draining().await })),
         };
-        let scanner = Some(Scanner::new(events.max_event_bytes()));
-        let memory = events.shared.answers.share_within(&events.sending.backend.answers);
-        let way = Way::Events { scanner, events: Box::new(events), ready: VecDeque::new(), memory };
-        Self { body, way, drained, given_up, flight, ended: false }
+        Self { body, way: Way::Events(Streamed::new(events)), drained, given_up, flight, ended: false }
     }
 
     /// For how long the call goes on if the agent hangs up now; none if it ends with that.
     fn outlives_the_agent(&self) -> Option<Duration> {
         match &self.way {
-            Way::Events { events, .. } if !self.ended && events.era() == Era::Legacy => {
+            Way::Events(stream) if !self.ended && stream.events.era() == Era::Legacy => {
                 // Where no rule says how long the call counts, as long as for the beginning of an answer.
-                let at_most = || self.flight.in_flight_for().unwrap_or_else(|| events.response_timeout());
+                let at_most = || self.flight.in_flight_for().unwrap_or_else(|| stream.events.response_timeout());
                 self.flight.must_be_answered().then(at_most)
             }
-            Way::Events { .. } | Way::Bytes => None,
+            Way::Events(_) | Way::Bytes => None,
         }
     }
 
     /// The agent has hung up. It may take up the stream of a session again.
     fn leave(&mut self) {
-        if let (false, Way::Events { events, .. }) = (self.ended, &self.way) {
-            events.leave(&mut self.flight);
+        if let (false, Way::Events(stream)) = (self.ended, &self.way) {
+            stream.events.leave(&mut self.flight);
         }
     }
 
@@ -145,15 +139,29 @@ impl Relay {
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         loop {
-            if let Way::Events { ready, .. } = &mut self.way
-                && let Some(bytes) = next_slice(ready)
+            if let Way::Events(stream) = &mut self.way
+                && let Some(bytes) = stream.next_slice()
             {
                 return Poll::Ready(Some(Ok(bytes)));
             }
             if self.ended {
                 return Poll::Ready(None);
             }
-            self.release();
+            if let Way::Events(stream) = &mut self.way {
+                if stream.is_reading() {
+                    let read = ready!(stream.poll_read(cx));
+                    stream.events.settle(&mut self.flight);
+                    if let Err(error) = read {
+                        return self.fail(&error);
+                    }
+                    continue;
+                }
+                if stream.is_finished() {
+                    self.conclude();
+                    continue;
+                }
+                stream.release();
+            }
             if self.drained.as_mut().is_some_and(|drained| drained.as_mut().poll(cx).is_ready()) {
                 self.ended = true;
                 continue;
@@ -168,54 +176,46 @@ impl Relay {
                     let Ok(data) = frame.into_data() else { continue };
                     match &mut self.way {
                         Way::Bytes => return Poll::Ready(Some(Ok(data))),
-                        Way::Events { scanner, events, ready, memory } => {
-                            if let Err(error) = scan(scanner, events, ready, memory, &data) {
+                        Way::Events(stream) => {
+                            if let Err(error) = stream.push(&data) {
                                 return self.fail(&error);
                             }
-                            events.settle(&mut self.flight);
+                            stream.events.settle(&mut self.flight);
                         }
                     }
                 }
                 Some(Err(error)) => return self.fail(&error),
-                None => self.finish(),
+                None => match &mut self.way {
+                    Way::Bytes => self.ended = true,
+                    Way::Events(stream) => stream.finish(),
+                },
             }
-        }
-    }
-
-    /// Gives back what was taken for events that have left.
-    fn release(&mut self) {
-        if let Way::Events { scanner: Some(scanner), memory, .. } = &mut self.way
-            && scanner.held() <= UNCOUNTED
-        {
-            memory.clear();
         }
     }
 
     /// The agent has cancelled the request, and the server does not answer it.
     fn give_up(&mut self) {
         self.ended = true;
-        if let Way::Events { events, ready, .. } = &mut self.way {
-            events.leave(&mut self.flight);
-            ready.extend(events.cancelled());
+        if let Way::Events(stream) = &mut self.way {
+            stream.events.leave(&mut self.flight);
+            stream.ready.extend(stream.events.cancelled());
         }
     }
 
-    fn finish(&mut self) {
+    /// The server has ended the stream, and all of it was read.
+    fn conclude(&mut self) {
         self.ended = true;
-        if let Way::Events { scanner, events, ready, .. } = &mut self.way {
-            if let Some(Ok(Some(piece))) = scanner.take().map(Scanner::finish) {
-                ready.extend(relay(events, piece));
-            }
-            events.settle(&mut self.flight);
-            events.conclude(&mut self.flight);
-            ready.extend(events.end());
-            events.leave(&mut self.flight);
+        if let Way::Events(stream) = &mut self.way {
+            stream.events.settle(&mut self.flight);
+            stream.events.conclude(&mut self.flight);
+            stream.ready.extend(stream.events.end());
+            stream.events.leave(&mut self.flight);
         }
     }
 
     /// Whether only a session's own stream has ended: it may at any time, and its agent opens another.
     fn is_end_of_own_stream(&self, error: &UpstreamError) -> bool {
-        let is_own = matches!(&self.way, Way::Events { events, .. } if events.awaited.expected == Expected::Stream);
+        let is_own = matches!(&self.way, Way::Events(stream) if stream.events.awaited.expected == Expected::Stream);
         is_own && matches!(error.cause, Cause::Reset | Cause::StreamIdle)
     }
 
@@ -225,60 +225,15 @@ impl Relay {
         if !self.is_end_of_own_stream(error) {
             self.flight.failed(error);
         }
-        if let Way::Events { events, ready, .. } = &mut self.way {
-            let told = events.fail(&error.message());
+        if let Way::Events(stream) = &mut self.way {
+            let told = stream.events.fail(&error.message());
             // In the legacy era the server may go on, and answer on another stream.
-            events.leave(&mut self.flight);
+            stream.events.leave(&mut self.flight);
             if let Some(told) = told {
-                ready.push_back(told);
-                return Poll::Ready(ready.pop_front().map(Ok));
+                stream.ready.push_back(told);
+                return Poll::Ready(stream.ready.pop_front().map(Ok));
             }
         }
         Poll::Ready(Some(Err(io::Error::other(error.to_string()))))
-    }
-}
-
-/// The next event that is ready, or a slice of one that is large.
-fn next_slice(ready: &mut VecDeque<Bytes>) -> Option<Bytes> {
-    match ready.front_mut() {
-        Some(event) if event.len() > SLICE => Some(event.split_to(SLICE)),
-        _ => ready.pop_front(),
-    }
-}
-
-/// What each stream may hold beside what is counted.
-const UNCOUNTED: usize = 64 << 10;
-
-fn scan(
-    scanner: &mut Option<Scanner>,
-    events: &mut Events,
-    ready: &mut VecDeque<Bytes>,
-    memory: &mut Share,
-    data: &[u8],
-) -> Result<(), UpstreamError> {
-    let Some(scanner) = scanner else { return Ok(()) };
-    // What a stream holds usually is a few KiB, for which nothing is counted.
-    let held = scanner.held() + data.len();
-    if held > UNCOUNTED {
-        memory.try_cover(held).map_err(|Full| no_room(&events.sending.backend))?;
-    }
-    scanner.push(data);
-    loop {
-        match scanner.piece() {
-            Ok(Some(piece)) => ready.extend(relay(events, piece).map(|bytes| match bytes.len() {
-                // Counted on while the agent reads it, whatever comes meanwhile.
-                length if length > UNCOUNTED => body::counted(bytes, memory.split(length)),
-                _ => bytes,
-            })),
-            Ok(None) => return Ok(()),
-            Err(error) => return Err(events.too_large(&error)),
-        }
-    }
-}
-
-fn relay(events: &mut Events, piece: Piece) -> Option<Bytes> {
-    match piece {
-        Piece::Between(bytes) => events.between(bytes),
-        Piece::Event(event) => events.event(event),
     }
 }

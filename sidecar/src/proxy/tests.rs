@@ -170,6 +170,72 @@ async fn begun(proxy: Proxy, method: &Method, body: &'static str) -> Incoming {
     response.into_body()
 }
 
+/// A server that answers a request with this beginning of a stream, and then waits for the connection's end.
+async fn stream_of(events: String) -> (String, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    let ended = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+        stream.write_all(format!("{head}{events}").as_bytes()).await.unwrap();
+        while stream.read(&mut [0; 1024]).await.is_ok_and(|length| length > 0) {}
+    });
+    (url, ended)
+}
+
+fn notification(text: &str) -> String {
+    format!(
+        "data: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{{\"level\":\"info\",\"data\":\"{text}\"}}}}\n\n"
+    )
+}
+
+async fn next_text(stream: &mut Incoming) -> String {
+    let data = stream.frame().await.unwrap().unwrap().into_data().unwrap();
+    String::from_utf8(data.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn while_a_large_event_waits_to_be_read_other_requests_are_answered_and_nothing_later_of_its_stream_passes() {
+    let large = notification(&"x".repeat(2 * WORKER_BYTES));
+    let (url, ended) = stream_of([notification("first"), large.clone(), notification("last")].concat()).await;
+    let current = Arc::new(Current::default());
+    current.swap(live(&url, "{name: all, tools: ['*'], action: Allow}"));
+    let (_trigger, drain) = lifecycle::drain();
+    let proxy = proxy(Arc::clone(&current), Destination::Off, &Metrics::new(Clock::system()).unwrap(), drain);
+    let turns = Arc::clone(&proxy.0.reading).acquire_many_owned(READ_AT_ONCE.try_into().unwrap()).await.unwrap();
+    let mut stream = begun(proxy.clone(), &Method::GET, "").await;
+    assert_eq!(next_text(&mut stream).await, notification("first"));
+    for _ in 0..20 {
+        tokio::select! {
+            biased;
+            early = next_text(&mut stream) => panic!("{} bytes passed before the large event was read", early.len()),
+            answer = told_by(proxy.clone(), "GET /nowhere", "", "") => assert!(answer.starts_with("HTTP/1.1 404"), "{answer}"),
+        }
+    }
+    drop(turns);
+    let mut rest = String::new();
+    while rest.len() < large.len() + notification("last").len() {
+        rest += &next_text(&mut stream).await;
+    }
+    assert!(rest == large + &notification("last"), "the events are what they were, in their order");
+    drop(stream);
+    ended.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_agent_that_hangs_up_while_a_large_event_waits_to_be_read_ends_the_stream_at_the_server() {
+    let (url, ended) = stream_of(notification("first") + &notification(&"x".repeat(2 * WORKER_BYTES))).await;
+    let current = Arc::new(Current::default());
+    current.swap(live(&url, "{name: all, tools: ['*'], action: Allow}"));
+    let (_trigger, drain) = lifecycle::drain();
+    let proxy = proxy(Arc::clone(&current), Destination::Off, &Metrics::new(Clock::system()).unwrap(), drain);
+    let _turns = Arc::clone(&proxy.0.reading).acquire_many_owned(READ_AT_ONCE.try_into().unwrap()).await.unwrap();
+    let mut stream = begun(proxy.clone(), &Method::GET, "").await;
+    assert_eq!(next_text(&mut stream).await, notification("first"));
+    drop(stream);
+    ended.await.unwrap();
+}
+
 #[tokio::test]
 async fn an_open_stream_holds_nothing_of_its_configuration_but_the_server() {
     let url = streams().await;
