@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::process::free_port;
@@ -122,7 +122,7 @@ impl Ledger {
     /// If another has taken its port.
     pub fn come_back(&mut self) {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads can be made");
-        let listener = runtime.block_on(TcpListener::bind(self.address)).expect("the server's port is free");
+        let listener = runtime.block_on(async { listen(self.address) }).expect("the server's port is free");
         let books = Arc::clone(&self.books);
         runtime.spawn(async move {
             loop {
@@ -168,6 +168,14 @@ impl Drop for Ledger {
     fn drop(&mut self) {
         self.die();
     }
+}
+
+/// Listens as servers do that many may call at once: what waits is not to wait for the server's port.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(4_096)
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

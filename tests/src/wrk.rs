@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::eventually::eventually;
 use crate::process::{Process, root};
@@ -27,6 +28,9 @@ request = function()
 end
 "#;
 
+/// How long an answer may take, in seconds, that is not told as an error.
+const PATIENCE: u32 = 60;
+
 /// It at work.
 #[derive(Debug)]
 pub struct Wrk {
@@ -39,8 +43,14 @@ pub struct Wrk {
 pub struct Found {
     /// The answers that it got.
     pub answers: u64,
-    /// Answers that were no success, and connections that failed; as it tells of them.
+    /// Answers that were no success or took longer than [`PATIENCE`], and connections that failed; as it tells of them.
     pub errors: Vec<String>,
+    /// How long half of the answers took at most.
+    pub median: Duration,
+    /// How long all but one in a hundred took at most.
+    pub most: Duration,
+    /// How long the slowest took.
+    pub slowest: Duration,
 }
 
 impl Wrk {
@@ -55,7 +65,8 @@ impl Wrk {
         let installed = root().join("target/tools/wrk");
         assert!(installed.exists(), "wrk is missing: run `tests/install wrk`");
         let mut command = Command::new(installed);
-        command.args(["--threads", "1", "--timeout", "20s", "--connections", &connections.to_string()]);
+        command.args(["--threads", "1", "--latency", "--timeout", &format!("{PATIENCE}s")]);
+        command.args(["--connections", &connections.to_string()]);
         command.args(["--duration", &format!("{seconds}s"), "--script"]).arg(&script).arg(url);
         Self { process: Process::start(&mut command), _folder: folder }
     }
@@ -71,6 +82,27 @@ impl Wrk {
             output.lines().find_map(|line| line.trim().split_once(" requests in ")?.0.parse().ok())
         });
         let told = |line: &&str| line.contains("Socket errors") || line.contains("Non-2xx");
-        Found { answers, errors: output.lines().filter(told).map(str::to_owned).collect() }
+        let errors = output.lines().filter(told).map(str::to_owned).collect();
+        // Words of the line that begins so.
+        let word = |begins: &str, number: usize| {
+            let line = output.lines().find(|line| line.trim_start().starts_with(begins));
+            let word = line.and_then(|line| line.split_whitespace().nth(number));
+            word.and_then(duration).unwrap_or_else(|| panic!("wrk tells {begins:?}: {output}"))
+        };
+        // A line of the table is: what it is of, mean, deviation, most.
+        Found { answers, errors, median: word("50%", 1), most: word("99%", 1), slowest: word("Latency ", 3) }
     }
+}
+
+/// What it writes as `9.31ms`.
+fn duration(text: &str) -> Option<Duration> {
+    let unit = text.find(|character: char| character.is_ascii_alphabetic())?;
+    let seconds = match &text[unit..] {
+        "us" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" => 60.0,
+        _ => return None,
+    };
+    Some(Duration::from_secs_f64(text[..unit].parse::<f64>().ok()? * seconds))
 }

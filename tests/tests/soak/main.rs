@@ -3,7 +3,7 @@
 //! | file | claim |
 //! |---|---|
 //! | `calls` | memory is flat over ten million calls, whatever goes wrong among them, and the books add up |
-//! | `connections` | ten thousand agents are served at once |
+//! | `connections` | ten thousand agents are served at once, each in its turn |
 //! | `troubles` | what goes wrong |
 //! | `pipe` | the audit log as a pipe, whose lines are counted and not kept |
 //! | `page` | the page |
