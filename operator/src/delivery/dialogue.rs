@@ -19,6 +19,11 @@ use crate::assignment::Assignment;
 
 /// The longest message of a sidecar that is kept, in characters.
 const LONGEST_MESSAGE: usize = 1_024;
+/// The most bytes of what a sidecar says of all its servers that are kept; of the servers after that it is only known that they cannot
+/// be used.
+const MOST_WORDS: usize = 64 << 10;
+/// What is kept of a message that is left out.
+const LEFT_OUT: &str = "see its log";
 /// The longest identifier: the API server's have 36 characters.
 const LONGEST_UID: usize = 64;
 /// How long a sidecar that refused what is older waits before the cluster is read anew for it again, at first and at most.
@@ -232,6 +237,7 @@ impl Dialogue {
                 Err(_) => {}
             }
         }
+        bound(&mut self.report.servers);
         Ok(())
     }
 }
@@ -266,7 +272,18 @@ pub(super) fn checked_report(mut report: PodReport) -> Result<PodReport, Fault> 
         check(&state.uid)?;
         state.message = cut(std::mem::take(&mut state.message));
     }
+    bound(&mut report.servers);
     Ok(report)
+}
+
+fn bound(servers: &mut [ServerState]) {
+    let mut left = MOST_WORDS;
+    for ServerState { message, .. } in servers {
+        match left.checked_sub(message.len()) {
+            Some(rest) => left = rest,
+            None => *message = LEFT_OUT.into(),
+        }
+    }
 }
 
 fn check(uid: &Uid) -> Result<(), Fault> {
@@ -279,6 +296,8 @@ fn check(uid: &Uid) -> Result<(), Fault> {
 fn cut(mut message: String) -> String {
     if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
         message.truncate(end);
+        // Else it would keep the memory of what was cut off.
+        message.shrink_to_fit();
     }
     message
 }

@@ -156,6 +156,28 @@ fn a_stream_begins_with_a_hello_in_a_version_that_both_speak_and_has_one() {
     assert_eq!(dialogue.take(FromSidecar::Reports(Vec::new()), now), Err(Fault::NotReplica));
 }
 
+/// That a server cannot be used, in so many bytes.
+fn unusable(server: usize, bytes: usize) -> ServerState {
+    let (uid, message) = (format!("s{server:04}").as_str().into(), "x".repeat(bytes));
+    ServerState { uid, generation: 1, reason: ServerReason::UrlInvalid, message }
+}
+
+#[test]
+fn what_is_kept_of_a_sidecars_words_is_bounded_however_many_lines_it_says_them_in() {
+    let mut dialogue = begin(None);
+    for server in 0..200 {
+        dialogue.take(FromSidecar::Servers(vec![unusable(server, 1_000_000)]), Instant::now()).unwrap();
+    }
+    let kept = |report: &PodReport| report.servers.iter().map(|state| state.message.capacity()).sum::<usize>();
+    assert!(kept(&dialogue.report) <= 128 << 10, "{} bytes", kept(&dialogue.report));
+    let messages: Vec<_> = dialogue.report.servers.iter().map(|state| state.message.as_str()).collect();
+    assert!(messages.len() == 200 && messages[0].starts_with("xx") && messages[199] == "see its log");
+
+    let servers = (0..200).map(|server| unusable(server, 1_000_000)).collect();
+    let report = checked_report(PodReport { servers, ..dialogue.report() }).unwrap();
+    assert!(kept(&report) <= 128 << 10, "{} bytes", kept(&report));
+}
+
 #[test]
 fn what_a_sidecar_may_speak_of_is_bounded() {
     let now = Instant::now();
@@ -167,7 +189,8 @@ fn what_a_sidecar_may_speak_of_is_bounded() {
         message: "é".repeat(5_000),
     };
     dialogue.take(FromSidecar::Servers((0..MOST_OBJECTS).map(state).collect()), now).unwrap();
-    assert!(dialogue.report().servers.iter().all(|state| state.message.chars().count() == LONGEST_MESSAGE));
+    let longest = dialogue.report().servers.iter().map(|state| state.message.chars().count()).max();
+    assert_eq!(longest, Some(LONGEST_MESSAGE));
     dialogue.take(FromSidecar::Servers(vec![state(7)]), now).unwrap();
     dialogue.take(FromSidecar::Servers(vec![state(MOST_OBJECTS)]), now).unwrap();
     assert_eq!(dialogue.report().servers.len(), MOST_OBJECTS);
