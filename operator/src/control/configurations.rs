@@ -17,7 +17,6 @@ use crate::plan::profiles::{ProfileId, Profiles};
 use crate::plan::{Content, Plan, Plans};
 use crate::reports::Reports;
 use crate::status::groups::{Class, Groups, Place};
-use crate::status::names::PodName;
 use crate::status::server::{Tally, Word};
 use crate::world::{Key, PodView, Protection, ServerView, World};
 
@@ -108,7 +107,7 @@ impl Configurations {
                 self.profiles.remove(member.profile, uid);
                 moved.gone.extend(member.is_given.then(|| uid.clone()));
                 for server in seen.world.servers_of(&member.name.namespace) {
-                    self.word(server, &member.name, None);
+                    self.word(server, member.seat, None);
                 }
             }
             moved.count.insert(uid.clone());
@@ -214,7 +213,7 @@ impl Configurations {
             let Some(server) = seen.world.servers.get(key) else { continue };
             self.tallies.insert(key.clone(), Tally::default());
             self.changed_tallies.insert(key.clone());
-            let members: Vec<_> = self.members.of_namespace(&server.namespace).cloned().collect();
+            let members: Vec<_> = self.members.of_namespace(&server.namespace).map(|(pod, _)| pod.clone()).collect();
             for pod in members.iter().filter_map(|uid| seen.world.pods.get(uid)) {
                 self.say(pod, server, seen);
             }
@@ -227,15 +226,15 @@ impl Configurations {
     }
 
     fn say(&mut self, pod: &PodView, server: &ServerView, seen: &Seen<'_>) {
-        let Some(name) = self.members.get(&pod.uid).map(|member| member.name.clone()) else { return };
+        let Some(seat) = self.members.get(&pod.uid).map(|member| member.seat) else { return };
         let known = seen.reports.known(&pod.uid);
         let said = known.as_ref().map_or(&[][..], |known| &known.servers);
-        self.word(server, &name, Word::of(pod, said, server));
+        self.word(server, seat, Word::of(pod, said, server).as_ref());
     }
 
-    fn word(&mut self, server: &ServerView, pod: &PodName, word: Option<Word>) {
+    fn word(&mut self, server: &ServerView, seat: u32, word: Option<&Word>) {
         let key = (Arc::clone(&server.namespace), Arc::clone(&server.name));
-        if self.tallies.entry(key.clone()).or_default().set(pod, word) {
+        if self.tallies.entry(key.clone()).or_default().set(seat, word) {
             self.changed_tallies.insert(key);
         }
     }

@@ -14,8 +14,9 @@ use super::{Output, PolicyStatusWrite, ServerStatusWrite};
 use crate::events;
 use crate::reports::Reports;
 use crate::status::conditions::find;
+use crate::status::names::PodName;
 use crate::status::reach::Reach;
-use crate::status::server::Tally;
+use crate::status::server::{Amiss, Tally, Word};
 use crate::status::{policy, server};
 use crate::world::{Difference, Key, PolicyView, ServerView, World};
 
@@ -195,7 +196,8 @@ impl Telling {
         let tally = known.configurations.tallies.get(key).unwrap_or(&none);
         let told = self.servers.get(key);
         let present = told.map_or(&view.status, |told| &told.status);
-        let status = server::status(view, tally, present, now);
+        let amiss = known.amiss(view, tally);
+        let status = server::status(view, tally, &amiss, present, now);
         let waits = tally.is_merely_silent() && present.observed_generation == Some(view.generation);
         let is_unknown = ConditionStatus::Unknown;
         let resolved = ServerCondition::ResolvedRefs.as_str();
@@ -226,6 +228,17 @@ impl Telling {
 }
 
 impl Known<'_> {
+    /// What the first pods say that miss something of a server.
+    fn amiss(&self, server: &ServerView, tally: &Tally) -> Amiss {
+        let said = |pod: &PodName| {
+            let view = self.world.pods.get(&pod.uid)?;
+            let known = self.reports.known(&pod.uid)?;
+            Word::of(view, &known.servers, server)
+        };
+        let pods = || self.configurations.members.of_namespace(&server.namespace);
+        Amiss::of(tally, &|| pods().map(|(_, member)| (member.seat, &member.name)), &said)
+    }
+
     /// When a sidecar was last heard of, or its pod first seen.
     fn heard(&self, pod: &Uid) -> Timestamp {
         let said = self.reports.known(pod).map(|known| known.heard);

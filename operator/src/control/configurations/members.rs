@@ -14,7 +14,9 @@ use crate::world::PodView;
 #[derive(Debug)]
 pub(in crate::control) struct Member {
     pub(super) profile: ProfileId,
-    pub(super) name: PodName,
+    pub(in crate::control) name: PodName,
+    /// Its place among the pods of its namespace, which another has once it is gone: few numbers for many pods.
+    pub(in crate::control) seat: u32,
     /// When it was first seen here.
     pub(in crate::control) seen: Timestamp,
     /// Whether its sidecar has something to be given.
@@ -25,7 +27,25 @@ pub(in crate::control) struct Member {
 #[derive(Debug, Default)]
 pub(in crate::control) struct Members {
     held: HashMap<Uid, Member>,
-    by_namespace: HashMap<Arc<str>, BTreeSet<Uid>>,
+    by_namespace: HashMap<Arc<str>, Seats>,
+}
+
+/// The pods of a namespace.
+#[derive(Debug, Default)]
+struct Seats {
+    pods: BTreeSet<Uid>,
+    free: BTreeSet<u32>,
+    made: u32,
+}
+
+impl Seats {
+    fn take(&mut self, pod: Uid) -> u32 {
+        self.pods.insert(pod);
+        self.free.pop_first().unwrap_or_else(|| {
+            self.made += 1;
+            self.made - 1
+        })
+    }
 }
 
 impl Members {
@@ -41,15 +61,17 @@ impl Members {
         self.held.keys()
     }
 
-    pub(super) fn of_namespace(&self, namespace: &str) -> impl Iterator<Item = &Uid> {
-        self.by_namespace.get(namespace).into_iter().flatten()
+    pub(in crate::control) fn of_namespace(&self, namespace: &str) -> impl Iterator<Item = (&Uid, &Member)> {
+        let pods = self.by_namespace.get(namespace).into_iter().flat_map(|seats| &seats.pods);
+        pods.filter_map(|pod| self.held.get_key_value(pod))
     }
 
     pub(super) fn remove(&mut self, pod: &Uid) -> Option<Member> {
         let member = self.held.remove(pod)?;
-        if let Some(pods) = self.by_namespace.get_mut(&member.name.namespace) {
-            pods.remove(pod);
-            if pods.is_empty() {
+        if let Some(seats) = self.by_namespace.get_mut(&member.name.namespace) {
+            seats.pods.remove(pod);
+            seats.free.insert(member.seat);
+            if seats.pods.is_empty() {
                 self.by_namespace.remove(&member.name.namespace);
             }
         }
@@ -72,9 +94,11 @@ impl Members {
             profiles.remove(id, &pod.uid);
         }
         let (profile, is_first) = profiles.add(Traits::of(pod), pod.uid.clone());
-        let name = PodName { namespace: Arc::clone(&pod.namespace), name: Arc::clone(&pod.name), uid: pod.uid.clone() };
-        self.by_namespace.entry(Arc::clone(&pod.namespace)).or_default().insert(pod.uid.clone());
-        let member = self.held.entry(pod.uid.clone()).or_insert(Member { profile, name, seen: now, is_given: false });
+        let member = self.held.entry(pod.uid.clone()).or_insert_with(|| {
+            let (namespace, name, uid) = (Arc::clone(&pod.namespace), Arc::clone(&pod.name), pod.uid.clone());
+            let seat = self.by_namespace.entry(Arc::clone(&namespace)).or_default().take(uid.clone());
+            Member { profile, name: PodName { namespace, name, uid }, seat, seen: now, is_given: false }
+        });
         member.profile = profile;
         (Some((profile, is_first)), true)
     }

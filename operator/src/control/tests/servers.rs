@@ -78,3 +78,31 @@ fn a_server_that_cannot_be_used_is_not_accepted_and_given_to_nobody() {
     assert_eq!(cluster.servers["aws"].conditions.len(), 1);
     assert!(cluster.document("agent-0").servers.is_empty());
 }
+
+#[test]
+fn what_a_sidecar_misses_is_told_in_its_present_words() {
+    let mut cluster = with_secret();
+    for word in ["the key is not there", "the key is empty"] {
+        say(&mut cluster, "agent-0", ServerReason::KeyMissing, word);
+        assert!(
+            resolved(&cluster).starts_with(&format!("False/KeyMissing: agent-0: {word}. ")),
+            "{}",
+            resolved(&cluster)
+        );
+    }
+}
+
+#[test]
+fn pods_that_come_after_others_have_gone_are_counted_in_their_stead() {
+    let mut cluster = with_secret();
+    say(&mut cluster, "agent-0", ServerReason::SecretMissing, "it is not there");
+    let gone = cluster.pod_view("agent-0", "imaging", |_| {});
+    cluster.take(Input::Pods(Change::Gone(gone)));
+    cluster.settle();
+    assert_eq!(resolved(&cluster), "Unknown/NotReported: 1 of 1 sidecar have not reported on this generation yet");
+    cluster.pod("agent-2", "imaging");
+    cluster.pod("agent-3", "imaging");
+    cluster.settle();
+    assert!(resolved(&cluster).starts_with("False/RestartNeeded: 2 pods started before"), "{}", resolved(&cluster));
+    assert_eq!((cluster.servers["aws"].pods, cluster.servers["aws"].stale_pods), (3, 2));
+}
