@@ -21,8 +21,8 @@ mod uri;
 
 use chunk::Chunk;
 pub use set::Set;
+pub use uri::{alike, is_canonical_uri, may_begin_canonical_uri};
 pub(crate) use uri::{check_path, is_dots};
-pub use uri::{is_canonical_uri, may_begin_canonical_uri};
 
 /// How `*` behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum Dialect {
     /// Tool and prompt names: `*` is any run of characters.
     Name,
     /// URIs: `*` is any run of characters but `/`, `**` any run at all. What is matched is to be canonical
-    /// ([`is_canonical_uri`]): a pattern is refused that can only match what is not.
+    /// ([`is_canonical_uri`]), and made [`alike`] as patterns are: a pattern is refused that can only match what is not.
     Uri,
 }
 
@@ -73,11 +73,14 @@ impl Pattern {
         };
         match why {
             Some(why) => Err(PatternError::MatchesNothing { pattern: text.escape_debug().to_string(), why }),
-            None => Ok(Self { text: text.into(), chunks: chunk::split(text, dialect) }),
+            None => {
+                let text = if dialect == Dialect::Uri { alike(text) } else { text.into() };
+                Ok(Self { chunks: chunk::split(&text, dialect), text: text.into() })
+            }
         }
     }
 
-    /// The pattern as it was written.
+    /// The pattern as it is compared.
     pub fn as_str(&self) -> &str {
         &self.text
     }

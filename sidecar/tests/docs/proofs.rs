@@ -29,7 +29,9 @@ fn sources(folder: &Path, into: &mut String) {
 fn every_proof_of_the_threat_model_is_a_test() {
     let page = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
     let mut code = String::new();
-    for folder in ["sidecar/src", "sidecar/policy/src", "sidecar/tests", "operator/src", "operator/tests", "tests/tests"] {
+    for folder in
+        ["sidecar/src", "sidecar/policy/src", "sidecar/tests", "operator/src", "operator/tests", "tests/tests"]
+    {
         sources(&root().join(folder), &mut code);
     }
     let proofs = named(&page);

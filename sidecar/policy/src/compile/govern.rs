@@ -7,7 +7,7 @@ use reeve_crds::v1alpha1::{LabelSelector, Mode, Object, Policy, ServerRef};
 use super::scope::{self, is_account, is_name, is_server_ref};
 use super::spellings;
 use crate::decide::Subject;
-use crate::glob::{Dialect, Pattern};
+use crate::glob::{Dialect, Pattern, alike};
 
 /// What a policy selects by.
 #[derive(Clone, Copy, Debug)]
@@ -139,7 +139,7 @@ fn selector(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> Opti
 /// Whether a glob matches a server's URL in any way that it can be written: another is no way out.
 fn is_server(glob: &str, named: &Named<'_>) -> bool {
     let Ok(pattern) = Pattern::parse(glob, Dialect::Uri) else { return false };
-    spellings::of(named.url, named.namespace, glob).iter().any(|spelling| pattern.matches(spelling))
+    spellings::of(named.url, named.namespace, glob).iter().any(|spelling| pattern.matches(&alike(spelling)))
 }
 
 fn is_url_glob(glob: &str) -> bool {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use crate::decide::Target;
-use crate::glob::{Pattern, Set};
+use crate::glob::{Pattern, Set, alike};
 
 /// The rules of a ruleset by what they select.
 #[derive(Debug, Default)]
@@ -74,7 +74,7 @@ impl Index {
         let mut rules = Vec::new();
         match target {
             Target::Tool(name) => self.tools.matches(name, &mut rules),
-            Target::Resource(uri) => self.resources.matches(uri, &mut rules),
+            Target::Resource(uri) => self.resources.matches(&alike(uri), &mut rules),
             Target::Prompt(name) => self.prompts.matches(name, &mut rules),
         }
         rules
@@ -82,8 +82,9 @@ impl Index {
 
     /// The rules that may select a resource whose URI begins like this. Takes a time linear in the patterns of resources.
     pub(crate) fn resources_under(&self, prefix: &str) -> impl Iterator<Item = (u32, Reach)> {
+        let prefix = alike(prefix).into_owned();
         self.beginnings.iter().filter_map(move |(beginning, rest, rule)| {
-            let longer = beginning.starts_with(prefix);
+            let longer = beginning.starts_with(&*prefix);
             let shorter = prefix.starts_with(&**beginning);
             match rest {
                 Rest::Everything if shorter => Some((*rule, Reach::All)),

@@ -1,6 +1,7 @@
 //! The canonical form of URIs: RFC 3986 section 6.2.2, and where that leaves two spellings of what servers take for one
 //! resource, one of them.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The schemes whose URIs have a host and a path, and their ports (RFC 9110 section 4.2, RFC 6455 section 3, RFC 1738 section
@@ -9,6 +10,39 @@ const WEB: [(&str, &str); 5] = [("http", "80"), ("https", "443"), ("ws", "80"), 
 
 const ESCAPED_CONTROL: &str = "a URI with an escaped control character is always refused; leave it out";
 
+/// The URI with those escapes written out that stand for characters which a path may have: clients that fill in a template escape them
+/// (RFC 6570 section 3.2.2), and servers that read one undo that, so that both spellings are one resource. URIs, and the patterns that
+/// select them, are compared so. Not `*`, which a pattern cannot say.
+pub fn alike(uri: &str) -> Cow<'_, str> {
+    let mut parts = uri.split('%');
+    let first = parts.next().unwrap_or_default();
+    if first.len() == uri.len() {
+        return Cow::Borrowed(uri);
+    }
+    let mut alike = first.to_owned();
+    for part in parts {
+        match written_out(part) {
+            Some((character, rest)) => {
+                alike.push(character);
+                alike.push_str(rest);
+            }
+            None => {
+                alike.push('%');
+                alike.push_str(part);
+            }
+        }
+    }
+    Cow::Owned(alike)
+}
+
+/// What an escape with these digits stands for, and what follows it.
+fn written_out(digits: &str) -> Option<(char, &str)> {
+    let (digits, rest) = digits.split_at_checked(2)?;
+    let is_of_a_path = digits != "2A" && ESCAPED.iter().any(|escape| escape.strip_prefix('%') == Some(digits));
+    let byte = u8::from_str_radix(digits, 16).ok().filter(|_| is_of_a_path)?;
+    Some((char::from(byte), rest))
+}
+
 /// Whether a URI is in canonical form: RFC 3986 characters alone, lower-case scheme and host, no `.` or `..` segment, no escape
 /// of an unreserved character, upper-case escapes, no control characters, no backslash, no user information, no default
 /// port. Beyond section 6.2.2, where servers differ: no escape of a control character, nor, in a path, of `/` or `\`, nor a segment
@@ -16,7 +50,7 @@ const ESCAPED_CONTROL: &str = "a URI with an escaped control character is always
 /// `/`, in `http`, `https`, `ws`, `wss` and `ftp` URIs; in those of `ftp` no empty segment, no parameters and no query; `file`
 /// URIs begin with `file:///`, so that they name no host, and have no empty segment and no query; in all of these, no fragment,
 /// and in their paths no escape of a character that a path may have. Only such a URI is matched against `resources`, so that two
-/// spellings of one resource cannot be told apart by a server alone. What an escape means in another scheme is the server's.
+/// spellings of one resource cannot be told apart by a server alone. In other schemes an escape and what it stands for are [`alike`].
 pub fn is_canonical_uri(uri: &str) -> bool {
     check(uri).is_ok()
 }

@@ -226,6 +226,17 @@ fn resources_and_prompts_are_selected_by_their_own_patterns() {
 }
 
 #[test]
+fn a_denied_resource_is_denied_by_its_escaped_spelling_too() {
+    let world = World::new(&imaging(
+        "default: Allow",
+        "{name: profile, resources: ['profile://x/alice@corp.com'], action: Deny}",
+    ));
+    for uri in ["profile://x/alice@corp.com", "profile://x/alice%40corp.com"] {
+        assert_eq!(world.decide(Target::Resource(uri), "{}", None).reason, Reason::DeniedByRule, "{uri}");
+    }
+}
+
+#[test]
 fn a_uri_that_is_not_canonical_is_refused_whatever_allows_it() {
     let world = World::new(&imaging("default: Allow", "{name: docs, resources: ['**'], action: Allow}"));
     for uri in ["file:///docs/../etc/passwd", "FILE:///docs/a", "file:///docs/%61"] {
