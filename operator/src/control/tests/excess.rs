@@ -112,3 +112,22 @@ fn what_one_namespace_has_too_much_of_is_not_another_ones_and_pods_that_go_make_
     cluster.settle();
     assert_eq!(cluster.length("agent-0"), most);
 }
+
+#[test]
+fn of_documents_of_one_length_the_same_is_kept_whichever_came_first() {
+    let kept = |pods: [&str; 2]| {
+        let mut cluster = Cluster::new();
+        for (policy, but) in [("p0", "1"), ("p1", "0")] {
+            all_but(&mut cluster, policy, but, &tools(2_000));
+        }
+        cluster.control.configurations.bound(usize::MAX, 4_000);
+        for pod in pods {
+            labelled(&mut cluster, pod, pod);
+            cluster.settle();
+        }
+        let kept: Vec<_> = ["0", "1"].into_iter().filter(|pod| cluster.length(pod) > 0).collect();
+        assert_eq!(kept.len(), 1);
+        kept[0]
+    };
+    assert_eq!(kept(["0", "1"]), kept(["1", "0"]));
+}
