@@ -43,7 +43,7 @@ pub struct Wrk {
 pub struct Found {
     /// The answers that it got.
     pub answers: u64,
-    /// Answers that were no success or took longer than [`PATIENCE`], and connections that failed; as it tells of them.
+    /// Answers that were no success or took longer than a minute, and connections that failed; as it tells of them.
     pub errors: Vec<String>,
     /// How long half of the answers took at most.
     pub median: Duration,
