@@ -108,7 +108,9 @@ fn what_is_good_is_admitted_without_a_warning_and_shown_in_columns() {
     assert_eq!(servers[0], ["NAME", "URL", "PODS", "ACCEPTED", "RESOLVED", "AGE"]);
     assert_eq!(servers[1][..2], ["aws", "https://aws.internal/mcp"]);
     let all = namespace.told(&["get", "reeve", "--output", "name"]);
-    assert_eq!(all.lines().collect::<Vec<_>>(), ["mcppolicy.reeve.dev/imaging", "mcpserver.reeve.dev/aws"]);
+    // Policies of the cluster belong to no namespace: other tests have some.
+    let own: Vec<_> = all.lines().filter(|name| !name.starts_with("clustermcppolicy.")).collect();
+    assert_eq!(own, ["mcppolicy.reeve.dev/imaging", "mcpserver.reeve.dev/aws"]);
 }
 
 #[test]
