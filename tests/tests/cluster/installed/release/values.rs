@@ -74,6 +74,8 @@ fn what_sidecars_are_told_of_tracing_is_as_it_was_written_and_admitted_where_the
     let told = json!({"OTEL_RESOURCE_ATTRIBUTES": "a=$$1,b=$(REEVE_LOG)", "OTEL_SERVICE_NAME": "<\"agents\" & co>"});
     installed::release(&helm::chart(), &["--set-json", &format!("sidecar.openTelemetry={told}")]).unwrap();
     installed::await_webhooks();
+    // Those that are being ended still make pods, as they were told.
+    installed::await_ended();
     let pod = alone.pod(agent(&alone, "agent")).now();
     let env = pod["spec"]["initContainers"][0]["env"].as_array().unwrap();
     for (name, value) in told.as_object().unwrap() {
