@@ -21,7 +21,7 @@ mod uri;
 
 use chunk::Chunk;
 pub use set::Set;
-pub use uri::{alike, is_canonical_uri, may_begin_canonical_uri};
+pub use uri::{alike, is_canonical_uri, is_unreserved, may_begin_canonical_uri, unescaped};
 pub(crate) use uri::{check_path, is_dots};
 
 /// How `*` behaves.

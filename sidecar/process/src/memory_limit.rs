@@ -26,7 +26,7 @@ fn least(groups: &str, read: impl Fn(&Path) -> Option<String>) -> Option<u64> {
 /// The files that bound memory, for a line of `/proc/self/cgroup`: `ID:CONTROLLERS:PATH`, where the second version names no controller.
 ///
 /// A container may see the path that its group has on the machine while only the group itself is mounted, at the top.
-fn limits_of(line: &str) -> Option<impl Iterator<Item = PathBuf>> {
+fn limits_of(line: &str) -> Option<Vec<PathBuf>> {
     let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
     let (mount, file) = match controllers {
         "" => (PathBuf::from(MOUNT), "memory.max"),
@@ -36,9 +36,8 @@ fn limits_of(line: &str) -> Option<impl Iterator<Item = PathBuf>> {
         _ => return None,
     };
     let group = mount.join(path.trim_start_matches('/'));
-    let above: Vec<PathBuf> =
-        group.ancestors().take_while(|group| group.starts_with(&mount)).map(Path::to_owned).collect();
-    Some(above.into_iter().map(move |group| group.join(file)))
+    let groups = group.ancestors().take_while(|group| group.starts_with(&mount));
+    Some(groups.map(|group| group.join(file)).collect())
 }
 
 /// What such a file says. The first version says a number near the largest where there is no limit, the second `max`.

@@ -9,7 +9,7 @@ use reeve_tests::upstream::Upstream;
 use serde_json::json;
 
 /// A server, and a sidecar with these bounds of the server and of the listener.
-fn bounded(limits: &str, listener: &str) -> (Upstream, Sidecar, Agent) {
+pub(super) fn bounded(limits: &str, listener: &str) -> (Upstream, Sidecar, Agent) {
     bounded_by(ALLOW_ALL, limits, listener)
 }
 

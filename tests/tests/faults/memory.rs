@@ -1,27 +1,17 @@
 //! What agents can make the sidecar hold: as much as it may, and then it serves on.
 
-use reeve_tests::agent::Agent;
 use reeve_tests::eventually::eventually;
 use reeve_tests::http::Exchange;
 use reeve_tests::process::{memory, threads};
-use reeve_tests::sidecar::{ALLOW_ALL, Setup, Sidecar};
-use reeve_tests::upstream::Upstream;
+use reeve_tests::sidecar::Sidecar;
+
+use super::bounds::bounded;
 
 /// Larger than what is read where it came.
 const LARGE: usize = 70_000;
 
 /// The most threads of a sidecar that reads large messages: those that are always there, and a few that read.
 const THREADS: u64 = 16;
-
-fn scene(listener: &str) -> (Upstream, Sidecar, Agent) {
-    let upstream = Upstream::start();
-    let server = format!("{{name: upstream, path: /mcp, url: '{}'}}", upstream.url);
-    let setup = Setup::config(&format!("servers: [{server}]\npolicyFiles: [policy.yaml]\nlistener: {listener}\n"));
-    setup.write("policy.yaml", ALLOW_ALL);
-    let sidecar = setup.start();
-    let agent = Agent::modern(&format!("{}/mcp", sidecar.agents));
-    (upstream, sidecar, agent)
-}
 
 /// A request with a large body of which the last byte is yet to come.
 fn held_back(sidecar: &Sidecar) -> Exchange {
@@ -41,7 +31,7 @@ fn address(sidecar: &Sidecar) -> &str {
 
 #[test]
 fn bodies_that_are_held_back_take_little_more_memory_than_they_are_counted_for_and_keep_no_usual_call_out() {
-    let (upstream, sidecar, agent) = scene("{maxBodyBytes: 1048576, maxTotalBodyBytes: 4194304}");
+    let (upstream, sidecar, agent) = bounded("{}", "{maxBodyBytes: 1048576, maxTotalBodyBytes: 4194304}");
     assert!(agent.passes("echo", &upstream));
     let before = memory(sidecar.process.id());
     let _held: Vec<_> = (0..100).map(|_| held_back(&sidecar)).collect();
@@ -55,7 +45,7 @@ fn bodies_that_are_held_back_take_little_more_memory_than_they_are_counted_for_a
 
 #[test]
 fn large_messages_that_come_all_at_once_are_read_a_few_at_a_time() {
-    let (upstream, sidecar, agent) = scene("{}");
+    let (upstream, sidecar, agent) = bounded("{}", "{}");
     let mut held: Vec<_> = (0..100).map(|_| held_back(&sidecar)).collect();
     held.iter_mut().for_each(|exchange| exchange.send(b"}"));
     for exchange in held {

@@ -1,5 +1,6 @@
 //! URLs, so compared that another spelling of one is the same.
 
+use reeve_policy::glob::{is_unreserved, unescaped};
 use url::{Host, Url};
 
 /// Where a URL leads.
@@ -27,7 +28,7 @@ impl Address {
             user: (url.username().to_owned(), url.password().map(str::to_owned)),
             host,
             port: url.port_or_known_default(),
-            path: unreserved(url.path()).trim_end_matches('/').to_owned(),
+            path: unescaped(url.path(), is_unreserved).trim_end_matches('/').to_owned(),
             query: url.query().map(str::to_owned),
         })
     }
@@ -42,26 +43,6 @@ fn service(name: &str, namespace: &str) -> String {
         [service, of, "svc", ..] => format!("{service}.{of}"),
         _ => name.to_owned(),
     }
-}
-
-/// The text with those escapes written out that stand for characters which need none.
-fn unreserved(text: &str) -> String {
-    let mut parts = text.split('%');
-    let mut written = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let escaped = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).map(char::from);
-        match escaped.filter(|c| c.is_ascii_alphanumeric() || "-._~".contains(*c)) {
-            Some(character) => {
-                written.push(character);
-                written.push_str(&part[2..]);
-            }
-            None => {
-                written.push('%');
-                written.push_str(part);
-            }
-        }
-    }
-    written
 }
 
 #[cfg(test)]

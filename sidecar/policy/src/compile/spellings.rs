@@ -7,6 +7,8 @@
 
 use url::{Host, Url};
 
+use crate::glob::{is_unreserved, unescaped};
+
 /// The domain of a cluster, unless it was given another.
 const CLUSTER_DOMAIN: &str = "cluster.local";
 
@@ -28,7 +30,7 @@ pub(super) fn of(url: &str, namespace: &str, glob: &str) -> Vec<String> {
 
 /// The URL without what does not choose the server; with and without a slash at its end.
 fn bare(mut url: Url) -> [String; 2] {
-    let path = unescaped(url.path()).trim_end_matches('/').to_owned();
+    let path = unescaped(url.path(), is_unreserved).trim_end_matches('/').to_owned();
     // Neither fails where there is a host, as every server's URL has.
     let _ = url.set_username("");
     let _ = url.set_password(None);
@@ -65,26 +67,6 @@ fn hosts(url: &Url, namespace: &str, glob: &str) -> Vec<Option<String>> {
 fn domain(glob: &str) -> Option<&str> {
     let (_, rest) = glob.split_once(".svc.")?;
     rest.split([':', '/', '?', '#']).next().filter(|domain| !domain.is_empty() && !domain.contains('*'))
-}
-
-/// A path with those escapes written out that stand for characters which need none (RFC 3986, 2.3).
-fn unescaped(path: &str) -> String {
-    let mut parts = path.split('%');
-    let mut written = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let escaped = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).map(char::from);
-        match (escaped.filter(|c| c.is_ascii_alphanumeric() || "-._~".contains(*c)), part.get(2..)) {
-            (Some(character), Some(rest)) => {
-                written.push(character);
-                written.push_str(rest);
-            }
-            _ => {
-                written.push('%');
-                written.push_str(part);
-            }
-        }
-    }
-    written
 }
 
 #[cfg(test)]

@@ -14,33 +14,34 @@ const ESCAPED_CONTROL: &str = "a URI with an escaped control character is always
 /// (RFC 6570 section 3.2.2), and servers that read one undo that, so that both spellings are one resource. URIs, and the patterns that
 /// select them, are compared so. Not `*`, which a pattern cannot say.
 pub fn alike(uri: &str) -> Cow<'_, str> {
-    let mut parts = uri.split('%');
+    unescaped(uri, |byte| byte != b'*' && OF_A_PATH.contains(&byte))
+}
+
+/// The text with those escapes written out that stand for such bytes of ASCII.
+pub fn unescaped(text: &str, is_written_out: impl Fn(u8) -> bool) -> Cow<'_, str> {
+    let mut parts = text.split('%');
     let first = parts.next().unwrap_or_default();
-    if first.len() == uri.len() {
-        return Cow::Borrowed(uri);
+    if first.len() == text.len() {
+        return Cow::Borrowed(text);
     }
-    let mut alike = first.to_owned();
+    let mut unescaped = first.to_owned();
     for part in parts {
-        match written_out(part) {
+        let escaped = part.split_at_checked(2).and_then(|(digits, rest)| {
+            let byte = u8::from_str_radix(digits, 16).ok()?;
+            (byte.is_ascii() && is_written_out(byte)).then_some((char::from(byte), rest))
+        });
+        match escaped {
             Some((character, rest)) => {
-                alike.push(character);
-                alike.push_str(rest);
+                unescaped.push(character);
+                unescaped.push_str(rest);
             }
             None => {
-                alike.push('%');
-                alike.push_str(part);
+                unescaped.push('%');
+                unescaped.push_str(part);
             }
         }
     }
-    Cow::Owned(alike)
-}
-
-/// What an escape with these digits stands for, and what follows it.
-fn written_out(digits: &str) -> Option<(char, &str)> {
-    let (digits, rest) = digits.split_at_checked(2)?;
-    let is_of_a_path = digits != "2A" && ESCAPED.iter().any(|escape| escape.strip_prefix('%') == Some(digits));
-    let byte = u8::from_str_radix(digits, 16).ok().filter(|_| is_of_a_path)?;
-    Some((char::from(byte), rest))
+    Cow::Owned(unescaped)
 }
 
 /// Whether a URI is in canonical form: RFC 3986 characters alone, lower-case scheme and host, no `.` or `..` segment, no escape
@@ -140,7 +141,8 @@ fn check_escapes(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn is_unreserved(byte: u8) -> bool {
+/// Whether a character is never to be escaped (RFC 3986 section 2.3).
+pub fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
@@ -235,7 +237,7 @@ fn check_read_as_path(path: &str, fragment: Option<&str>) -> Result<(), &'static
     if fragment.is_some() {
         return Err("a URL or file URI with a fragment is always refused, for servers leave it out; leave out the #");
     }
-    if ESCAPED.iter().any(|escape| path.contains(escape)) {
+    if unescaped(path, |byte| OF_A_PATH.contains(&byte)) != path {
         return Err(
             "a URL or file URI with an escaped ! $ & ' ( ) * + , ; = : or @ in its path is always refused; write the character \
              itself",
@@ -244,8 +246,8 @@ fn check_read_as_path(path: &str, fragment: Option<&str>) -> Result<(), &'static
     Ok(())
 }
 
-/// The characters that a path may have (RFC 3986 section 3.3, `pchar`) without being unreserved, escaped.
-const ESCAPED: [&str; 13] = ["%21", "%24", "%26", "%27", "%28", "%29", "%2A", "%2B", "%2C", "%3B", "%3D", "%3A", "%40"];
+/// The characters that a path may have (RFC 3986 section 3.3, `pchar`) without being unreserved.
+const OF_A_PATH: &[u8] = b"!$&'()*+,;=:@";
 
 fn check_file(authority: Option<&str>, path: &str, query: Option<&str>) -> Result<(), &'static str> {
     let Some(host) = authority else {
