@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use reeve_tests::clients::{Client, Era, Outcome as Came, Sdk, Step};
 use reeve_tests::eventually::eventually;
+use reeve_tests::http;
 use reeve_tests::load::{Agents, Load};
 use reeve_tests::servers::{Kind, Server};
 use reeve_tests::sidecar::Setup;
@@ -72,8 +73,9 @@ fn no_forbidden_call_passes_and_none_is_lost_while_the_policy_is_replaced_a_hund
     assert!(swaps >= 100, "{swaps}");
     assert!(found.errors.is_empty() && found.answers > 100, "{found:?}");
 
-    scene.setup.write("policy.yaml", POLICY);
-    eventually("the last of them is", || (sidecar.metric("reeve_config_last_reload_successful") == 1.0).then_some(()));
+    scene.setup.write("policy.yaml", &format!("{POLICY}  - {{name: the-last, tools: [another], action: Deny}}\n"));
+    let shown = || http::get(&format!("{}/policy", sidecar.inspect)).unwrap().body;
+    eventually("the last of them is", || shown().contains("the-last").then_some(()));
     load.goes_on(50);
     let told = load.finish();
     none_was_lost(&told);
