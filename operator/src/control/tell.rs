@@ -1,28 +1,26 @@
 //! Which statuses are to be written and which Events told, by the replica that leads.
 
+pub(super) mod grace;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use reeve_crds::conditions::{PolicyCondition, ServerCondition};
-use reeve_crds::v1alpha1::{Condition, ConditionStatus, PolicyStatus, ServerStatus};
+use reeve_crds::v1alpha1::{PolicyStatus, ServerStatus};
 use reeve_wire::Uid;
 
+use self::grace::{GRACE, policy_stands, server_stands};
 use super::configurations::Configurations;
 use super::touched::Touched;
 use super::{Output, PolicyStatusWrite, ServerStatusWrite};
 use crate::events;
 use crate::reports::Reports;
-use crate::status::conditions::find;
 use crate::status::names::PodName;
 use crate::status::reach::Reach;
 use crate::status::server::{Amiss, Tally, Word};
 use crate::status::{policy, server};
 use crate::world::{Difference, Key, PolicyView, ServerView, World};
 
-/// How long a new leader waits for what the other replicas heard before it takes a sidecar that it has not heard of for one that
-/// does not answer.
-const GRACE: SignedDuration = SignedDuration::from_secs(15);
 /// How long after a status was given it should be seen in the object; else it is given again.
 const SEEN_WITHIN: SignedDuration = SignedDuration::from_secs(10);
 
@@ -159,7 +157,7 @@ impl Telling {
 
     fn policy(&mut self, view: &PolicyView, known: &Known<'_>, output: &mut Output) {
         let now = known.now;
-        let heard = |pod: &Uid| known.heard(pod);
+        let heard = |pod: &Uid| known.heard(pod, self.leading);
         let reach = Reach::of(&known.configurations.groups, &view.uid, view.generation, now, &heard);
         if let Some(at) = reach.next {
             self.timers.entry(at).or_default().policies.insert(Arc::clone(&view.key));
@@ -167,7 +165,7 @@ impl Telling {
         let told = self.policies.get(&view.key);
         let present = told.map_or(&view.status, |told| &told.status);
         let status = policy::status(view, &reach, present, now);
-        if let Some(until) = self.grace(now).filter(|_| waits_for_reports(&reach, present, &status)) {
+        if let Some(until) = self.grace(now).filter(|_| policy_stands(view, known, &reach, present, &status)) {
             self.timers.entry(until).or_default().policies.insert(Arc::clone(&view.key));
             return;
         }
@@ -198,12 +196,7 @@ impl Telling {
         let present = told.map_or(&view.status, |told| &told.status);
         let amiss = known.amiss(view, tally);
         let status = server::status(view, tally, &amiss, present, now);
-        let waits = tally.is_merely_silent() && present.observed_generation == Some(view.generation);
-        let is_unknown = ConditionStatus::Unknown;
-        let resolved = ServerCondition::ResolvedRefs.as_str();
-        let is_downgrade = state(&status.conditions, resolved) == Some(is_unknown)
-            && state(&present.conditions, resolved).is_some_and(|state| state != is_unknown);
-        if let Some(until) = self.grace(now).filter(|_| waits && is_downgrade) {
+        if let Some(until) = self.grace(now).filter(|_| server_stands(view, known, tally, present, &status)) {
             self.timers.entry(until).or_default().servers.insert(key.clone());
             return;
         }
@@ -239,32 +232,14 @@ impl Known<'_> {
         Amiss::of(tally, &|| pods().map(|(_, member)| (member.seat, &member.name)), &said)
     }
 
-    /// When a sidecar was last heard of, or its pod first seen.
-    fn heard(&self, pod: &Uid) -> Timestamp {
+    /// When a sidecar was last heard of, or could be first: since its pod was seen and this replica leads, to which the others tell what
+    /// they hear.
+    fn heard(&self, pod: &Uid, leading: Option<Timestamp>) -> Timestamp {
         let said = self.reports.known(pod).map(|known| known.heard);
-        let seen = || self.configurations.members.get(pod).map(|member| member.seen);
+        let seen =
+            || self.configurations.members.get(pod).map(|member| leading.map_or(member.seen, |at| at.max(member.seen)));
         said.or_else(seen).unwrap_or(self.now)
     }
-}
-
-/// Whether a status says less than the present one only because sidecars were not heard of yet. Where pods have come or gone, the
-/// present one is of others.
-fn waits_for_reports(reach: &Reach, present: &PolicyStatus, status: &PolicyStatus) -> bool {
-    let kind = PolicyCondition::Programmed.as_str();
-    let silent = reach.behind.count + reach.away.count - reach.unheard;
-    let is_amiss =
-        silent > 0 || !reach.refused.is_empty() || !reach.too_large.is_empty() || !reach.unprotected.is_empty();
-    let is_accepted = state(&status.conditions, PolicyCondition::Accepted.as_str()) == Some(ConditionStatus::True);
-    let says = state(&present.conditions, kind);
-    reach.unheard > 0
-        && status.matched_pods == present.matched_pods
-        && is_accepted
-        && present.observed_generation == status.observed_generation
-        && (says == Some(ConditionStatus::False) || (says == Some(ConditionStatus::True) && !is_amiss))
-}
-
-fn state(conditions: &[Condition], kind: &str) -> Option<ConditionStatus> {
-    find(conditions, kind).map(|condition| condition.status)
 }
 
 fn after(time: Timestamp, by: SignedDuration) -> Timestamp {

@@ -15,6 +15,7 @@ use crate::world::PodObject;
 mod cardinality;
 mod claims;
 mod excess;
+mod hand_over;
 mod laws;
 mod scale;
 mod servers;

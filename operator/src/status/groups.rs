@@ -136,6 +136,12 @@ impl Groups {
         self.governed.get(policy).into_iter().flatten().filter_map(|plan| self.held.get(plan))
     }
 
+    /// The pods that a policy governs and whose sidecars were never heard of.
+    pub(crate) fn unheard(&self, policy: &Uid) -> impl Iterator<Item = &Uid> {
+        let unheard = self.governed(policy).filter_map(|group| group.classes.get(&Class::Unheard));
+        unheard.flatten().map(|pod| &pod.uid)
+    }
+
     /// The pods whose sidecars run an older generation of a policy that does not concern them any more.
     pub(crate) fn lingering(&self, policy: &Uid, generation: i64) -> Vec<Lingering<'_>> {
         let mut found = Vec::new();

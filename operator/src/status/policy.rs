@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use reeve_crds::conditions::{PolicyCondition, PolicyReason};
-use reeve_crds::v1alpha1::{ConditionStatus, Mode, Policy, PolicyStatus, Tier};
+use reeve_crds::v1alpha1::{ConditionStatus, Mode, Policy, PolicyStatus};
 use reeve_policy::compile::{Severity, Source};
 
 use super::conditions::{Conditions, count};
@@ -135,11 +135,7 @@ fn programmed(policy: &PolicyView, reach: &Reach) -> Verdict {
 }
 
 fn no_pods(policy: &PolicyView) -> String {
-    let is_baseline = match &**policy.policy() {
-        Policy::McpPolicy(_) => false,
-        Policy::ClusterMcpPolicy(object) => object.spec.tier == Tier::Baseline,
-    };
-    let yields = if is_baseline { " and has no enforcing McpPolicy" } else { "" };
+    let yields = if policy.is_baseline() { " and has no enforcing McpPolicy" } else { "" };
     format!(
         "it governs no pod: none that has or should have a sidecar is selected, is given an McpServer that the policy names{yields}"
     )

@@ -140,7 +140,8 @@ impl Tally {
         }
     }
 
-    fn pods(&self) -> usize {
+    /// How many pods are given the server.
+    pub(crate) fn pods(&self) -> usize {
         self.resolved + self.stale + self.lacking.iter().sum::<usize>() + self.useless + self.silent
     }
 

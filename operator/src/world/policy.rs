@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use reeve_crds::v1alpha1::{API_VERSION, Policy, PolicyStatus};
+use reeve_crds::v1alpha1::{API_VERSION, Policy, PolicyStatus, Tier};
 use reeve_policy::compile::{Drafts, Problem, Source};
 use reeve_policy::load;
 use reeve_wire::Uid;
@@ -84,6 +84,11 @@ impl PolicyView {
     /// The policy, or what could be read of it: whom it governs, its mode and tier.
     pub fn policy(&self) -> &Arc<Policy> {
         self.source.policy()
+    }
+
+    /// Whether it yields to other policies.
+    pub fn is_baseline(&self) -> bool {
+        matches!(&**self.policy(), Policy::ClusterMcpPolicy(object) if object.spec.tier == Tier::Baseline)
     }
 }
 

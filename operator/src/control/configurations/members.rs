@@ -19,6 +19,8 @@ pub(in crate::control) struct Member {
     pub(in crate::control) seat: u32,
     /// When it was first seen here.
     pub(in crate::control) seen: Timestamp,
+    /// Since when it is as it is, as far as policies select it: when it was made, or seen to become another.
+    pub(in crate::control) since: Timestamp,
     /// Whether its sidecar has something to be given.
     pub(super) is_given: bool,
 }
@@ -97,9 +99,13 @@ impl Members {
         let member = self.held.entry(pod.uid.clone()).or_insert_with(|| {
             let (namespace, name, uid) = (Arc::clone(&pod.namespace), Arc::clone(&pod.name), pod.uid.clone());
             let seat = self.by_namespace.entry(Arc::clone(&namespace)).or_default().take(uid.clone());
-            Member { profile, name: PodName { namespace, name, uid }, seat, seen: now, is_given: false }
+            let name = PodName { namespace, name, uid };
+            Member { profile, name, seat, seen: now, since: pod.created, is_given: false }
         });
         member.profile = profile;
+        if present.is_some() {
+            member.since = now;
+        }
         (Some((profile, is_first)), true)
     }
 }

@@ -180,7 +180,7 @@ impl Recorded {
                 let generation = acknowledged.and_then(|running| running.origin.generations.get(&policy.uid)).copied();
                 let holds = if is_given {
                     // Where a Baseline yields it does not count what runs of it.
-                    generation == Some(policy.generation) || is_baseline(policy)
+                    generation == Some(policy.generation) || policy.is_baseline()
                 } else {
                     generation.is_none_or(|generation| generation >= policy.generation)
                 };
@@ -204,11 +204,6 @@ fn bounds() -> impl Strategy<Value = Bounds> {
 }
 
 const UNBOUNDED: Bounds = Bounds(usize::MAX, usize::MAX);
-
-fn is_baseline(policy: &PolicyView) -> bool {
-    use reeve_crds::v1alpha1::{Policy, Tier};
-    matches!(&**policy.policy(), Policy::ClusterMcpPolicy(object) if object.spec.tier == Tier::Baseline)
-}
 
 fn boundary(cluster: &mut Cluster, name: u8, kind: u8) -> PolicyView {
     let mut object = cluster.object("ClusterMcpPolicy", None, &format!("b{name}"), boundary_spec(kind));

@@ -37,58 +37,6 @@ fn a_replica_that_does_not_lead_writes_nothing() {
     assert_eq!((output.policies.len(), output.servers.len(), output.assignments.len()), (1, 1, 0));
 }
 
-/// A new leader that has seen the same cluster, with this status, and has heard of no sidecar.
-fn successor(cluster: &Cluster, status: &PolicyStatus) -> Cluster {
-    let world = cluster.control.world().read().unwrap();
-    let version = cluster.version;
-    let mut other = Cluster::unsynced();
-    other.version = version;
-    let mut policies: Vec<_> = world.policies.values().cloned().collect();
-    policies[0].status = status.clone();
-    other.take(Input::Policies(Change::All { objects: policies, version }));
-    other.take(Input::ClusterPolicies(Change::All { objects: Vec::new(), version }));
-    other.take(Input::Servers(Change::All { objects: world.servers.values().cloned().collect(), version }));
-    other.take(Input::Namespaces(Change::All { objects: world.namespaces.values().cloned().collect(), version }));
-    other.take(Input::Pods(Change::All { objects: world.pods.values().cloned().collect(), version }));
-    other.take(Input::Leading(true));
-    other
-}
-
-#[test]
-fn a_new_leader_that_sees_other_pods_than_the_status_is_of_says_so_at_once() {
-    let mut cluster = Cluster::new();
-    cluster.policy_for("imaging", "imaging");
-    cluster.pod("agent-0", "imaging");
-    cluster.converge();
-    let status = cluster.policies["clinic/imaging"].clone();
-    cluster.pod("agent-1", "imaging");
-    let mut other = successor(&cluster, &status);
-    let told = other.settle().policies;
-    assert_eq!(told.iter().map(|write| write.status.matched_pods).collect::<Vec<_>>(), [2]);
-    assert_eq!(other.programmed("clinic/imaging").1, "Reconciling");
-}
-
-#[test]
-fn a_new_leader_does_not_take_back_what_it_has_not_heard_of_yet() {
-    let mut cluster = Cluster::new();
-    cluster.policy_for("imaging", "imaging");
-    cluster.pod("agent-0", "imaging");
-    cluster.converge();
-    let status = cluster.policies["clinic/imaging"].clone();
-    let mut other = successor(&cluster, &status);
-    assert!(other.settle().policies.is_empty());
-    let until = other.now.saturating_add(SignedDuration::from_secs(15)).unwrap();
-    assert_eq!(other.next.map(|next| next <= until), Some(true));
-
-    other.now = until;
-    other.settle();
-    assert_eq!(other.programmed("clinic/imaging").1, "Reconciling");
-    // Had it heard in time, there would have been nothing to write.
-    other.acknowledge("agent-0");
-    other.settle();
-    assert_eq!(other.policies["clinic/imaging"].programmed_pods, status.programmed_pods);
-}
-
 #[test]
 fn each_pod_that_is_made_is_told_of_once_and_none_that_was_there_before() {
     let mut cluster = Cluster::new();
