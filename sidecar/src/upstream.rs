@@ -45,6 +45,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::config::{Server, UpstreamLimits};
 
 use connect::Connector;
+pub(crate) use credential::header_value;
+
 use credential::Credential;
 use deadlines::Deadlines;
 use error::Failure;

@@ -11,7 +11,7 @@ use reeve_wire::pod::{CA_FILE, CERTIFICATE_FILE, CREDENTIAL_FILE, KEY_FILE};
 
 use super::settings::Settings;
 use crate::config::{Credentials, Files, Server, Tls, UpstreamLimits};
-use crate::upstream::{BuildError, Environment, Upstream};
+use crate::upstream::{BuildError, Environment, Upstream, header_value};
 
 /// What a server that names no Secret or ConfigMap says of them.
 const NOTHING_NAMED: &str = "none";
@@ -107,12 +107,13 @@ fn missing(server: &Server, files: &mut Files) -> Option<Wrong> {
         (_, Some(None)) => return Some(key_missing("the Secret of tls.clientCertificate lacks tls.key")),
         _ => {}
     }
+    let prefix = server.credentials.as_ref().map_or("", |credentials| &credentials.prefix);
     match credential? {
         None => Some(secret_missing("the Secret of credentials.secretRef")),
-        Some(value) if value.trim_ascii().is_empty() => {
-            Some(key_missing("the key of credentials.secretRef is empty: put the credential into it"))
-        }
-        Some(_) => None,
+        // By what calls are sent with: what they would fail by is not resolved.
+        Some(value) => header_value(&value, prefix)
+            .err()
+            .map(|what| key_missing(&format!("the key of credentials.secretRef {what}: put the credential into it"))),
     }
 }
 

@@ -12,7 +12,8 @@ use crate::config;
 
 use super::error::{BuildError, Cause, Failure};
 
-/// How long a value is used before its file is read again. A rotated secret is picked up within this time.
+/// How long a value is used before its file is read again. A rotated secret is picked up within this time. That there is none is
+/// never used again: what reports on the file may have found it since.
 const REREAD_AFTER: Duration = Duration::from_secs(1);
 
 /// The largest credential file, in bytes.
@@ -31,6 +32,7 @@ pub(super) struct Credential {
 
 #[derive(Clone, Debug)]
 struct Reading {
+    /// When it began.
     at: Instant,
     value: Result<HeaderValue, String>,
 }
@@ -61,11 +63,12 @@ impl Credential {
 
     /// The header, which takes the place of every one of that name that the agent sent.
     pub(super) async fn header(&self) -> Result<(HeaderName, HeaderValue), Failure> {
-        let value = match self.fresh() {
+        let asked = Instant::now();
+        let value = match self.fresh(asked) {
             Some(value) => value,
             None => {
                 let _turn = self.reading.lock().await;
-                match self.fresh() {
+                match self.fresh(asked) {
                     Some(value) => value,
                     None => self.reread().await,
                 }
@@ -75,18 +78,23 @@ impl Credential {
         Ok((self.header.clone(), value))
     }
 
-    fn fresh(&self) -> Option<Result<HeaderValue, String>> {
+    /// What was read, if it is new enough for a call of this time. Of several that wait, one reads what is missing.
+    fn fresh(&self, asked: Instant) -> Option<Result<HeaderValue, String>> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().filter(|reading| reading.at.elapsed() < REREAD_AFTER).map(|reading| reading.value.clone())
+        let is_fresh = |reading: &&Reading| match reading.value {
+            Ok(_) => asked.saturating_duration_since(reading.at) < REREAD_AFTER,
+            Err(_) => reading.at >= asked,
+        };
+        last.as_ref().filter(is_fresh).map(|reading| reading.value.clone())
     }
 
     async fn reread(&self) -> Result<HeaderValue, String> {
-        let (file, prefix) = (Arc::clone(&self.file), Arc::clone(&self.prefix));
+        let (file, prefix, at) = (Arc::clone(&self.file), Arc::clone(&self.prefix), Instant::now());
         let value = tokio::task::spawn_blocking(move || read(&file, &prefix))
             .await
             .unwrap_or_else(|_| Err("the credential could not be read: the sidecar is stopping".into()));
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = Some(Reading { at: Instant::now(), value: value.clone() });
+        *last = Some(Reading { at, value: value.clone() });
         value
     }
 }
@@ -101,15 +109,20 @@ fn read(path: &Path, prefix: &str) -> Result<HeaderValue, String> {
     }
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(cannot)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(wrong("is larger than 64 KiB"));
+    header_value(&bytes, prefix).map_err(wrong)
+}
+
+/// What a credential file's content is sent as, or what is wrong with it.
+pub(crate) fn header_value(content: &[u8], prefix: &str) -> Result<HeaderValue, &'static str> {
+    if content.len() as u64 > MAX_BYTES {
+        return Err("is larger than 64 KiB");
     }
-    let secret = bytes.trim_ascii();
+    let secret = content.trim_ascii();
     if secret.is_empty() {
-        return Err(wrong("is empty"));
+        return Err("is empty");
     }
     let mut value = HeaderValue::from_bytes(&[prefix.as_bytes(), secret].concat())
-        .map_err(|_| wrong("holds characters that no HTTP header may hold, such as a line break"))?;
+        .map_err(|_| "holds characters that no HTTP header may hold, such as a line break")?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -154,5 +167,26 @@ mod tests {
         for path in [directory.path(), &directory.path().join("none")] {
             assert!(credential(path).header().await.is_err());
         }
+    }
+    #[tokio::test]
+    async fn a_credential_that_has_come_is_used_by_the_next_call_though_one_before_found_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("token");
+        let credential = credential(&file);
+        assert!(credential.header().await.is_err());
+        std::fs::write(&file, "s3cret").unwrap();
+        assert_eq!(credential.header().await.unwrap().1, "Bearer s3cret");
+        std::fs::remove_file(&file).unwrap();
+        assert!(credential.header().await.is_ok(), "it is not read for each call");
+    }
+
+    #[tokio::test]
+    async fn calls_that_wait_while_a_missing_credential_is_looked_for_do_not_each_look_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let credential = credential(&directory.path().join("none"));
+        let asked = Instant::now();
+        credential.reread().await.unwrap_err();
+        assert!(credential.fresh(asked).is_some_and(|value| value.is_err()), "it asked before that was read");
+        assert!(credential.fresh(Instant::now()).is_none());
     }
 }

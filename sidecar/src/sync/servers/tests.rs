@@ -95,3 +95,19 @@ fn a_url_that_cannot_be_called_is_told() {
     let (reason, message) = state(&described, folder.path(), "");
     assert!(reason == ServerReason::UrlInvalid && message.contains("ftp"), "{message}");
 }
+
+#[test]
+fn a_credential_with_which_calls_would_fail_is_not_resolved() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut described = described("none");
+    described.credentials = Some(Header { header: "X-Key".into(), prefix: "Key ".into() });
+    std::fs::create_dir(folder.path().join("aws")).unwrap();
+    let long = "x".repeat((64 << 10) + 1);
+    for (content, told) in [("to\nken", "line break"), (" \n", "empty"), (&long, "64 KiB")] {
+        std::fs::write(folder.path().join("aws/credential"), content).unwrap();
+        let (reason, message) = state(&described, folder.path(), "");
+        assert!(reason == ServerReason::KeyMissing && message.contains(told), "{reason:?} {message}");
+    }
+    std::fs::write(folder.path().join("aws/credential"), "s3cret\n").unwrap();
+    assert_eq!(state(&described, folder.path(), "").0, ServerReason::Resolved);
+}

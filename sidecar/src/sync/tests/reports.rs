@@ -49,9 +49,10 @@ async fn a_credential_that_is_missing_is_reported_and_taken_up_when_it_comes() {
     assert!(pod.call().await.contains("the credential for it is not available"));
     std::fs::write(pod.mounted("aws", "credential"), "").unwrap();
     assert_eq!(stream.servers().await[0].reason, ServerReason::KeyMissing);
+    assert!(pod.call().await.contains("the credential for it is not available"));
     std::fs::write(pod.mounted("aws", "credential"), "s3cret").unwrap();
     assert_eq!(stream.servers().await[0].reason, ServerReason::Resolved);
-    assert!(pod.permits().await);
+    assert!(pod.permits().await, "the next call has what was reported");
     assert!(pod.page("/metrics").await.contains("\nreeve_config_generation 1\n"), "nothing was enforced anew for it");
 }
 
