@@ -15,7 +15,8 @@
 //! | [`cluster`] | what has to be asked of the API server meanwhile |
 //! | [`notice`] | what becomes an Event |
 //! | [`metrics`] | what is counted |
-//! | `rights` | whether a requester may read an object, asked within bounds |
+//! | `rights`, `labels` | whether a requester may read an object, and what a namespace says now: asked within bounds |
+//! | `allowance` | those bounds |
 //! | `room`, `question` | how much of all questions may be held at once, and the reading of one within it |
 //!
 //! What cannot be decided is refused: a pod that is to have a sidecar never starts without one.
@@ -32,6 +33,8 @@ pub mod validate;
 
 mod admit_object;
 mod admit_pod;
+mod allowance;
+mod labels;
 mod question;
 mod rights;
 mod room;
@@ -49,6 +52,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use self::cluster::{ApiServer, Cluster};
 use self::inject::Settings;
+use self::labels::Namespaces;
 use self::metrics::{Metrics, Which};
 use self::notice::Notice;
 use self::question::{Question, Unread};
@@ -86,6 +90,7 @@ struct Inner {
     notices: Option<mpsc::Sender<Notice>>,
     checks: Arc<Semaphore>,
     rights: Rights,
+    namespaces: Namespaces,
     room: Room,
 }
 
@@ -106,6 +111,7 @@ impl Webhook {
             notices: None,
             checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
             rights: Rights::default(),
+            namespaces: Namespaces::default(),
             room: Room::default(),
         };
         Self { inner: Arc::new(inner) }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use reeve_crds::GROUP;
 
 use super::Inner;
+use super::allowance::Unknown;
 use super::review::{Answer, Cause, Refusal, Request};
-use super::rights::Unknown;
 use super::validate::{self, Names};
 
 /// The kinds that are checked.

@@ -21,12 +21,12 @@ impl Inner {
         let mut outcome = known.as_ref().map(|label| self.outcome(review, label.as_deref()));
         // A pod goes without a sidecar only if its namespace says so now: what is known of it may be a moment old.
         if outcome.as_ref().is_none_or(|outcome| matches!(outcome, Outcome::Skipped(_))) {
-            let label = match self.cluster.namespace_labels(review.namespace()).await {
+            let label = match self.namespaces.labels(&self.cluster, review.namespace()).await {
                 Ok(mut labels) => labels.remove(INJECT_LABEL),
                 Err(error) => {
                     self.count_injection("error", "NamespaceUnknown");
                     let namespace = review.namespace();
-                    tracing::warn!(namespace, error, "the labels of a pod's namespace cannot be read");
+                    tracing::warn!(namespace, %error, "the labels of a pod's namespace cannot be read");
                     let message = format!(
                         "Reeve cannot read what the namespace {namespace} says of sidecars: {error}: try again"
                     );

@@ -1,8 +1,7 @@
 //! Whether requesters may read what a server names, asked of the API server within bounds.
 //!
-//! Nobody need prove to a webhook that it is the API server, so that each question could become questions to the API server, by the
-//! thousand. An answer holds for a short time, few are asked at once and in a second, and what finds no place is refused: nobody may
-//! read what was not asked about.
+//! An answer holds for a short time, few are asked at once and in a second, and what finds no place is refused: nobody may read what
+//! was not asked about.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::allowance::{AT_ONCE, Allowance, Unknown, WAITS};
 use super::cluster::{Cluster, Named};
 use super::review::UserInfo;
 
@@ -20,29 +20,12 @@ const HOLDS: Duration = Duration::from_secs(5);
 const MOST_KEPT: usize = 1_024;
 /// The longest requester that is kept, in bytes of its names, groups and more.
 const LONGEST_KEPT: usize = 4_096;
-/// How many questions the API server is asked at once.
-const AT_ONCE: usize = 8;
-/// How many it is asked in a second, and at once after a while without any. Whoever applies a hundred servers at a time that name two
-/// objects each is answered.
-const A_SECOND: u32 = 50;
-const AFTER_A_WHILE: u32 = 200;
-/// How long a question waits for its turn: together with its answer less than a webhook's answer may take.
-const WAITS: Duration = Duration::from_secs(1);
-
-/// Why nobody knows.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unknown {
-    #[error("the operator asks as many such questions as it may ({A_SECOND} a second, {AT_ONCE} at once)")]
-    Busy,
-    #[error("{0}")]
-    Unanswered(String),
-}
 
 /// What was answered lately, and how much may be asked.
 pub(super) struct Rights {
     answers: Mutex<HashMap<Question, Answered>>,
     at_once: Semaphore,
-    allowance: Mutex<Allowance>,
+    allowance: Allowance,
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -58,16 +41,9 @@ struct Answered {
     until: Instant,
 }
 
-/// How many more may be asked, in thousandths, and when that was.
-struct Allowance {
-    left: u64,
-    at: Instant,
-}
-
 impl Default for Rights {
     fn default() -> Self {
-        let allowance = Allowance { left: u64::from(AFTER_A_WHILE) * 1_000, at: Instant::now() };
-        Self { answers: Mutex::default(), at_once: Semaphore::new(AT_ONCE), allowance: Mutex::new(allowance) }
+        Self { answers: Mutex::default(), at_once: Semaphore::new(AT_ONCE), allowance: Allowance::default() }
     }
 }
 
@@ -90,7 +66,7 @@ impl Rights {
         if let Some(may) = self.known(&question) {
             return Ok(may);
         }
-        if !self.take() {
+        if !self.allowance.take() {
             return Err(Unknown::Busy);
         }
         let may = cluster.may_read(user, namespace, object).await.map_err(Unknown::Unanswered)?;
@@ -115,18 +91,6 @@ impl Rights {
         if answers.len() < MOST_KEPT {
             answers.insert(question, Answered { may, until: now + HOLDS });
         }
-    }
-
-    /// Whether one more may be asked now.
-    fn take(&self) -> bool {
-        let mut allowance = self.allowance.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let since = u64::try_from(now.duration_since(allowance.at).as_millis()).unwrap_or(u64::MAX);
-        let left = allowance.left.saturating_add(since.saturating_mul(u64::from(A_SECOND)));
-        let left = left.min(u64::from(AFTER_A_WHILE) * 1_000);
-        let may = left >= 1_000;
-        *allowance = Allowance { left: if may { left - 1_000 } else { left }, at: now };
-        may
     }
 }
 
