@@ -9,6 +9,7 @@
 //! - any other number is the nearest double as ECMAScript writes it: `1.0` is `1`, `1e2` is `100`, `1e21` is `1e+21`.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use sha2::{Digest as _, Sha256};
 use smallvec::{SmallVec, smallvec};
@@ -18,6 +19,9 @@ use super::{Items, Kind, Value, number, text};
 
 /// As many steps as usual arguments take at once: they need no allocation.
 const FEW: usize = 16;
+
+/// How many bytes are hashed at once.
+const GATHERED: usize = 512;
 
 /// What remains to be written.
 enum Step<'d> {
@@ -69,7 +73,7 @@ pub fn canonical(value: Value<'_>, sink: &mut impl FnMut(&[u8])) {
                 steps.push(Step::End);
                 let members = steps.len();
                 steps.extend(value.members_as_bytes().map(|(key, value)| Step::Member(key, value)));
-                steps[members..].sort_unstable_by(|one, other| utf16_order(other.key()).cmp(utf16_order(one.key())));
+                steps[members..].sort_unstable_by(|one, other| utf16_order(other.key(), one.key()));
                 separator = b"";
             }
             kind => {
@@ -83,7 +87,16 @@ pub fn canonical(value: Value<'_>, sink: &mut impl FnMut(&[u8])) {
 /// The SHA-256 of the canonical form.
 pub fn hash(value: Value<'_>) -> [u8; 32] {
     let mut hasher = Sha256::new();
-    canonical(value, &mut |piece| hasher.update(piece));
+    // Pieces are short, and each that the hasher is given costs more than its bytes do.
+    let mut gathered = SmallVec::<[u8; GATHERED]>::new();
+    canonical(value, &mut |piece| {
+        if gathered.len() + piece.len() > GATHERED {
+            hasher.update(&gathered);
+            gathered.clear();
+        }
+        if piece.len() > GATHERED { hasher.update(piece) } else { gathered.extend_from_slice(piece) }
+    });
+    hasher.update(&gathered);
     hasher.finalize().into()
 }
 
@@ -93,10 +106,12 @@ impl Step<'_> {
     }
 }
 
-/// Bytes that compare as the UTF-16 code units of the text do: the four-byte sequences, which are surrogates there, come
-/// before U+E000 to U+FFFF.
-fn utf16_order(utf8: &[u8]) -> impl Iterator<Item = u8> {
-    utf8.iter().map(|&byte| if matches!(byte, 0xEE | 0xEF) { byte + 0x10 } else { byte })
+/// How two texts in UTF-8 compare as UTF-16 code units: the four-byte sequences, which are surrogates there, come before U+E000 to
+/// U+FFFF.
+fn utf16_order(one: &[u8], other: &[u8]) -> Ordering {
+    let weight = |byte: u8| if matches!(byte, 0xEE | 0xEF) { byte + 0x10 } else { byte };
+    let differing = one.iter().zip(other).find(|(one, other)| one != other);
+    differing.map_or_else(|| one.len().cmp(&other.len()), |(&one, &other)| weight(one).cmp(&weight(other)))
 }
 
 /// Writes a key, which is owned only if it had escapes, and its colon.
