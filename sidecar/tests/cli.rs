@@ -155,7 +155,7 @@ fn check_with_a_catalogue_warns_of_expressions_that_do_not_fit_the_tools_schema(
     assert_eq!(
         lines,
         [
-            ":10:11: warning: /spec/rules/0/when: column 6: `count` of `start_job` is a string, which never equals a number, so that this is always true: compare it with a string, in quotes",
+            ":10:11: warning: /spec/rules/0/when: column 6: `count` of `start_job` is a string, and here a number is needed, so that this is always an error, which refuses the call: compare it with a string, in quotes",
             ":12:19: warning: /spec/rules/0/require/0/expression: column 6: `bucket` of `start_job` may be left out, and then this is an error, which refuses the call: write has(args.bucket) && … to refuse such a call in your own words, or !has(args.bucket) || … to permit it",
         ]
     );

@@ -227,12 +227,14 @@ impl Expression {
         Ok(evaluate::evaluate(&self.rewritten, variables, outcome::condition)?)
     }
 
-    /// Evaluates a key into the text that tells its values apart (a number and the string of its digits differ).
+    /// Evaluates a key into the text that tells its values apart. Of the arguments, those that a server may take for one another
+    /// are one: a number and the string of its digits.
     ///
     /// # Errors
     /// If it gave anything but a string, whole number or boolean.
     pub fn key(&self, variables: &Variables<'_>) -> Result<String, EvalError> {
-        Ok(evaluate::evaluate(&self.rewritten, variables, outcome::key)?)
+        let key = if self.rewritten.reads_arguments { outcome::argument_key } else { outcome::key };
+        Ok(evaluate::evaluate(&self.rewritten, variables, key)?)
     }
 
     /// Evaluates a cost.

@@ -24,6 +24,7 @@ use std::fmt;
 use bytes::Bytes;
 
 pub use canonical::{canonical, hash};
+pub(crate) use fold::in_one_case;
 pub use name::{Key, Name};
 pub use number::Number;
 pub use value::{Items, Kind, Value};

@@ -40,9 +40,9 @@ pub enum Expected {
     Kinds(Kinds),
     /// One of these kinds, because it is compared with them by `<` or its like; any other is an error.
     Ordered(Kinds),
-    /// Compared by `==` or `in` with these kinds, which others never equal.
+    /// Compared by `==` or `in` with these kinds, which null never equals; any other is an error.
     Equal(Kinds),
-    /// Compared by `!=` with these kinds, from which others always differ.
+    /// Compared by `!=` with these kinds, from which null always differs; any other is an error.
     Unequal(Kinds),
 }
 

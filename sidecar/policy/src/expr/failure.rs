@@ -37,6 +37,7 @@ what! {
     NotAPath => "not a path that every reader takes alike",
     NotAnAddress => "not an IP address or network",
     AmbiguousKey => "keys that differ only in case",
+    TypesDiffer => "values of two types, which a server may take for one another: send the type that the tool asks for",
     AmbiguousNumber => "a whole number of 2^53 or more, which servers may round to another",
     ListTooLong => "a list of more than 1000 elements",
     TextTooLong => "a text of more than 65536 bytes",

@@ -7,6 +7,7 @@
 pub(super) mod address;
 mod calendar;
 mod compare;
+pub(super) mod keys;
 mod members;
 pub(super) mod number;
 pub(super) mod operators;

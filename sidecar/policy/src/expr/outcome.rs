@@ -1,5 +1,7 @@
 //! What an expression's value means to its purpose: a condition, the key of a counter, a cost.
 
+mod lax;
+
 use cel::common::types::CelBool;
 use cel::common::value::Val;
 use sha2::{Digest as _, Sha256};
@@ -25,29 +27,44 @@ pub(super) fn condition(value: &dyn Val) -> Result<bool, Failure> {
     }
 }
 
-/// A text of its own for every value: the letter before it tells the types apart. `5` and `5.0` are one number, and so are
-/// whole numbers that are the same double, as servers that read doubles cannot tell them apart.
+/// A text of its own for every value that Reeve itself knows: the letter before it tells the types apart.
 pub(super) fn key(value: &dyn Val) -> Result<String, Failure> {
-    if let Some(text) = as_text(value) {
-        return Ok(if text.len() <= KEY {
-            format!("s{text}")
-        } else {
-            let mut key = String::from("h");
-            for byte in Sha256::digest(text) {
-                key.push_str(&format!("{byte:02x}"));
-            }
-            key
-        });
+    match as_text(value) {
+        Some(text) => Ok(key_of_text(text)),
+        None => key_of_scalar(value),
     }
+}
+
+/// A text for a value that comes from the arguments, the same for all that a server may take for one: `5`, `5.0`, `"5"`,
+/// `"+05"`, whole numbers that are the same double, and 1, true and `"yes"`.
+pub(super) fn argument_key(value: &dyn Val) -> Result<String, Failure> {
+    let Some(text) = as_text(value) else { return key_of_scalar(value) };
+    Ok(lax::number(text).map_or_else(|| key_of_text(text), key_of_number))
+}
+
+fn key_of_text(text: &str) -> String {
+    if text.len() <= KEY {
+        return format!("s{text}");
+    }
+    let mut key = String::from("h");
+    for byte in Sha256::digest(text) {
+        key.push_str(&format!("{byte:02x}"));
+    }
+    key
+}
+
+/// The key of what is no text: true is 1, as servers take either for the other.
+fn key_of_scalar(value: &dyn Val) -> Result<String, Failure> {
     if let Some(value) = value.downcast_ref::<CelBool>() {
-        return Ok(format!("b{}", value.inner()));
+        return Ok(key_of_number(f64::from(u8::from(*value.inner()))));
     }
-    match as_written(value) {
-        Some((number, _)) if number.is_wide() => Ok(format!("n{:e}", number.nearest())),
-        Some((Number::Int(int), _)) => Ok(format!("n{int}")),
-        Some((Number::Float(float), _)) if float.fract() == 0.0 => Ok(format!("n{}", float + 0.0)),
-        _ => Err(fail(What::NotAKey)),
-    }
+    let number = as_written(value).map(|(number, _)| number.nearest());
+    number.filter(|number| number.fract() == 0.0).map(key_of_number).ok_or(fail(What::NotAKey))
+}
+
+/// Whole numbers that are the same double share a key, as servers that read doubles cannot tell them apart.
+fn key_of_number(number: f64) -> String {
+    if Number::Float(number).is_wide() { format!("n{number:e}") } else { format!("n{}", number + 0.0) }
 }
 
 /// A cost in millionths, rounded up; none if the value is no cost.

@@ -21,6 +21,7 @@ use cel::common::types::{CelInt, CelList};
 use cel::common::value::Val;
 
 use self::paths::{path, start};
+use super::functions::keys::Compared;
 use super::functions::operators::{CONDITION, GET, HAS, LIST};
 use super::functions::table::Type;
 use super::functions::url;
@@ -45,6 +46,7 @@ pub(super) struct Rewritten {
     pub(super) tree: IdedExpr,
     pub(super) slots: Vec<Slot>,
     pub(super) argument_paths: BTreeSet<Path>,
+    pub(super) reads_arguments: bool,
     /// Whether it reads the arguments, the session or the time.
     pub(super) reads_the_call: bool,
     pub(super) gives: Type,
@@ -54,9 +56,11 @@ pub(super) struct Rewritten {
 pub(super) fn rewrite(tree: IdedExpr, positions: &Positions<'_>) -> Result<Rewritten, CompileError> {
     let mut rewriter = Rewriter {
         positions,
+        compared: Compared::of(&tree),
         elements: Vec::new(),
         slots: Vec::new(),
         patterns: 0,
+        arguments_read: 0,
         argument_paths: BTreeSet::new(),
         reads_the_call: false,
     };
@@ -65,6 +69,7 @@ pub(super) fn rewrite(tree: IdedExpr, positions: &Positions<'_>) -> Result<Rewri
         tree,
         slots: rewriter.slots,
         argument_paths: rewriter.argument_paths,
+        reads_arguments: rewriter.arguments_read > 0,
         reads_the_call: rewriter.reads_the_call,
         gives,
     })
@@ -72,13 +77,22 @@ pub(super) fn rewrite(tree: IdedExpr, positions: &Positions<'_>) -> Result<Rewri
 
 struct Rewriter<'p> {
     positions: &'p Positions<'p>,
-    /// The names of the elements of the loops around the node.
-    elements: Vec<String>,
+    compared: Compared,
+    /// The elements of the loops around the node.
+    elements: Vec<Element>,
     slots: Vec<Slot>,
     /// How many patterns there are so far.
     patterns: usize,
+    /// How often the arguments have been read so far, in loops over them too: a node that has raised it depends on them.
+    arguments_read: usize,
     argument_paths: BTreeSet<Path>,
     reads_the_call: bool,
+}
+
+/// The element of a loop: its name, and whether it comes from the arguments.
+struct Element {
+    name: String,
+    is_of_arguments: bool,
 }
 
 /// A rewritten node, and what it gives.
@@ -100,7 +114,11 @@ impl Rewriter<'_> {
                 };
                 Ok((bare(Expr::Literal(literal)), gives))
             }
-            Expr::Ident(element) => Ok((bare(Expr::Ident(element)), Type::Any)),
+            Expr::Ident(name) => {
+                let is_of_arguments = |element: &Element| element.name == name && element.is_of_arguments;
+                self.arguments_read += usize::from(self.elements.iter().any(is_of_arguments));
+                Ok((bare(Expr::Ident(name)), Type::Any))
+            }
             Expr::Select(select) if select.test => {
                 if let Some((name, mut steps)) = self.variable(&select.operand) {
                     let start = self.column_of_start(&select.operand);
@@ -125,7 +143,7 @@ impl Rewriter<'_> {
 
     /// The variable and the steps from it, if a node is a path that begins with one.
     fn variable(&self, node: &IdedExpr) -> Option<(String, Vec<Step>)> {
-        path(node, self.positions).filter(|(name, _)| !self.elements.contains(name))
+        path(node, self.positions).filter(|(name, _)| self.elements.iter().all(|element| element.name != *name))
     }
 
     fn column_of_start(&self, node: &IdedExpr) -> usize {

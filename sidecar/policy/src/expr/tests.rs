@@ -10,6 +10,7 @@ mod outcome;
 mod patterns;
 mod refused;
 mod times;
+mod types;
 
 use bytes::Bytes;
 use reeve_crds::v1alpha1::{RiskCategory, Severity};

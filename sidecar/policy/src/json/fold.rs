@@ -11,3 +11,8 @@ pub(super) fn folded(text: impl Iterator<Item = char>) -> impl Iterator<Item = c
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
 }
+
+/// A text in the case in which texts are alike that other parsers take for one another.
+pub(crate) fn in_one_case(text: &str) -> String {
+    folded(text.chars()).collect()
+}

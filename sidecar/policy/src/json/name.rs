@@ -15,7 +15,7 @@ pub struct Name {
 impl Name {
     /// Folds a name.
     pub fn new(name: &str) -> Self {
-        Self { folded: fold::folded(name.chars()).collect::<String>().into(), written: name.into() }
+        Self { folded: fold::in_one_case(name).into(), written: name.into() }
     }
 
     /// The name as it is.

@@ -9,6 +9,7 @@
 
 mod conditions;
 mod draft;
+mod equality;
 mod format;
 mod limits;
 mod names;

@@ -7,9 +7,6 @@ use crate::catalogue::Tool;
 use crate::expr::{Certain, Expectation, Expected, Fact, Path};
 use crate::schema::{Kinds, Permitted};
 
-/// The values of which there are several ways to write the same: `5` and `"5"`.
-const SCALARS: Kinds = Kinds::STRING.or(Kinds::NUMBER).or(Kinds::BOOLEAN);
-
 /// The arguments of the calls that a rule selects.
 pub(super) struct Arguments<'c> {
     /// The tools that the rule names exactly.
@@ -32,14 +29,14 @@ pub(super) enum Finding {
         is: Kinds,
         needed: Kinds,
     },
-    /// It never equals what it is compared with.
+    /// It is never of a kind with what it is compared with: an error, unless it is null.
     NeverEqual { is: Kinds, with: Kinds },
     /// It, or something around it, may be missing or null, which is an error.
     Missing(Vec<Doubt>),
     /// It may be null, and be there all the same.
     NullIsPresent,
-    /// It may be of other kinds too, which never equal what it is compared with.
-    MayDiffer { others: Kinds, with: Kinds },
+    /// It may be of other kinds too than what it is compared with, which are an error.
+    MayDiffer { others: Kinds },
     /// It may be of other kinds too, which are an error.
     MayFail { others: Kinds, needed: Kinds },
 }
@@ -176,10 +173,10 @@ fn of_kinds(is: Kinds, expected: Expected, doubts: Vec<Doubt>, tells: bool) -> O
         }
         Expected::Equal(with) | Expected::Unequal(with) => {
             let alike = if with.meets(Kinds::NUMBER) { with.or(Kinds::NUMBER) } else { with };
-            Finding::MayDiffer { others: others.without(alike).and(SCALARS), with }
+            Finding::MayDiffer { others: others.without(alike) }
         }
         Expected::Asked => return None,
     };
-    let (Finding::MayFail { others, .. } | Finding::MayDiffer { others, .. }) = finding else { return None };
+    let (Finding::MayFail { others, .. } | Finding::MayDiffer { others }) = finding else { return None };
     (tells && others != Kinds::NONE).then_some(finding)
 }

@@ -7,6 +7,9 @@ use crate::expr::spelling;
 use crate::expr::{Expectation, Expected};
 use crate::schema::Kinds;
 
+/// What `string(…)` can be had of.
+const SCALARS: Kinds = Kinds::STRING.or(Kinds::NUMBER).or(Kinds::BOOLEAN);
+
 const AN_ERROR: &str = "an error, which refuses the call";
 
 /// What is said of a finding.
@@ -31,11 +34,18 @@ pub(super) fn message(finding: &Finding, tool: &Tool, expectation: &Expectation,
             )
         }
         Finding::NeverEqual { is, with } => {
-            let always = if matches!(expected, Expected::Unequal(_)) { "true" } else { "false" };
             let advice = compared_as_it_is(&access, *is);
-            format!(
-                "`{name}` of `{tool}` is {is}, which never equals {with}, so that this is always {always}: {advice}"
-            )
+            let values = is.without(Kinds::NULL);
+            if values == Kinds::NONE {
+                let always = if matches!(expected, Expected::Unequal(_)) { "true" } else { "false" };
+                format!("`{name}` of `{tool}` is null, so that this is always {always}: {advice}")
+            } else if is.meets(Kinds::NULL) {
+                format!("`{name}` of `{tool}` may be {values}, and then this is {AN_ERROR}: {advice}")
+            } else {
+                format!(
+                    "`{name}` of `{tool}` is {is}, and here {with} is needed, so that this is always {AN_ERROR}: {advice}"
+                )
+            }
         }
         Finding::Missing(doubts) => missing(tool, doubts, role),
         Finding::NullIsPresent => {
@@ -43,9 +53,13 @@ pub(super) fn message(finding: &Finding, tool: &Tool, expectation: &Expectation,
             let advice = format!("write ({presence} && {access} != null)");
             format!("`{name}` of `{tool}` may be null, and {presence} is true of null: {advice}")
         }
-        Finding::MayDiffer { others, with } => {
-            let advice = format!("compare string({access}) with a string");
-            format!("`{name}` of `{tool}` may also be {others}, which never equals {with}: {advice}")
+        Finding::MayDiffer { others } => {
+            let advice = if others.is_within(SCALARS) {
+                format!("compare string({access}) with a string")
+            } else {
+                format!("test type({access}) first")
+            };
+            format!("`{name}` of `{tool}` may also be {others}, and then this is {AN_ERROR}: {advice}")
         }
         Finding::MayFail { others, needed } => {
             let advice = converted(&access, *others, *needed).filter(|_| !is_ordered_as_text(*expected, *needed));

@@ -1,7 +1,7 @@
 //! What is certain of the arguments where a condition turned out true, or false.
 //!
 //! Only of tests that are themselves no error where the opposite holds: `has(args.n)` of an `n` that is missing, `args.n == 5`
-//! of one that is null. An `args.n > 5` that fails guards nothing.
+//! of one that is null. An `args.n > 5` that fails guards nothing, and of an `n` that is a string `args.n == 5` does.
 
 use cel::common::ast::operators::{EQUALS, IN, LOGICAL_AND, LOGICAL_NOT, LOGICAL_OR, NOT_EQUALS};
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue};
@@ -10,6 +10,8 @@ use super::{Certain, Fact, argument, argument_path, operands};
 use crate::expr::rewrite::paths::fixed_part;
 use crate::expr::source::Positions;
 use crate::schema::Kinds;
+
+const NOT_NULL: Kinds = Kinds::ANY.without(Kinds::NULL);
 
 /// How a condition turned out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +72,8 @@ fn of_equality(left: &IdedExpr, right: &IdedExpr, outcome: Outcome, positions: &
             let is_null = matches!(other.expr, Expr::Literal(LiteralValue::Null));
             let kinds = match outcome {
                 Outcome::True if is_null => Kinds::NULL,
-                Outcome::False if is_null => Kinds::ANY.without(Kinds::NULL),
-                Outcome::True => operands::kinds(other)?,
+                Outcome::False if is_null => NOT_NULL,
+                Outcome::True => operands::kinds(other).map(|_| NOT_NULL)?,
                 Outcome::False => return None,
             };
             (argument_path(subject, positions)?, kinds)
@@ -88,7 +90,7 @@ fn of_membership(left: &IdedExpr, right: &IdedExpr, positions: &Positions<'_>) -
         return vec![Fact { path, certain: Certain::Present }];
     }
     let fact = argument_path(left, positions).zip(operands::kinds_of_elements(right));
-    fact.map(|(path, kinds)| Fact { path, certain: Certain::Kinds(kinds) }).into_iter().collect()
+    fact.map(|(path, _)| Fact { path, certain: Certain::Kinds(NOT_NULL) }).into_iter().collect()
 }
 
 /// The path of an argument of which a member is asked for: all of them, or one.

@@ -1,8 +1,12 @@
-//! Comparisons: of numbers by value, of lists element by element, of two objects never.
+//! Comparisons: of numbers by value, of lists element by element, of two objects never, of two types only if neither value
+//! comes from the arguments.
+//!
+//! Servers whose reading of arguments is lax take `"7"` for 7, 0 for false, and a text of JSON for a list: an expression that
+//! told such values apart would pass what the server then takes for the other.
 
 use std::cmp::Ordering;
 
-use cel::common::types::CelBool;
+use cel::common::types::{CelBool, Kind};
 use cel::common::value::Val;
 
 use super::members::{for_each, is_list, is_object, length, presence};
@@ -50,17 +54,50 @@ fn compare(call: &Call<'_, '_, '_>) -> Result<Ordering, Failure> {
     Ok(left.cmp(right.downcast_ref().ok_or(wrong)?))
 }
 
+/// What becomes of a comparison for equality of values of two types, neither of them null.
+#[derive(Clone, Copy)]
+enum TwoTypes {
+    /// They differ, as both are known for what they are.
+    Differ,
+    /// An error: one comes from the arguments, and a server may take it for the other.
+    Fail,
+}
+
 pub(super) fn equals<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
-    Ok(boolean(equal(call, call.value(0)?, call.value(1)?)?))
+    Ok(boolean(equal(call, call.value(0)?, call.value(1)?, TwoTypes::Differ)?))
 }
 
 pub(super) fn differs<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
-    Ok(boolean(!equal(call, call.value(0)?, call.value(1)?)?))
+    Ok(boolean(!equal(call, call.value(0)?, call.value(1)?, TwoTypes::Differ)?))
 }
 
-/// Whether two values are equal: numbers by value, lists element by element, values of different types never. Two objects
-/// cannot be compared: the answer would be a guess at what the server makes of them.
-fn equal(call: &Call<'_, '_, '_>, left: &(dyn Val + '_), right: &(dyn Val + '_)) -> Result<bool, Failure> {
+pub(super) fn is_in<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
+    contains(call, TwoTypes::Differ)
+}
+
+/// `==` with an operand from the arguments.
+pub(super) fn argument_equals<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
+    Ok(boolean(equal(call, call.value(0)?, call.value(1)?, TwoTypes::Fail)?))
+}
+
+/// `!=` with an operand from the arguments.
+pub(super) fn argument_differs<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
+    Ok(boolean(!equal(call, call.value(0)?, call.value(1)?, TwoTypes::Fail)?))
+}
+
+/// `in` with an operand from the arguments.
+pub(super) fn argument_is_in<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
+    contains(call, TwoTypes::Fail)
+}
+
+/// Whether two values are equal: numbers by value, lists element by element, null only to null. Two objects cannot be
+/// compared: the answer would be a guess at what the server makes of them.
+fn equal(
+    call: &Call<'_, '_, '_>,
+    left: &(dyn Val + '_),
+    right: &(dyn Val + '_),
+    two_types: TwoTypes,
+) -> Result<bool, Failure> {
     if let (Some(left), Some(right)) = (as_text(left), as_text(right)) {
         call.charge_text(left.len().min(right.len()))?;
         return Ok(left == right);
@@ -72,12 +109,27 @@ fn equal(call: &Call<'_, '_, '_>, left: &(dyn Val + '_), right: &(dyn Val + '_))
         return Err(call.fail(What::ObjectsCompared));
     }
     if is_list(left) && is_list(right) {
-        return lists_are_equal(call, left, right);
+        return lists_are_equal(call, left, right, two_types);
     }
-    Ok(left.equals(right))
+    match two_types {
+        TwoTypes::Fail if are_of_two_types(left, right) => Err(call.fail(What::TypesDiffer)),
+        _ => Ok(left.equals(right)),
+    }
 }
 
-fn lists_are_equal(call: &Call<'_, '_, '_>, left: &(dyn Val + '_), right: &(dyn Val + '_)) -> Result<bool, Failure> {
+/// Whether two values, not both numbers, are of two types. Null is of every type.
+fn are_of_two_types(left: &(dyn Val + '_), right: &(dyn Val + '_)) -> bool {
+    let (left, right) = (left.get_type(), right.get_type());
+    let are_of_one = left.kind() == right.kind() && (left.kind() != Kind::Unspecified || left.name() == right.name());
+    !are_of_one && left.kind() != Kind::NullType && right.kind() != Kind::NullType
+}
+
+fn lists_are_equal(
+    call: &Call<'_, '_, '_>,
+    left: &(dyn Val + '_),
+    right: &(dyn Val + '_),
+    two_types: TwoTypes,
+) -> Result<bool, Failure> {
     if length(left) != length(right) {
         return Ok(false);
     }
@@ -87,14 +139,15 @@ fn lists_are_equal(call: &Call<'_, '_, '_>, left: &(dyn Val + '_), right: &(dyn 
     let (mut left, mut right) = (left.iter(), right.iter());
     while let (Some(left), Some(right)) = (left.next(), right.next()) {
         call.charge(1)?;
-        if !equal(call, left, right)? {
+        if !equal(call, left, right, two_types)? {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-pub(super) fn is_in<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
+/// Whether a list has an element, or an object a member. An element that cannot be compared is an error only if none is equal.
+fn contains<'b, 'v>(call: &Call<'_, 'b, 'v>, two_types: TwoTypes) -> Answer<'b, 'v> {
     let (needle, hay) = (call.value(0)?, call.value(1)?);
     if is_object(hay) {
         return presence(call, hay, needle);
@@ -102,11 +155,18 @@ pub(super) fn is_in<'b, 'v>(call: &Call<'_, 'b, 'v>) -> Answer<'b, 'v> {
     if !is_list(hay) {
         return Err(call.fail(What::WrongType));
     }
-    let mut found = false;
+    let (mut found, mut unlike) = (false, None);
     for_each(hay, |item| {
         call.charge(1)?;
-        found = equal(call, item, needle)?;
+        match equal(call, item, needle, two_types) {
+            Ok(is_equal) => found = is_equal,
+            Err(failure) if failure.what == What::TypesDiffer => unlike = Some(failure),
+            Err(failure) => return Err(failure),
+        }
         Ok(!found)
     })?;
-    Ok(boolean(found))
+    match unlike {
+        Some(failure) if !found => Err(failure),
+        _ => Ok(boolean(found)),
+    }
 }

@@ -5,7 +5,8 @@ use cel::common::functions::Function as Implementation;
 use cel::common::types::{CelBool, CelList};
 use cel::common::value::{CowVal, Val};
 
-use super::members::{for_each, is_list, length};
+use super::keys::Compared;
+use super::members::{for_each, is_list, is_object, length};
 use super::number::{self, Arithmetic};
 use super::time::{Span, Time};
 use super::{Answer, Call, compare, members, run};
@@ -29,14 +30,21 @@ pub(in crate::expr) const OPERATORS: &[(&str, usize, Implementation)] = &[
     ("==", 2, |arguments| run(&arguments, compare::equals)),
     ("!=", 2, |arguments| run(&arguments, compare::differs)),
     ("in", 2, |arguments| run(&arguments, compare::is_in)),
+    (ARGUMENT_EQUALS, 2, |arguments| run(&arguments, compare::argument_equals)),
+    (ARGUMENT_DIFFERS, 2, |arguments| run(&arguments, compare::argument_differs)),
+    (ARGUMENT_IN, 2, |arguments| run(&arguments, compare::argument_is_in)),
     (GET, 2, |arguments| run(&arguments, members::get)),
     (HAS, 2, |arguments| run(&arguments, members::has)),
     (TICK, 1, |arguments| run(&arguments, tick)),
     (CONDITION, 1, condition),
-    (RANGE, 1, range),
+    (RANGE, 2, range),
     (LIST, 1, list),
 ];
 
+/// `==`, `!=` and `in` where an operand comes from the arguments.
+pub(in crate::expr) const ARGUMENT_EQUALS: &str = "args ==";
+pub(in crate::expr) const ARGUMENT_DIFFERS: &str = "args !=";
+pub(in crate::expr) const ARGUMENT_IN: &str = "args in";
 /// Reads a member or element: `x.a`, `x['a']`, `x[0]`.
 pub(in crate::expr) const GET: &str = "get";
 /// Whether an object has a member.
@@ -45,7 +53,8 @@ pub(in crate::expr) const HAS: &str = "has";
 pub(in crate::expr) const TICK: &str = "tick";
 /// Its operand, which must be true or false.
 pub(in crate::expr) const CONDITION: &str = "condition";
-/// Its operand, which must be something to range over.
+/// Its first operand, which must be something to range over. The second is what keys are [`Compared`] with, if it comes
+/// from the arguments.
 pub(in crate::expr) const RANGE: &str = "range";
 /// Its operand, a list just made, whose elements it pays for.
 pub(in crate::expr) const LIST: &str = "list";
@@ -159,7 +168,8 @@ fn condition<'b, 'v>(mut arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v
     Ok(arguments.swap_remove(0))
 }
 
-/// Checks, before the evaluator makes room for them, that the elements are few enough to range over.
+/// Checks, before the evaluator makes room for them, that the elements are few enough to range over, and that no key of the
+/// arguments is one to some servers, and another to those comparisons that the loop may make.
 fn range<'b, 'v>(mut arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
     run(&arguments, |call| {
         let range = call.value(0)?;
@@ -168,6 +178,9 @@ fn range<'b, 'v>(mut arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, E
         }
         if length(range) > meter::LIST {
             return Err(call.meter.refuse(What::ListTooLong, call.column));
+        }
+        if let (true, Some(compared)) = (is_object(range), call.value(1)?.downcast_ref::<Compared>()) {
+            compared.check(call, range)?;
         }
         Ok(boolean(true))
     })?;

@@ -12,7 +12,7 @@ use super::paths::fixed_part;
 use super::{Rewriter, Slot, Typed, call, plain_call};
 use crate::expr::CompileError;
 use crate::expr::failure::Failure;
-use crate::expr::functions::operators::GET;
+use crate::expr::functions::operators::{ARGUMENT_DIFFERS, ARGUMENT_EQUALS, ARGUMENT_IN, GET};
 use crate::expr::functions::pattern::Pattern;
 use crate::expr::functions::table::{self, CALLED_AT_LOAD, Entry, MACROS, Style, Type};
 use crate::expr::functions::time;
@@ -72,8 +72,16 @@ impl Rewriter<'_> {
         if let ("in", [key, object]) = (name, operands.as_slice()) {
             self.note_key(key, object);
         }
+        let read_before = self.arguments_read;
         let operands = operands.into_iter().map(|operand| self.node(operand));
         let (operands, types): (Vec<_>, Vec<_>) = operands.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        let name = match name {
+            _ if self.arguments_read == read_before => name,
+            "==" => ARGUMENT_EQUALS,
+            "!=" => ARGUMENT_DIFFERS,
+            "in" => ARGUMENT_IN,
+            _ => name,
+        };
         let gives = match name {
             "+" | "-" | "*" | "/" | "%" if types.iter().all(|operand| *operand == types[0]) => types[0],
             "+" | "-" | "*" | "/" | "%" | GET => Type::Any,

@@ -4,7 +4,8 @@ use cel::common::ast::operators::{ADD, CONDITIONAL, LOGICAL_AND, LOGICAL_OR};
 use cel::common::ast::{ComprehensionExpr, Expr, IdedExpr, ListExpr, LiteralValue};
 use cel::common::types::CelInt;
 
-use super::{Rewriter, Typed, bare, call, either, literal};
+use super::{Element, Rewriter, Slot, Typed, bare, call, either, literal};
+use crate::expr::functions::keys::Compared;
 use crate::expr::functions::operators::{RANGE, TICK};
 use crate::expr::functions::table::Type;
 use crate::expr::{CompileError, gate};
@@ -13,15 +14,22 @@ impl Rewriter<'_> {
     pub(super) fn comprehension(&mut self, mut loops: ComprehensionExpr) -> Result<Typed, CompileError> {
         let column = self.column_of_start(&loops.iter_range);
         let is_constant = gate::literal_list(&loops.iter_range).is_some();
+        let read_before = self.arguments_read;
         let (range, over) = self.node(loops.iter_range)?;
         if !matches!(over, Type::Any | Type::List | Type::Object) {
             let message = format!("here stands {}: a loop needs a list or an object", over.describe());
             return Err(CompileError { column, message });
         }
-        loops.iter_range = if is_constant { range } else { call(RANGE, vec![range], column) };
+        let is_of_arguments = self.arguments_read > read_before;
+        loops.iter_range = if is_constant {
+            range
+        } else {
+            let compared = if is_of_arguments { self.compared.clone() } else { Compared::default() };
+            call(RANGE, vec![range, self.slot(Slot::Constant(Box::new(compared)))], column)
+        };
         let units = i64::try_from(gate::turn(&loops.loop_step)).unwrap_or(i64::MAX);
         let tick = call(TICK, vec![literal(LiteralValue::Int(CelInt::from(units)))], column);
-        self.elements.push(loops.iter_var.clone());
+        self.elements.push(Element { name: loops.iter_var.clone(), is_of_arguments });
         let step = self.step(loops.loop_step)?;
         self.elements.pop();
         let gives = if let Expr::List(_) = loops.accu_init.expr {

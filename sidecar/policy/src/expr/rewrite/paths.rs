@@ -63,6 +63,7 @@ impl Rewriter<'_> {
         let steps = steps[entry.path.len() - 1..].to_vec();
         if entry.root == Root::Arguments {
             self.argument_paths.extend(fixed_part(&steps));
+            self.arguments_read += 1;
         }
         self.reads_the_call |= entry.root.is_of_the_call();
         let gives = match want {

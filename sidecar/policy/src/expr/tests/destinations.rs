@@ -5,8 +5,8 @@ use super::*;
 /// The host that a URL's reader gives, or none if the URL is refused.
 fn host(url: &str) -> Option<String> {
     let args = serde_json::json!({ "u": url }).to_string();
-    let key = with("url(args.u).host", Purpose::Key, &args, Expression::key);
-    key.ok().map(|key| key[1..].to_owned())
+    let key = with("'host ' + url(args.u).host", Purpose::Key, &args, Expression::key);
+    key.ok().and_then(|key| Some(key.strip_prefix("shost ")?.to_owned()))
 }
 
 #[test]

@@ -69,8 +69,14 @@ fn what_is_tested_is_certain_beside_the_test_and_where_the_condition_is_true() {
         expression.ensures().iter().map(in_words).collect::<Vec<_>>()
     };
     for (source, certain) in [
-        ("has(args.a.b) && args.n == 1", &["a.b is there", "n is a number"][..]),
-        ("'a-b' in args && args.s in ['x', 'y']", &["a-b is there", "s is a string"]),
+        (
+            "has(args.a.b) && args.n == 1",
+            &["a.b is there", "n is a string, a number, a boolean, a list or an object"][..],
+        ),
+        (
+            "'a-b' in args && args.s in ['x', 'y']",
+            &["a-b is there", "s is a string, a number, a boolean, a list or an object"],
+        ),
         (
             "!(!has(args.a) || args.n == null)",
             &["a is there", "n is a string, a number, a boolean, a list or an object"],

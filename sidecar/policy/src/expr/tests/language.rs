@@ -170,20 +170,17 @@ fn loops_range_over_lists_and_the_keys_of_objects() {
 }
 
 #[test]
-fn equality_is_by_value_and_never_between_types() {
+fn equality_is_by_value() {
     all_true(
         ARGS,
         &[
             "args.l == [1, 2.0, 3]",
             "args.l != [1, 2]",
-            "args.s != 5",
-            "args.yes != 'true'",
             "args.nil != 0",
             "args.o != null",
-            "args.o != 'x'",
             "args.mixed != [1]",
             "[args.s, 'x'] == ['hello', 'x']",
-            "2 in args.l && !('2' in args.l)",
+            "2 in args.l && 'a' in args.mixed && null in args.mixed",
             "'a' in args.o && !('x' in args.o)",
             "args.l + [4] == [1, 2, 3, 4]",
         ],
@@ -283,6 +280,26 @@ fn keys_that_differ_only_in_case_are_refused_where_no_fixed_path_leads() {
             ("args.l.exists(x, !has(x.buckeT)) || true", 19, words),
             ("args.o[args.k] == 1", 7, words),
             ("args.k in args.o", 8, words),
+        ],
+    );
+    all_fail(
+        args,
+        &[
+            ("args.exists(key, key == 'L')", 1, words),
+            ("args.o.all(key, key != 'Bucket')", 1, words),
+            ("args.o.exists(key, key in ['x', 'Bucket']) || true", 1, words),
+            ("['x', 'Bucket'].exists(word, args.o.exists(key, key == word))", 30, words),
+            ("'Bucket' in args.o.map(key, key)", 13, words),
+            ("args.o.exists(key, key.startsWith('BUC'))", 1, words),
+            ("args.o.exists(key, key.endsWith('Et'))", 1, words),
+            ("args.o.exists(key, key.contains('ucK')) || true", 1, words),
+        ],
+    );
+    all_true(
+        args,
+        &[
+            "args.fine.all(key, key in ['a', 'bucket'])",
+            "!args.exists(key, key == 'kk') && !args.fine.exists(key, key.startsWith('B'))",
         ],
     );
     let error = condition("args.o[args.k] == 1", args).expect_err("ambiguous");

@@ -21,10 +21,9 @@ fn only_true_is_true() {
 }
 
 #[test]
-fn keys_of_different_types_or_values_differ() {
+fn keys_of_different_values_differ() {
     let long = "x".repeat(257);
-    let values =
-        ["\"5\"", "5", "6", "true", "\"true\"", "false", "\"n5\"", "\"\"", "-5", "18446744073709551615", "\"btrue\""];
+    let values = ["\"5a\"", "5", "6", "true", "false", "\"n5\"", "-5", "18446744073709551615", "\"btrue\"", "\"5/7\""];
     let mut keys: Vec<String> =
         values.iter().map(|value| key("args.k", &format!(r#"{{"k":{value}}}"#)).expect(value)).collect();
     keys.push(key("args.k", &format!(r#"{{"k":"{long}"}}"#)).expect("long"));
@@ -38,10 +37,24 @@ fn keys_of_different_types_or_values_differ() {
 
 #[test]
 fn a_number_is_one_key_however_it_is_written() {
-    for one in ["5", "5.0", "5e0", "50e-1"] {
+    for one in ["5", "5.0", "5e0", "50e-1", "\"5\"", "\"05\"", "\" +5.0\"", "\"5e0\"", "\"0x5\"", "\"\u{665}\""] {
         assert_eq!(key("args.k", &format!(r#"{{"k":{one}}}"#)), key("5", "{}"), "{one}");
     }
-    assert_eq!(key("args.k", r#"{"k":-0.0}"#), key("0", "{}"));
+    for one in ["true", "1", "\"1.0\"", "\"Yes\"", "\"true\"", "\"on\""] {
+        assert_eq!(key("args.k", &format!(r#"{{"k":{one}}}"#)), key("1", "{}"), "{one}");
+    }
+    for one in ["false", "0", "-0.0", "\"-0\"", "\"no\"", "\"\""] {
+        assert_eq!(key("args.k", &format!(r#"{{"k":{one}}}"#)), key("0", "{}"), "{one}");
+    }
+    let wide = key("args.k", r#"{"k":9007199254740993}"#);
+    assert_eq!(key("args.k", r#"{"k":" 09007199254740993"}"#), wide);
+    assert_eq!(key("string(args.k)", r#"{"k":"05"}"#), key("5", "{}"));
+}
+
+#[test]
+fn a_text_that_no_server_reads_is_the_key_that_it_is() {
+    assert_eq!(key("'05'", "{}"), Ok("s05".to_owned()));
+    assert_eq!(key("session", "{}"), Ok("ss1".to_owned()));
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! Conditions of the format → CEL.
 //!
-//! A path that is missing or null makes every comparison false, and with it a `deny_if`; a `require` fails. In this format a
-//! number or boolean equals its own text, so equality is tested against both: an agent must not get around `"value": 5` by
-//! sending `"5"`.
+//! A path that is missing or null makes every comparison false, and with it a `deny_if`; a `require` fails.
 
 use serde_json::Value;
 
+use super::equality::{literal, one_of};
 use super::format::{Condition, Operator};
 use crate::expr::spelling::{is_identifier, member, presence, text};
 use crate::load::node::quoted;
@@ -28,21 +27,22 @@ pub(super) fn expression(path: &Path<'_>, condition: &Condition) -> Result<Strin
         };
     }
     let value = value.ok_or_else(|| ("", "a condition needs a value to compare with".to_owned()))?;
-    Ok(format!("{present} && {}", comparison(condition.op, &path.access(), value)?))
+    Ok(format!("{present} && {}", comparison(condition.op, path, value)?))
 }
 
-fn comparison(op: Operator, path: &str, value: &Value) -> Result<String, Unmappable> {
+fn comparison(op: Operator, path: &Path<'_>, value: &Value) -> Result<String, Unmappable> {
+    let access = path.access();
     match op {
-        Operator::Eq => equality(path, &[value], "eq"),
-        Operator::Neq => Ok(format!("!({})", equality(path, &[value], "neq")?)),
-        Operator::In => equality(path, &list(value, "in")?, "in"),
-        Operator::NotIn => Ok(format!("!({})", equality(path, &list(value, "not_in")?, "not_in")?)),
-        Operator::Lt => ordering(path, "<", value, "lt"),
-        Operator::Lte => ordering(path, "<=", value, "lte"),
-        Operator::Gt => ordering(path, ">", value, "gt"),
-        Operator::Gte => ordering(path, ">=", value, "gte"),
+        Operator::Eq => equality(&access, &[value], "eq"),
+        Operator::Neq => Ok(format!("!({})", equality(&access, &[value], "neq")?)),
+        Operator::In => equality(&access, &list(value, "in")?, "in"),
+        Operator::NotIn => Ok(format!("!({})", equality(&access, &list(value, "not_in")?, "not_in")?)),
+        Operator::Lt => ordering(&access, "<", value, "lt"),
+        Operator::Lte => ordering(&access, "<=", value, "lte"),
+        Operator::Gt => ordering(&access, ">", value, "gt"),
+        Operator::Gte => ordering(&access, ">=", value, "gte"),
         Operator::Regex => match value {
-            Value::String(pattern) => Ok(format!("{path}.matches({})", text(pattern))),
+            Value::String(pattern) => Ok(format!("{access}.matches({})", text(pattern))),
             _ => Err(needs("regex", "a pattern in quotes")),
         },
         Operator::Contains => contains(path, value),
@@ -50,16 +50,11 @@ fn comparison(op: Operator, path: &str, value: &Value) -> Result<String, Unmappa
     }
 }
 
-fn equality(path: &str, values: &[&Value], op: &str) -> Result<String, Unmappable> {
-    let mut literals = Vec::new();
-    for value in values {
-        literals.extend(spellings(value).ok_or_else(|| needs(op, "text, numbers or booleans"))?);
+fn equality(access: &str, values: &[&Value], op: &str) -> Result<String, Unmappable> {
+    if values.is_empty() {
+        return Err(needs(op, "at least one value"));
     }
-    match literals.as_slice() {
-        [] => Err(needs(op, "at least one value")),
-        [only] => Ok(format!("{path} == {only}")),
-        several => Ok(format!("{path} in [{}]", several.join(", "))),
-    }
+    one_of(access, values).ok_or_else(|| needs(op, "text, numbers or booleans"))
 }
 
 fn list<'v>(value: &'v Value, op: &str) -> Result<Vec<&'v Value>, Unmappable> {
@@ -74,45 +69,26 @@ fn ordering(path: &str, sign: &str, value: &Value, op: &str) -> Result<String, U
 }
 
 /// Text contains a part, a list an element.
-fn contains(path: &str, value: &Value) -> Result<String, Unmappable> {
-    let elements = spellings(value).ok_or_else(|| needs("contains", "text, a number or a boolean"))?;
-    let in_list: Vec<String> = elements.iter().map(|element| format!("{element} in {path}")).collect();
-    let in_list = in_list.join(" || ");
+fn contains(path: &Path<'_>, value: &Value) -> Result<String, Unmappable> {
+    let wrong = || needs("contains", "text, a number or a boolean");
+    let access = path.access();
+    let own = match value {
+        Value::String(part) => text(part),
+        Value::Number(number) => literal(number),
+        Value::Bool(boolean) => boolean.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => return Err(wrong()),
+    };
+    let equal = one_of("element", &[value]).ok_or_else(wrong)?;
+    // No loop ranges over what may be found by index or by key: there the types must agree.
+    let in_list = if equal.starts_with('(') && !path.has_indices() {
+        format!("{access}.exists(element, {equal})")
+    } else {
+        format!("{own} in {access}")
+    };
     match value {
-        Value::String(part) => Ok(format!("(type({path}) == string ? {path}.contains({}) : {in_list})", text(part))),
+        Value::String(_) => Ok(format!("(type({access}) == string ? {access}.contains({own}) : {in_list})")),
         _ => Ok(format!("({in_list})")),
     }
-}
-
-/// The literals that equal a value in this format; none for what is no scalar.
-fn spellings(value: &Value) -> Option<Vec<String>> {
-    match value {
-        Value::String(string) => {
-            let other = match serde_json::from_str(string) {
-                Ok(Value::Number(number)) if plain(&number) == *string => Some(literal(&number)),
-                Ok(Value::Bool(boolean)) => Some(boolean.to_string()),
-                _ => None,
-            };
-            Some(std::iter::once(text(string)).chain(other).collect())
-        }
-        Value::Number(number) => Some(vec![literal(number), text(&plain(number))]),
-        Value::Bool(boolean) => Some(vec![boolean.to_string(), text(&boolean.to_string())]),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-/// A number as people write it: `5`, not `5.0`.
-fn plain(number: &serde_json::Number) -> String {
-    match number.as_f64() {
-        Some(float) if number.is_f64() => float.to_string(),
-        _ => number.to_string(),
-    }
-}
-
-/// A number in CEL: a whole number, or with a point.
-fn literal(number: &serde_json::Number) -> String {
-    let plain = plain(number);
-    if number.is_i64() || plain.contains('.') { plain } else { format!("{plain}.0") }
 }
 
 fn needs(op: &str, what: &str) -> Unmappable {
@@ -154,7 +130,7 @@ impl<'p> Path<'p> {
             }
             steps.push(Step::parse(key)?);
         }
-        let indices = steps.iter().filter(|step| matches!(step, Step::Index(..))).count();
+        let indices = steps.iter().filter(|step| step.is_index()).count();
         let excess = match (steps.len() > MOST_STEPS, indices > MOST_INDICES) {
             (true, _) => format!("more than {MOST_STEPS} steps"),
             (_, true) => format!("more than {MOST_INDICES} steps that are numbers"),
@@ -172,6 +148,11 @@ impl<'p> Path<'p> {
     /// The argument.
     pub(super) fn access(&self) -> String {
         self.steps.iter().fold("args".to_owned(), |parent, step| step.access(&parent))
+    }
+
+    /// Whether it leads through what may be a list or an object.
+    fn has_indices(&self) -> bool {
+        self.steps.iter().any(Step::is_index)
     }
 
     /// Whether the argument is there and not null. Each level is tested, as a test below what is missing or null would be an
@@ -200,6 +181,10 @@ impl<'p> Step<'p> {
             .parse()
             .map_err(|_| format!("{} is no index that a list can have: write a smaller one", quoted(key)))?;
         Ok(Self::Index(key, index))
+    }
+
+    fn is_index(&self) -> bool {
+        matches!(self, Self::Index(..))
     }
 
     fn access(&self, parent: &str) -> String {

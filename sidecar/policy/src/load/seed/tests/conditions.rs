@@ -97,7 +97,35 @@ fn a_number_and_its_text_are_equal_and_nothing_else_is() {
             (r#"{"x": 5.0}"#, Holds::Yes),
             (r#"{"x": "5"}"#, Holds::Yes),
             (r#"{"x": 6}"#, Holds::No),
-            (r#"{"x": "five"}"#, Holds::No),
+            (r#"{"x": "6"}"#, Holds::No),
+            (r#"{"x": "05"}"#, Holds::Yes),
+            (r#"{"x": " 5"}"#, Holds::Error),
+            (r#"{"x": "five"}"#, Holds::Error),
+            (r#"{"x": true}"#, Holds::Error),
+        ],
+    );
+    check(
+        r#"{"path": "args.x", "op": "eq", "value": true}"#,
+        &[
+            (r#"{"x": true}"#, Holds::Yes),
+            (r#"{"x": "true"}"#, Holds::Yes),
+            (r#"{"x": false}"#, Holds::No),
+            (r#"{"x": "false"}"#, Holds::No),
+            (r#"{"x": "yes"}"#, Holds::Error),
+            (r#"{"x": 1}"#, Holds::Error),
+        ],
+    );
+    check(
+        r#"{"path": "args.x", "op": "eq", "value": 1.5}"#,
+        &[(r#"{"x": "1.50"}"#, Holds::Yes), (r#"{"x": 2}"#, Holds::No), (r#"{"x": "2"}"#, Holds::No)],
+    );
+    check(
+        r#"{"path": "args.x", "op": "eq", "value": "5"}"#,
+        &[
+            (r#"{"x": 5}"#, Holds::Yes),
+            (r#"{"x": "5"}"#, Holds::Yes),
+            (r#"{"x": 6}"#, Holds::No),
+            (r#"{"x": "a"}"#, Holds::No),
         ],
     );
     check(
@@ -120,8 +148,15 @@ fn lists_are_of_values_of_any_kind() {
             (r#"{"x": 5}"#, Holds::Yes),
             (r#"{"x": -1.5}"#, Holds::Yes),
             (r#"{"x": true}"#, Holds::Yes),
-            (r#"{"x": "USD"}"#, Holds::No),
+            (r#"{"x": "-1.5"}"#, Holds::Yes),
+            (r#"{"x": false}"#, Holds::No),
+            (r#"{"x": 6}"#, Holds::No),
+            (r#"{"x": "USD"}"#, Holds::Error),
         ],
+    );
+    check(
+        r#"{"path": "args.x", "op": "in", "value": ["usd", "eur"]}"#,
+        &[(r#"{"x": "usd"}"#, Holds::Yes), (r#"{"x": "USD"}"#, Holds::No), (r#"{"x": 5}"#, Holds::Error)],
     );
     check(
         r#"{"path": "args.x", "op": "not_in", "value": ["usd"]}"#,
@@ -154,7 +189,7 @@ fn text_contains_a_part_and_a_list_an_element() {
     );
     check(
         r#"{"path": "args.x", "op": "contains", "value": 7}"#,
-        &[(r#"{"x": [1, 7]}"#, Holds::Yes), (r#"{"x": ["7"]}"#, Holds::Yes), (r#"{"x": [1]}"#, Holds::No)],
+        &[(r#"{"x": [1, 7]}"#, Holds::Yes), (r#"{"x": ["7"]}"#, Holds::Yes), (r#"{"x": [1, "2"]}"#, Holds::No)],
     );
 }
 

@@ -235,7 +235,7 @@ fn the_key_for_every_tool_only_constrains_and_denies() {
       max: 5
   - name: every-tool-deny-1
     tools: ["*"]
-    when: 'has(args.force) && args.force != null && args.force in [true, "true"]'
+    when: 'has(args.force) && args.force != null && (type(args.force) == string ? args.force == "true" || (args.force != "false" && args.force == true) : args.force == true)'
     action: Deny
   - name: a
     tools: [a]
