@@ -1,9 +1,12 @@
-//! What servers give to one grant and to nobody else: sessions and tasks. Bounded, least recently used first out.
+//! What servers give to one grant and to nobody else: sessions and tasks. Bounded, least recently used first out, and before
+//! those what was never used.
 //!
 //! ```text
 //! server mints a session in its answer to initialize, a task in its answer to a call ─► Bindings::bind ─► a line for the log
 //! every later request that names one ─► Bindings::check ─► unknown: as by a server that does not have it
 //! ```
+
+mod known;
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
@@ -12,9 +15,9 @@ use std::sync::Arc;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
+use self::known::Known;
 use super::digest::Key;
 use super::headers::SESSION_ID;
-use super::recent::Recent;
 use super::used::Since;
 
 /// What is bound.
@@ -34,8 +37,8 @@ impl Thing {
 /// Which grant each session and each task belongs to.
 #[derive(Debug)]
 pub struct Bindings {
-    sessions: Recent<Key, Bound>,
-    tasks: Recent<Key, Bound>,
+    sessions: Known,
+    tasks: Known,
     /// The servers that have made a task here.
     task_makers: HashSet<Arc<str>>,
 }
@@ -89,7 +92,7 @@ pub fn minted(headers: &HeaderMap, room: usize) -> Result<Option<&str>, String> 
 impl Bindings {
     /// Nothing bound, and room for `capacity` of each thing.
     pub fn new(capacity: NonZeroUsize) -> Self {
-        Self { sessions: Recent::new(capacity), tasks: Recent::new(capacity), task_makers: HashSet::new() }
+        Self { sessions: Known::new(capacity), tasks: Known::new(capacity), task_makers: HashSet::new() }
     }
 
     /// Notes that `server` gave the session or task `id` to `grant`. Returns the changes to log: the one that had to make room,
@@ -109,12 +112,12 @@ impl Bindings {
         }
         let key = key(of, server, id);
         let known = self.known(of);
-        if known.get(&key).is_some_and(|bound| bound.grant == *grant) {
+        if known.peek(&key).is_some_and(|bound| bound.grant == *grant) {
             return Vec::new();
         }
         let evicted = known.insert(key, Bound { grant: Arc::clone(grant), ids });
         let begin = Change::Begin { of, digest: key.hex(), grant: grant.to_string() };
-        evicted.map(|(key, _)| Change::End { of, digest: key.hex() }).into_iter().chain([begin]).collect()
+        evicted.map(|key| Change::End { of, digest: key.hex() }).into_iter().chain([begin]).collect()
     }
 
     /// Whether `server` gave it to `grant`. Asking makes it the most recently used.
@@ -144,7 +147,7 @@ impl Bindings {
         match change {
             Change::Begin { of, digest, grant } => {
                 if let Some(key) = Key::from_hex(&digest) {
-                    self.known(of).insert(key, Bound { grant: grant.into(), ids: Since::Unknown });
+                    self.known(of).restore(key, Bound { grant: grant.into(), ids: Since::Unknown });
                 }
             }
             Change::End { of, digest } => {
@@ -155,7 +158,7 @@ impl Bindings {
         }
     }
 
-    /// What a fresh log begins with: what is known, least recently used first.
+    /// What a fresh log begins with: what is known, what was never used and then least recently used first.
     pub fn snapshot(&self) -> impl Iterator<Item = Change> {
         Thing::ALL.into_iter().zip([&self.sessions, &self.tasks]).flat_map(|(of, known)| {
             known.iter().map(move |(key, bound)| Change::Begin {
@@ -166,7 +169,7 @@ impl Bindings {
         })
     }
 
-    fn known(&mut self, of: Thing) -> &mut Recent<Key, Bound> {
+    fn known(&mut self, of: Thing) -> &mut Known {
         match of {
             Thing::Session => &mut self.sessions,
             Thing::Task => &mut self.tasks,

@@ -68,6 +68,11 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
         self.slots[at].value.as_ref()
     }
 
+    /// The entry, which is used no more recently for that.
+    pub(super) fn peek(&self, key: &K) -> Option<&V> {
+        self.slots[*self.index.get(key)?].value.as_ref()
+    }
+
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
         let at = self.index.remove(key)?;
         self.unlink(at);
@@ -87,7 +92,7 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
             .filter_map(|at| self.slots[at].value.as_ref().map(|value| (&self.slots[at].key, value)))
     }
 
-    fn remove_oldest(&mut self) -> Option<(K, V)> {
+    pub(super) fn remove_oldest(&mut self) -> Option<(K, V)> {
         let key = self.slots[self.oldest?].key;
         self.remove(&key).map(|value| (key, value))
     }
@@ -120,12 +125,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    impl Recent<u8, u8> {
-        fn peek(&self, key: &u8) -> Option<&u8> {
-            self.slots[*self.index.get(key)?].value.as_ref()
-        }
-    }
 
     fn recent(capacity: usize) -> Recent<u8, u8> {
         Recent::new(NonZeroUsize::new(capacity).unwrap())

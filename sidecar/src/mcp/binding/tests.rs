@@ -50,6 +50,37 @@ fn the_table_is_bounded_and_forgets_what_was_used_least_recently() {
 }
 
 #[test]
+fn sessions_that_are_begun_and_never_used_end_no_other() {
+    let mut bindings = bindings(8);
+    for idle in ["idle 1", "idle 2"] {
+        bindings.bind(Session, &name("aws"), idle, &name("a/a"));
+        assert!(bindings.check(Session, "aws", idle, "a/a"));
+    }
+    for number in 0..100 {
+        bindings.bind(Session, &name("aws"), &format!("new {number}"), &name("a/a"));
+    }
+    for known in ["idle 1", "idle 2", "new 94", "new 99"] {
+        assert!(bindings.check(Session, "aws", known, "a/a"), "{known}");
+    }
+    assert!(!bindings.check(Session, "aws", "new 93", "a/a"));
+}
+
+#[test]
+fn a_new_session_has_room_however_many_are_in_use() {
+    let mut bindings = bindings(8);
+    for number in 0..100 {
+        let session = format!("s{number}");
+        bindings.bind(Session, &name("aws"), &session, &name("a/a"));
+        assert!(bindings.check(Session, "aws", &session, "a/a"), "{session}");
+    }
+    for new in ["n1", "n2"] {
+        bindings.bind(Session, &name("aws"), new, &name("a/a"));
+    }
+    assert!(bindings.check(Session, "aws", "n1", "a/a") && bindings.check(Session, "aws", "s94", "a/a"));
+    assert!(!bindings.check(Session, "aws", "s93", "a/a"));
+}
+
+#[test]
 fn what_was_logged_is_known_after_a_restart() {
     let mut before = bindings(8);
     let mut log = String::new();
@@ -76,7 +107,7 @@ fn a_snapshot_has_all_sessions_in_the_order_in_which_they_are_forgotten() {
         bindings.bind(Session, &name("aws"), session, &name("a/a"));
     }
     bindings.check(Session, "aws", "s1", "a/a");
-    let mut copy = Bindings::new(NonZeroUsize::new(2).unwrap());
+    let mut copy = self::bindings(2);
     bindings.snapshot().for_each(|change| copy.apply(change));
     assert!(
         !copy.check(Session, "aws", "s2", "a/a")
