@@ -116,7 +116,7 @@ pub struct Listener {
     #[schemars(range(min = 1))]
     pub max_connections: usize,
     /// The most requests at once, over all connections: streams included, and those with which the server goes on though their
-    /// agent has hung up.
+    /// agent has hung up, which take half at most.
     #[schemars(range(min = 1))]
     pub max_requests: usize,
     /// How long a request's headers may take to arrive.

@@ -25,6 +25,7 @@
 //! | [`upstream`] | connections to servers: pools, TLS, credentials, what their failures mean |
 //! | [`audit`] | one record for each decision |
 //! | [`trace`] | one OpenTelemetry span for each call |
+//! | `abandoned` | how much may go on for nobody |
 //! | `memory` | what messages take while they are held, bounded |
 //! | [`metrics`] | every metric, with bounded labels |
 //! | [`admin`] | probes and metrics, over HTTP |
@@ -35,6 +36,7 @@
 //! | [`client`] | a small MCP client, for `call` and `demo` |
 //! | [`demo`] | a server, a policy and a client, to see it work |
 
+mod abandoned;
 pub mod admin;
 pub mod audit;
 pub mod cli;

@@ -64,6 +64,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use body::{Body, Placed};
 
 use self::ending::Unanswered;
+use crate::abandoned::Abandoned;
 use crate::audit;
 use crate::clock::Clock;
 use crate::config::Listener;
@@ -137,6 +138,8 @@ struct Shared {
     drain: Drain,
     /// A permit for each request in flight.
     places: Arc<Semaphore>,
+    /// Those of them whose agents have hung up.
+    abandoned: Abandoned,
     max_header_bytes: usize,
     bodies: body::Bodies,
     /// For answers, and the events of streams, while they are held.
@@ -198,6 +201,7 @@ impl Proxy {
             clock: parts.clock,
             drain: parts.drain,
             places: Arc::new(Semaphore::new(listener.max_requests.min(Semaphore::MAX_PERMITS))),
+            abandoned: Abandoned::of(listener.max_requests),
             max_header_bytes: listener.max_header_bytes,
             bodies: body::Bodies::new(listener, body_timeout),
             answers: Memory::new(listener.total_answer_bytes()),

@@ -42,6 +42,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::abandoned::Abandoned;
 use crate::config::{Server, UpstreamLimits};
 
 use connect::Connector;
@@ -66,6 +67,7 @@ pub struct Upstream {
     credential: Option<Credential>,
     deadlines: Deadlines,
     places: Places,
+    abandoned: Abandoned,
 }
 
 impl Upstream {
@@ -97,10 +99,16 @@ impl Upstream {
                     credential,
                     deadlines,
                     places: Places::new(&server.limits),
+                    abandoned: Abandoned::of(server.limits.max_concurrent_calls),
                 })
             }
             _ => Err(errors),
         }
+    }
+
+    /// The calls in flight whose agents have hung up.
+    pub(crate) fn abandoned(&self) -> &Abandoned {
+        &self.abandoned
     }
 
     /// A server that cannot be called as things stand, and why: each call fails with it, and nothing is sent.
@@ -116,6 +124,7 @@ impl Upstream {
             // None of them is ever waited for.
             deadlines: Deadlines::new(&UpstreamLimits::default(), &mut Vec::new()),
             places: Places::new(&server.limits),
+            abandoned: Abandoned::of(server.limits.max_concurrent_calls),
         }
     }
 

@@ -13,6 +13,7 @@ use super::ending::{Late, Unanswered};
 use super::filtered::{list_by_its_looks, listing_of};
 use super::forward::{Awaited, Expected, OfTasks, Sending};
 use super::{Shared, request};
+use crate::abandoned::Abandoned;
 use crate::mcp::answer::{self, Failure};
 use crate::mcp::envelope::{Answer, Envelope, Id, Message, Sender};
 use crate::mcp::method::{Form, Handling, handling};
@@ -81,6 +82,11 @@ impl Events {
 
     pub(super) fn too_large(&self, error: &SseError) -> UpstreamError {
         self.sending.backend.upstream.error(Cause::TooLarge, error.to_string())
+    }
+
+    /// Those among whom it is if its agent hangs up: of all requests, and of the calls to its server.
+    pub(super) fn abandoned(&self) -> [Abandoned; 2] {
+        [self.shared.abandoned.clone(), self.sending.backend.upstream.abandoned().clone()]
     }
 
     /// How long its server may take to begin an answer.

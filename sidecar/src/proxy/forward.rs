@@ -205,6 +205,7 @@ impl Shared {
         }
         let (shared, mut kept) = (Arc::clone(self), place.take());
         let mut given_up = exchange.flight.given_up();
+        let (hung_up, abandoned) = (given_up.told_of_hanging_up(), exchange.events.abandoned());
         let onward = async move {
             let answered = tokio::select! {
                 answered = shared.exchange(&mut exchange, body) => Some(answered),
@@ -216,7 +217,8 @@ impl Shared {
             };
             (response, kept)
         };
-        let (response, kept) = Onward::new(onward).await;
+        let alone = move || drop(hung_up.send(abandoned.map(|abandoned| abandoned.enter())));
+        let (response, kept) = Onward::new(onward, alone).await;
         *place = kept;
         response
     }

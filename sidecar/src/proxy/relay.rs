@@ -56,12 +56,15 @@ impl Drop for Attended {
     fn drop(&mut self) {
         let (Some(mut relay), place) = (self.relay.take(), self.place.take()) else { return };
         match (relay.outlives_the_agent(), tokio::runtime::Handle::try_current()) {
-            (Some(at_most), Ok(runtime)) => drop(runtime.spawn(async move {
-                if tokio::time::timeout(at_most, relay.read_on()).await.is_err() {
-                    relay.leave();
-                }
-                drop(place);
-            })),
+            (Some(at_most), Ok(runtime)) => {
+                relay.abandon();
+                runtime.spawn(async move {
+                    if tokio::time::timeout(at_most, relay.read_on()).await.is_err() {
+                        relay.leave();
+                    }
+                    drop(place);
+                });
+            }
             _ => relay.leave(),
         }
     }
@@ -127,6 +130,13 @@ impl Relay {
     fn leave(&mut self) {
         if let (false, Way::Events(stream)) = (self.ended, &self.way) {
             stream.events.leave(&mut self.flight);
+        }
+    }
+
+    /// From now on it is read for nobody.
+    fn abandon(&mut self) {
+        if let Way::Events(stream) = &self.way {
+            self.given_up.abandon(|| stream.events.abandoned().map(|abandoned| abandoned.enter()));
         }
     }
 

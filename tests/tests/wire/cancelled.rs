@@ -118,3 +118,42 @@ fn nobody_cancels_a_request_of_another_session() {
     request.write(": goes on\n\n");
     call.until(": goes on");
 }
+
+#[test]
+fn what_goes_on_for_nobody_holds_half_of_the_places_and_the_oldest_is_ended_for_more() {
+    let upstream = Upstream::start();
+    let sidecar = limited(&upstream, "{maxConcurrentCalls: 4}", ALLOW_ALL).start();
+    let agent = begin(&upstream, &format!("{}/mcp", sidecar.agents), "one");
+    // One whose answer has begun, and those that the server does not answer.
+    let (call, first) = begun(&upstream, &agent);
+    call.hang_up();
+    let hung_up = |id: u64| {
+        let (call, request) = (agent.clone().numbered(id).begin_call("echo"), upstream.next());
+        call.hang_up();
+        request
+    };
+    let second = hung_up(2);
+    let third = hung_up(3);
+    first.closed();
+    let fourth = hung_up(4);
+    second.closed();
+    passes(&upstream, &begin(&upstream, &format!("{}/mcp", sidecar.agents), "two"));
+    // The newest two go on.
+    third.text("for nobody");
+    fourth.text("for nobody");
+}
+
+#[test]
+fn a_call_that_is_ended_as_too_much_goes_on_for_nobody_counts_all_the_same() {
+    let upstream = Upstream::start();
+    let policy = format!("{ONE_AT_A_TIME}  - {{name: others, tools: [add], action: Allow}}\n");
+    let sidecar = limited(&upstream, "{maxConcurrentCalls: 2}", &policy).start();
+    let agent = begin(&upstream, &format!("{}/mcp", sidecar.agents), "one");
+    let (call, first) = begun(&upstream, &agent);
+    call.hang_up();
+    let (call, _second) = (agent.clone().numbered(2).begin_call("add"), upstream.next());
+    call.hang_up();
+    first.closed();
+    let refused = agent.clone().numbered(3).call("echo", json!({}));
+    assert!(refused.body.contains("ConcurrencyExceeded"), "the server may go on with it: {refused:?}");
+}
