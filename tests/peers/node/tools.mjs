@@ -75,6 +75,8 @@ function registerNotes(server) {
   };
   const files = new ResourceTemplate("file:///notes/{+path}", { list: undefined });
   server.registerResource("notes", files, { description: "Notes." }, read);
+  const remote = async (uri) => ({ contents: [{ uri: uri.href, text: "A secret note." }] });
+  server.registerResource("remote", "ftp://notes.example/secret/b.txt", { description: "A note." }, remote);
 }
 
 // Asks before it does anything, in the era in which the client comes again with the answer.

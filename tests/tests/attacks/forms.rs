@@ -16,6 +16,7 @@
 //! | `changes` | what a server offers by now, or says of its tools |
 //! | `policies` | a policy that comes while a request is on its way |
 //! | `rounds` | calls that come again with what the server asked for |
+//! | `types` | arguments of another type than the tool wants |
 //! | `lists` | what is hidden, in lists |
 //! | `variants` | none: what must pass |
 
@@ -33,6 +34,7 @@ mod paths;
 mod policies;
 mod rounds;
 mod side_doors;
+mod types;
 mod variants;
 
 use reeve_tests::clients::Era;
@@ -51,7 +53,7 @@ pub(crate) enum Aim {
     Reach,
     /// To run a tool that may be called as long as it does no more than read, and does.
     Harm,
-    /// To run a tool twice that may run once.
+    /// To run a tool twice that may run once, or the guarded tool with an argument with which it may.
     Exceed,
     /// To see the definition of the denied tool, or of one that does more than it may.
     See,
@@ -157,8 +159,9 @@ impl Form {
 
 /// Every form, table by table.
 pub(crate) fn all() -> impl Iterator<Item = &'static Form> {
-    let tables: [&'static [Form]; 15] = [
+    let tables: [&'static [Form]; 16] = [
         keys::FORMS,
+        types::FORMS,
         documents::FORMS,
         names::FORMS,
         envelopes::FORMS,

@@ -20,7 +20,7 @@ fn table(name: &str) -> String {
                 (Aim::Argue, "a tool runs with arguments that it may not have"),
                 (Aim::Reach, "a tool runs for somebody who may not call any"),
                 (Aim::Harm, "a tool that may be called as long as it only reads does harm"),
-                (Aim::Exceed, "a tool that may run once runs twice"),
+                (Aim::Exceed, "a tool that may run once, or once with an argument, runs twice"),
                 (Aim::See, "the denied tool is listed, or one that does more than it may"),
                 (Aim::Keep, "a list may be kept by whoever passes it on"),
                 (Aim::Read, "a denied resource or prompt is given out"),

@@ -1,5 +1,6 @@
 //! Every form, on every server, directly and through the sidecar.
 
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
 use reeve_tests::clients::Era;
@@ -34,7 +35,7 @@ enum Evidence {
     Known(bool),
     /// The server's log has this text.
     Logged(String),
-    /// The server's log has it more than once.
+    /// The server's log has a line with it more than once.
     LoggedTwice(String),
     /// A request of the tool begins with it.
     Requested(String),
@@ -92,7 +93,10 @@ fn on(target: &'static Target) -> Vec<Outcome> {
     let shows = |evidence: Evidence| match evidence {
         Evidence::Known(achieved) => achieved,
         Evidence::Logged(text) => log.contains(&text),
-        Evidence::LoggedTwice(text) => log.matches(&text).count() > 1,
+        Evidence::LoggedTwice(text) => {
+            let mut seen = HashSet::new();
+            log.lines().filter(|line| line.contains(&text)).any(|line| !seen.insert(line))
+        }
         Evidence::Requested(text) => requests.iter().any(|request| request.starts_with(&text)),
     };
     let outcomes = attempts.into_iter().map(|(form, era, evidence)| {
@@ -126,7 +130,8 @@ fn evidence(form: &Form, scene: &Scene<'_>) -> Evidence {
         Aim::Argue => guarded.as_ref().map_or(Evidence::Known(false), ran),
         Aim::Reach | Aim::Pass => ran(permitted),
         Aim::Harm => Evidence::Logged(scene.fill(r#"ran harm "$T""#)),
-        Aim::Exceed => Evidence::LoggedTwice(scene.fill(r#"ran export_record "$T""#)),
+        Aim::Exceed if form.of_changes => Evidence::LoggedTwice(scene.fill(r#"ran export_record "$T""#)),
+        Aim::Exceed => guarded.map_or(Evidence::Known(false), |tool| Evidence::LoggedTwice(scene.fill(tool.trace.1))),
         Aim::See => Evidence::Known(scene.received(hidden) || scene.received(changes::ERASES)),
         Aim::Keep => Evidence::Known(scene.received(r#""public""#)),
         Aim::Read => {
@@ -140,6 +145,7 @@ impl Form {
     fn applies(&self, target: &Target, era: Era) -> bool {
         let has = match self.aim {
             Aim::Argue => target.guarded.is_some(),
+            Aim::Exceed => self.of_changes || target.guarded.is_some(),
             Aim::Read => target.secret.is_some(),
             _ => true,
         };

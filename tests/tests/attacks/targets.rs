@@ -47,7 +47,7 @@ pub(crate) struct Target {
     pub(crate) denied: Tool,
     /// What only the definition of the denied tool says.
     pub(crate) hidden: &'static str,
-    /// A tool that may be called with an `a` of at most 1000.
+    /// A tool that may be called once with each `a`, and if its `b` is 2 with an `a` of at most 1000.
     pub(crate) guarded: Option<Tool>,
     /// What nobody may read.
     pub(crate) secret: Option<Secret>,
@@ -69,6 +69,9 @@ const NOTES: Secret = Secret {
     contents: &["A secret note."],
     public: Some("file:///notes/public/"),
 };
+
+/// What some of these servers have beside them, that nobody may read either.
+pub(crate) const REMOTE: &str = "ftp://notes.example/secret/b.txt";
 
 const ECHO: Tool = Tool { name: "echo", arguments: r#""message":"$T""#, trace: (Trace::Answer, "Echo: $T") };
 
@@ -192,7 +195,7 @@ impl Target {
     pub(crate) fn denied_by_rule(&self) -> String {
         let mut rules = format!("  - {{name: dangerous, tools: ['{}'], action: Deny}}\n", self.denied.name);
         if let Some(secret) = self.secret {
-            rules += &format!("  - {{name: secret, resources: ['{}'], action: Deny}}\n", secret.resource);
+            rules += &format!("  - {{name: secret, resources: ['{}', '{REMOTE}'], action: Deny}}\n", secret.resource);
             if let Some(prompt) = secret.prompt {
                 rules += &format!("  - {{name: prompt, prompts: ['{prompt}'], action: Deny}}\n");
             }
@@ -202,8 +205,10 @@ impl Target {
 
     fn guard(&self, action: &str) -> String {
         let Some(tool) = self.guarded else { return String::new() };
-        let require = "[{expression: args.a <= 1000.0, message: at most 1000}]";
-        format!("  - {{name: guarded, tools: ['{}'], action: {action}, require: {require}}}\n", tool.name)
+        let require = "[{expression: 'args.b != 2 || args.a <= 1000.0', message: at most 1000}]";
+        let limits = "[{counter: adds, window: 1h, max: 1, scope: Key, key: args.a}]";
+        let bounds = format!("require: {require}, limits: {limits}");
+        format!("  - {{name: guarded, tools: ['{}'], action: {action}, {bounds}}}\n", tool.name)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Aim, Attempt, Form, change, form};
 use crate::scene::Scene;
+use crate::targets::REMOTE;
 
 /// Reads a resource, whatever its URI.
 fn read(scene: &Scene<'_>, uri: &str) {
@@ -100,6 +101,12 @@ pub(super) const FORMS: &[Form] = &[
         ] {
             read(scene, &uri.replacen("file:///", beginning, 1));
         }
+    }),
+    file("`resources/read` of what is no file, whose URI begins otherwise", "tried", |scene| {
+        for beginning in ["ftp:/", "ftp:", "ftp:///", "FTP://", "ftp:\\\\"] {
+            read(scene, &REMOTE.replacen("ftp://", beginning, 1));
+        }
+        read(scene, &REMOTE.replacen("example/", "example:21/", 1));
     }),
     file("`resources/read` of a file with slashes too many", "tried", |scene| {
         let Some((uri, _)) = secret(scene) else { return };
