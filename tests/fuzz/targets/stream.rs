@@ -8,8 +8,11 @@ use reeve_sidecar::mcp::sse::{Event, Piece, Scanner, replace_data};
 
 const OTHER: &[u8] = br#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
 
-fn pieces(data: &[u8], chunk: usize) -> Option<Vec<Piece>> {
-    let mut scanner = Scanner::new(4_096);
+/// The largest event that is read.
+const LARGEST: usize = 4_096;
+
+fn pieces(data: &[u8], chunk: usize, largest: usize) -> Option<Vec<Piece>> {
+    let mut scanner = Scanner::new(largest);
     let mut pieces = Vec::new();
     for chunk in data.chunks(chunk) {
         scanner.push(chunk);
@@ -35,9 +38,8 @@ fn joined(pieces: &[Piece]) -> Vec<u8> {
 
 fuzz_target!(|data: &[u8]| {
     let Some((first, data)) = data.split_first() else { return };
-    let (Some(whole), Some(cut)) = (pieces(data, data.len().max(1)), pieces(data, usize::from(*first) + 1)) else {
-        return;
-    };
+    let (whole, cut) = (pieces(data, data.len().max(1), LARGEST), pieces(data, usize::from(*first) + 1, LARGEST));
+    let (Some(whole), Some(cut)) = (whole, cut) else { return };
     assert_eq!(joined(&whole), data);
     assert_eq!(joined(&cut), data);
     let told = |pieces: &[Piece]| events(pieces).iter().map(|event| event.data.clone()).collect::<Vec<_>>();
@@ -45,7 +47,7 @@ fuzz_target!(|data: &[u8]| {
     for event in events(&whole).into_iter().filter(|event| event.message().is_some()) {
         let mut replaced = replace_data(&event.raw, OTHER).to_vec();
         replaced.extend_from_slice(b"\n\n");
-        let again = pieces(&replaced, replaced.len()).expect("it is smaller than the bound");
+        let again = pieces(&replaced, replaced.len(), replaced.len()).expect("it is as large as it may be");
         let again = events(&again);
         let [again] = again.as_slice() else { panic!("one event became {again:?}") };
         assert_eq!(again.message().map(|data| &data[..]), Some(OTHER));
