@@ -10,6 +10,7 @@
 //! what a change touches; `settle` computes what is touched, once, however many changes came between.
 
 mod configurations;
+mod moment;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use reeve_wire::Uid;
 use reeve_wire::message::PodReport;
 
 use self::configurations::{Configurations, Seen};
+pub use self::moment::{Clock, Moment};
 use self::tell::Telling;
 use self::touched::Touched;
 use crate::assignment::Assignment;
@@ -70,7 +72,7 @@ pub struct Output {
     pub servers: Vec<ServerStatusWrite>,
     /// The Events to be told. None unless this replica leads.
     pub events: Vec<Event>,
-    /// When to settle again, though nothing be heard until then.
+    /// When to settle again, though nothing be heard until then: by the steady clock.
     pub next: Option<Timestamp>,
 }
 
@@ -157,7 +159,8 @@ impl Control {
     }
 
     /// Takes one input.
-    pub fn take(&mut self, input: Input, now: Timestamp) {
+    pub fn take(&mut self, input: Input, now: Moment) {
+        let now = now.steady;
         match input {
             Input::Report { replica, report } => {
                 self.touched.reported.insert(report.pod.clone());
@@ -176,7 +179,7 @@ impl Control {
     }
 
     /// What follows from everything taken so far that did not follow before. Nothing before every watch has told all it has.
-    pub fn settle(&mut self, now: Timestamp) -> Output {
+    pub fn settle(&mut self, now: Moment) -> Output {
         if !self.is_synced() {
             return Output::default();
         }
@@ -186,7 +189,7 @@ impl Control {
             self.has_begun = true;
             self.touched.everything(&world);
         }
-        self.sweep(&world, now);
+        self.sweep(&world, now.steady);
         let mut touched = std::mem::take(&mut self.touched);
         touched.spread(&world);
         for gone in touched.pods.iter().filter(|pod| !world.pods.contains_key(*pod)) {

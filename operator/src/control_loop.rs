@@ -12,10 +12,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::control::{Control, Input, Output};
+use crate::control::{Clock, Control, Input, Output};
 use crate::delivery::Registry;
 use crate::events::Event;
 use crate::kubernetes::write::Write;
@@ -47,6 +46,7 @@ pub struct Outlets {
 /// Runs until nobody has inputs any more.
 pub async fn run(mut control: Control, mut inputs: mpsc::Receiver<Input>, outlets: Outlets) {
     let Outlets { registry, writes, events, made, metrics, synced } = outlets;
+    let clock = Clock::start();
     let mut synced = Some(synced);
     let mut next: Option<Instant> = None;
     let mut settled = Instant::now();
@@ -58,17 +58,17 @@ pub async fn run(mut control: Control, mut inputs: mpsc::Receiver<Input>, outlet
             () = sleep_until(next) => {}
         }
         let due = settled + SETTLE_EVERY;
-        while take_all(&mut control, &mut taken) && Instant::now() < due {
+        while take_all(&mut control, &mut taken, &clock) && Instant::now() < due {
             let more = inputs.recv_many(&mut taken, AT_ONCE);
             if tokio::time::timeout_at(due.into(), more).await.is_err() {
                 break;
             }
         }
         let begun = Instant::now();
-        let Output { assignments, policies, servers, events: told, next: again } = control.settle(Timestamp::now());
+        let Output { assignments, policies, servers, events: told, next: again } = control.settle(clock.now());
         settled = Instant::now();
         metrics.reconciled("settle", settled - begun);
-        next = again.map(|at| settled + Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+        next = again.map(|at| settled + Duration::try_from(at.duration_since(clock.now().steady)).unwrap_or_default());
         if !assignments.is_empty() {
             registry.publish(assignments);
         }
@@ -103,9 +103,9 @@ pub async fn run(mut control: Control, mut inputs: mpsc::Receiver<Input>, outlet
 }
 
 /// Takes what came; says whether anything did.
-fn take_all(control: &mut Control, taken: &mut Vec<Input>) -> bool {
+fn take_all(control: &mut Control, taken: &mut Vec<Input>, clock: &Clock) -> bool {
     let any = !taken.is_empty();
-    let now = Timestamp::now();
+    let now = clock.now();
     for input in taken.drain(..) {
         control.take(input, now);
     }

@@ -6,10 +6,10 @@ mod members;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use reeve_wire::Uid;
 
 use self::members::Members;
+use super::Moment;
 use super::touched::Touched;
 use crate::assignment::Assignment;
 use crate::plan::basis::Basis;
@@ -27,7 +27,7 @@ pub(super) struct Seen<'a> {
     pub(super) reports: &'a Reports,
     /// The versions of the watches.
     pub(super) versions: reeve_wire::World,
-    pub(super) now: Timestamp,
+    pub(super) now: Moment,
 }
 
 /// The plans of all pods, and where each pod is counted.

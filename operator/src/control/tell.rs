@@ -12,7 +12,7 @@ use reeve_wire::Uid;
 use self::grace::{GRACE, policy_stands, server_stands};
 use super::configurations::Configurations;
 use super::touched::Touched;
-use super::{Output, PolicyStatusWrite, ServerStatusWrite};
+use super::{Moment, Output, PolicyStatusWrite, ServerStatusWrite};
 use crate::events;
 use crate::reports::Reports;
 use crate::status::names::PodName;
@@ -30,7 +30,7 @@ pub(super) struct Known<'a> {
     pub(super) world: &'a World,
     pub(super) reports: &'a Reports,
     pub(super) configurations: &'a Configurations,
-    pub(super) now: Timestamp,
+    pub(super) now: Moment,
 }
 
 /// Of what the status may be another.
@@ -134,7 +134,7 @@ impl Telling {
         if self.leading.is_none() {
             return;
         }
-        while let Some(due) = self.timers.first_entry().filter(|due| *due.key() <= known.now) {
+        while let Some(due) = self.timers.first_entry().filter(|due| *due.key() <= known.now.steady) {
             changed.add(due.remove());
         }
         if changed.everything {
@@ -156,15 +156,15 @@ impl Telling {
     }
 
     fn policy(&mut self, view: &PolicyView, known: &Known<'_>, output: &mut Output) {
-        let now = known.now;
+        let now = known.now.steady;
         let heard = |pod: &Uid| known.heard(pod, self.leading);
-        let reach = Reach::of(&known.configurations.groups, &view.uid, view.generation, now, &heard);
+        let reach = Reach::of(&known.configurations.groups, &view.uid, view.generation, known.now, &heard);
         if let Some(at) = reach.next {
             self.timers.entry(at).or_default().policies.insert(Arc::clone(&view.key));
         }
         let told = self.policies.get(&view.key);
         let present = told.map_or(&view.status, |told| &told.status);
-        let status = policy::status(view, &reach, present, now);
+        let status = policy::status(view, &reach, present, known.now.wall);
         if let Some(until) = self.grace(now).filter(|_| policy_stands(view, known, &reach, present, &status)) {
             self.timers.entry(until).or_default().policies.insert(Arc::clone(&view.key));
             return;
@@ -189,13 +189,13 @@ impl Telling {
     }
 
     fn server(&mut self, key: &Key, view: &ServerView, known: &Known<'_>, output: &mut Output) {
-        let now = known.now;
+        let now = known.now.steady;
         let none = Tally::default();
         let tally = known.configurations.tallies.get(key).unwrap_or(&none);
         let told = self.servers.get(key);
         let present = told.map_or(&view.status, |told| &told.status);
         let amiss = known.amiss(view, tally);
-        let status = server::status(view, tally, &amiss, present, now);
+        let status = server::status(view, tally, &amiss, present, known.now.wall);
         if let Some(until) = self.grace(now).filter(|_| server_stands(view, known, tally, present, &status)) {
             self.timers.entry(until).or_default().servers.insert(key.clone());
             return;
@@ -238,7 +238,7 @@ impl Known<'_> {
         let said = self.reports.known(pod).map(|known| known.heard);
         let seen =
             || self.configurations.members.get(pod).map(|member| leading.map_or(member.seen, |at| at.max(member.seen)));
-        said.or_else(seen).unwrap_or(self.now)
+        said.or_else(seen).unwrap_or(self.now.steady)
     }
 }
 

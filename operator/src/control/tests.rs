@@ -25,6 +25,8 @@ mod told;
 struct Cluster {
     control: Control,
     now: Timestamp,
+    /// How far the wall clock was set back.
+    set_back: SignedDuration,
     version: u64,
     drafts: Drafts,
     /// Generations of objects by kind and key: as many as were applied.
@@ -52,6 +54,7 @@ impl Cluster {
         Self {
             control: Control::new(SharedWorld::default(), "replica-0".into(), 0),
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
+            set_back: SignedDuration::ZERO,
             version: 0,
             drafts: Drafts::default(),
             generations: BTreeMap::new(),
@@ -76,12 +79,16 @@ impl Cluster {
     }
 
     fn take(&mut self, input: Input) {
-        self.control.take(input, self.now);
+        self.control.take(input, self.moment());
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { wall: self.now.saturating_sub(self.set_back).unwrap(), ..self.now.into() }
     }
 
     /// Settles, and keeps what was said. What was given.
     fn settle(&mut self) -> Output {
-        let output = self.control.settle(self.now);
+        let output = self.control.settle(self.moment());
         for (pod, assignment) in &output.assignments {
             match assignment {
                 Some(assignment) => drop(self.given.insert(pod.clone(), Arc::clone(assignment))),

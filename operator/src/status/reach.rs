@@ -8,6 +8,7 @@ use reeve_wire::Uid;
 
 use super::groups::{Group, Groups, Lingering, Standing, standing};
 use super::names::{Named, PodName};
+use crate::control::Moment;
 use crate::plan::Excess;
 
 /// How long a sidecar that is behind may not be heard of before that is what is told of it.
@@ -38,7 +39,7 @@ pub(crate) struct Stuck {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Away {
     pub(crate) lag: Lag,
-    /// When it was last heard of; none if it never was.
+    /// When it was last heard of, by the wall clock; none if it never was.
     pub(crate) heard: Option<Timestamp>,
 }
 
@@ -68,17 +69,18 @@ pub(crate) struct Reach {
     pub(crate) unheard: usize,
     /// How many pods with a sidecar there are, by whom their calls are charged to.
     pub(crate) grants: BTreeMap<(Arc<str>, Arc<str>), usize>,
-    /// When one that is behind will count as away.
+    /// When one that is behind will count as away, by the steady clock.
     pub(crate) next: Option<Timestamp>,
 }
 
 impl Reach {
-    /// Of a policy of this generation. `heard` tells when a pod's sidecar was last heard of, or the pod first seen.
+    /// Of a policy of this generation. `heard` tells when a pod's sidecar was last heard of, or the pod first seen, by the steady
+    /// clock.
     pub(crate) fn of(
         groups: &Groups,
         policy: &Uid,
         generation: i64,
-        now: Timestamp,
+        now: Moment,
         heard: &dyn Fn(&Uid) -> Timestamp,
     ) -> Self {
         let mut reach = Self::default();
@@ -146,8 +148,8 @@ impl Reach {
         for pod in pods {
             let heard = (clock.heard)(&pod.uid);
             let away_at = heard.saturating_add(AWAY_AFTER).unwrap_or(Timestamp::MAX);
-            if away_at <= clock.now {
-                let away = Away { lag, heard: connected.map(|_| heard) };
+            if away_at <= clock.now.steady {
+                let away = Away { lag, heard: connected.map(|_| clock.now.wall_at(heard)) };
                 self.away.add(1, [pod], &away);
             } else {
                 self.behind.add(1, [pod], &lag);
@@ -158,6 +160,6 @@ impl Reach {
 }
 
 struct Clock<'a> {
-    now: Timestamp,
+    now: Moment,
     heard: &'a dyn Fn(&Uid) -> Timestamp,
 }

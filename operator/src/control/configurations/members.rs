@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use reeve_wire::Uid;
 
+use crate::control::Moment;
 use crate::plan::profiles::{ProfileId, Profiles, Traits};
 use crate::status::names::PodName;
 use crate::world::PodView;
@@ -17,9 +18,9 @@ pub(in crate::control) struct Member {
     pub(in crate::control) name: PodName,
     /// Its place among the pods of its namespace, which another has once it is gone: few numbers for many pods.
     pub(in crate::control) seat: u32,
-    /// When it was first seen here.
+    /// When it was first seen here, by the steady clock.
     pub(in crate::control) seen: Timestamp,
-    /// Since when it is as it is, as far as policies select it: when it was made, or seen to become another.
+    /// Since when it is as it is, as far as policies select it: when it was made, or seen to become another, by the wall clock.
     pub(in crate::control) since: Timestamp,
     /// Whether its sidecar has something to be given.
     pub(super) is_given: bool,
@@ -85,7 +86,7 @@ impl Members {
     pub(super) fn join(
         &mut self,
         pod: &PodView,
-        now: Timestamp,
+        now: Moment,
         profiles: &mut Profiles,
     ) -> (Option<(ProfileId, bool)>, bool) {
         let present = self.held.get(&pod.uid).map(|member| member.profile);
@@ -100,11 +101,11 @@ impl Members {
             let (namespace, name, uid) = (Arc::clone(&pod.namespace), Arc::clone(&pod.name), pod.uid.clone());
             let seat = self.by_namespace.entry(Arc::clone(&namespace)).or_default().take(uid.clone());
             let name = PodName { namespace, name, uid };
-            Member { profile, name, seat, seen: now, since: pod.created, is_given: false }
+            Member { profile, name, seat, seen: now.steady, since: pod.created, is_given: false }
         });
         member.profile = profile;
         if present.is_some() {
-            member.since = now;
+            member.since = now.wall;
         }
         (Some((profile, is_first)), true)
     }

@@ -159,6 +159,29 @@ fn a_new_leader_does_not_say_that_a_sidecar_was_long_away_of_which_it_could_not_
     assert_eq!(says_at_once(&mut other, "clinic/imaging").as_deref(), Some("NotConnected"));
 }
 
+#[test]
+fn a_clock_that_is_set_back_prolongs_nothing_and_is_what_statuses_have() {
+    let cluster = told();
+    let mut other = successor(&cluster);
+    other.settle();
+    other.set_back = SignedDuration::from_hours(1);
+    other.now = other.now.saturating_add(GRACE).unwrap();
+    assert_eq!(says_at_once(&mut other, "clinic/imaging").as_deref(), Some("Reconciling"));
+    let conditions = &other.policies["clinic/imaging"].conditions;
+    let programmed = conditions.iter().find(|condition| condition.kind == "Programmed").unwrap();
+    assert_eq!(programmed.last_transition_time, other.moment().wall.to_string());
+
+    other.acknowledge("agent-0");
+    other.take(Input::ReplicaGone("replica-1".into()));
+    other.policy_for("imaging", "imaging");
+    other.settle();
+    let lost = other.moment().wall;
+    other.pass(30);
+    assert_eq!(says_at_once(&mut other, "clinic/imaging").as_deref(), Some("NotConnected"));
+    let message = other.programmed("clinic/imaging").2;
+    assert!(message.contains(&format!("is not connected since {lost}")), "{message}");
+}
+
 /// A pod of which the server's Secret is mounted.
 fn pod_with_secret(cluster: &mut Cluster, pod: &str) {
     let server = cluster.control.world().read().unwrap().servers.values().next().unwrap().spec.clone().unwrap();
