@@ -41,12 +41,18 @@ impl Cache {
         self.read(CONFIGURATION, "without the operator's word every call is refused (NoConfiguration)")
     }
 
-    /// Keeps a configuration: an older one would be a step back, so it outlives the machine too. Blocks.
+    /// Keeps a configuration: an older one would be a step back, so it outlives the machine too. Where it cannot be kept no older one
+    /// stays either, which may permit what this one forbids. Blocks.
     ///
     /// # Errors
     /// What the system says.
     pub fn keep_configuration(&self, line: &[u8]) -> io::Result<()> {
-        self.write(CONFIGURATION, line, Outlives::Machine)
+        let written = self.write(CONFIGURATION, line, Outlives::Machine);
+        if let (Err(_), Some(path)) = (&written, self.file(CONFIGURATION)) {
+            // Deleting needs no room. A disk that refuses even that has said why when it was written to.
+            let _ = std::fs::remove_file(path);
+        }
+        written
     }
 
     /// When and how the configuration was last vouched for.
@@ -104,6 +110,21 @@ mod tests {
         clock.advance(Duration::from_secs(90));
         let found = Cache::open(folder.path()).unwrap().vouched(&clock);
         assert_eq!(found, Some(Vouched { hash, world, ago: Some(Duration::from_secs(90)) }));
+    }
+
+    #[test]
+    fn a_configuration_that_cannot_be_kept_leaves_no_older_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        cache.keep_configuration(b"older").unwrap();
+        // Where it is written first.
+        let in_the_way = folder.path().join("configuration.tmp");
+        std::fs::create_dir(&in_the_way).unwrap();
+        assert!(cache.keep_configuration(b"newer").is_err());
+        assert_eq!(cache.configuration(), None);
+        std::fs::remove_dir(in_the_way).unwrap();
+        cache.keep_configuration(b"newer").unwrap();
+        assert_eq!(cache.configuration().as_deref(), Some(&b"newer"[..]));
     }
 
     #[test]

@@ -6,8 +6,8 @@
 //! files that are mounted change ──► prepare, enforce (aside) ──┘      └──► Report, which the stream tells the operator
 //! ```
 
-use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use reeve_wire::message::{Ack, Configuration, Outcome, PolicyProblem, Running, ServerState};
@@ -49,6 +49,8 @@ struct Parts {
     assigned: Mutex<Option<Arc<Assigned>>>,
     report: watch::Sender<Report>,
     files: watch::Sender<Files>,
+    /// Whether what is in force outlives the process, as far as it is known.
+    is_kept: AtomicBool,
 }
 
 impl Standing {
@@ -63,6 +65,7 @@ impl Standing {
             assigned: Mutex::new(earlier.clone()),
             report: watch::Sender::default(),
             files: watch::Sender::default(),
+            is_kept: AtomicBool::new(true),
         };
         if let Some(assigned) = earlier {
             tracing::info!("the last configuration of an earlier run is in force until the operator gives another");
@@ -90,7 +93,11 @@ impl Standing {
                 if let Some(assigned) = &mut *standing {
                     *assigned = Arc::new(assigned.seen(world));
                     self.0.tell_origin(assigned);
-                    self.vouched(assigned.origin.hash, world).await;
+                    if self.0.is_kept.load(Ordering::Relaxed) {
+                        self.vouched(assigned.origin.hash, world).await;
+                    } else {
+                        self.keep(Arc::clone(assigned)).await;
+                    }
                 }
                 applied(begun)
             }
@@ -171,14 +178,26 @@ impl Standing {
         let cache = self.0.cache.clone();
         let (hash, world) = (assigned.origin.hash, assigned.origin.world);
         let kept = aside(move || cache.keep_configuration(&assigned.write()?)).await;
-        kept_or_told(kept);
+        self.0.is_kept.store(matches!(kept, Some(Ok(()))), Ordering::Relaxed);
+        if let Some(Err(error)) = kept {
+            tracing::error!(
+                %error,
+                "the configuration cannot be kept: a restarted sidecar begins without any, and refuses every call until the operator \
+                 has given it one; see whether the disk of the cache directory is full"
+            );
+        }
         self.vouched(hash, world).await;
     }
 
     async fn vouched(&self, hash: Hash, world: World) {
         self.0.ground.vouched.renew();
         let (cache, clock) = (self.0.cache.clone(), self.0.clock.clone());
-        kept_or_told(aside(move || cache.keep_vouched(hash, world, &clock)).await);
+        if let Some(Err(error)) = aside(move || cache.keep_vouched(hash, world, &clock)).await {
+            tracing::error!(
+                %error,
+                "the operator's word cannot be kept: a restarted sidecar takes its configuration for older than it is"
+            );
+        }
     }
 }
 
@@ -261,11 +280,5 @@ fn told_of(before: &[ServerState], now: &[ServerState]) {
             "" => tracing::info!(server = %state.uid, "the server can be used"),
             why => tracing::warn!(server = %state.uid, reason = ?state.reason, "the server cannot be used: {why}"),
         }
-    }
-}
-
-fn kept_or_told(kept: Option<io::Result<()>>) {
-    if let Some(Err(error)) = kept {
-        tracing::error!(%error, "the configuration cannot be kept: a restarted sidecar would begin with an older one, or none");
     }
 }

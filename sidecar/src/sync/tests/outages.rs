@@ -25,6 +25,29 @@ async fn a_sidecar_without_its_operator_serves_its_last_good_configuration_after
 }
 
 #[tokio::test]
+async fn what_cannot_be_kept_lets_nothing_older_be_in_force_after_a_restart() {
+    let (mut operator, mut pod, mut stream) = configured().await;
+    pod.lets_replace("configuration", false);
+    let denies =
+        |policies| Offer::new().policy("imaging", 2, NOTHING).seen(World { policies, pod: 1, ..World::default() });
+    let ack = stream.offers(&denies(20)).await;
+    assert!(matches!(ack.outcome, Outcome::Applied(_)), "it is in force: {ack:?}");
+    operator.down().await;
+    pod.restart().await;
+    assert!(pod.call().await.contains("NoConfiguration"), "the one before permitted it");
+
+    operator.up().await;
+    let mut stream = operator.stream().await;
+    stream.hello().await;
+    stream.offers(&denies(20)).await;
+    pod.lets_replace("configuration", true);
+    stream.offers(&denies(21)).await;
+    operator.down().await;
+    pod.restart().await;
+    assert!(pod.call().await.contains("NoRule"), "what is offered again is kept once it can be");
+}
+
+#[tokio::test]
 async fn what_was_seen_before_a_restart_is_not_forgotten_by_it() {
     let (mut operator, mut pod, mut stream) = configured().await;
     stream.offers(&first().seen(World { policies: 90, pod: 1, ..World::default() })).await;

@@ -110,6 +110,17 @@ impl Pod {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
+    /// Whether a file of the cache folder can be replaced from now on.
+    pub(super) fn lets_replace(&self, name: &str, lets: bool) {
+        // Where it is written first.
+        let in_the_way = self.folder.path().join("cache").join(format!("{name}.tmp"));
+        if lets {
+            std::fs::remove_dir(in_the_way).unwrap();
+        } else {
+            std::fs::create_dir(in_the_way).unwrap();
+        }
+    }
+
     /// Writes something else into a file of the cache folder.
     pub(super) fn damage(&self, name: &str) {
         let path = self.folder.path().join("cache").join(name);
