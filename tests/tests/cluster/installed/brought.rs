@@ -47,6 +47,23 @@ fn what_a_pods_annotations_ask_of_its_sidecar_is_followed_or_refused_in_a_senten
 }
 
 #[test]
+fn where_a_quota_counts_limits_of_cpu_a_pod_comes_once_its_sidecar_is_given_one() {
+    let namespace = watched(&[ENABLED]);
+    let quota = json!({"hard": {"limits.cpu": "4"}});
+    namespace.apply(json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "cpu"}, "spec": quota}));
+    let limited = |mut pod: Value| {
+        pod["spec"]["containers"][0]["resources"]["limits"]["cpu"] = "100m".into();
+        pod
+    };
+    // Until it is known what is used, other words are said.
+    eventually("the sidecar's lack of a limit is named", || {
+        let refused = namespace.refused(limited(agent(&namespace, "agent")));
+        refused.contains("must specify limits.cpu for: reeve-sidecar").then_some(())
+    });
+    namespace.apply(limited(annotated(&namespace, "reeve.dev/sidecar-cpu-limit", "500m")));
+}
+
+#[test]
 fn a_pod_that_declares_a_port_of_the_sidecars_is_refused_in_a_sentence() {
     let namespace = watched(&[ENABLED]);
     for port in [14_001, 14_020, 14_021] {
