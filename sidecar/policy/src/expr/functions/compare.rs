@@ -117,11 +117,17 @@ fn equal(
     }
 }
 
-/// Whether two values, not both numbers, are of two types. Null is of every type.
+/// Whether two values, not both numbers, are of two types. Null is of every type, but for the text that JSON has for it.
 fn are_of_two_types(left: &(dyn Val + '_), right: &(dyn Val + '_)) -> bool {
-    let (left, right) = (left.get_type(), right.get_type());
-    let are_of_one = left.kind() == right.kind() && (left.kind() != Kind::Unspecified || left.name() == right.name());
-    !are_of_one && left.kind() != Kind::NullType && right.kind() != Kind::NullType
+    let (kind, other) = (left.get_type().kind(), right.get_type().kind());
+    if kind == Kind::NullType || other == Kind::NullType {
+        return is_text_for_null(left) || is_text_for_null(right);
+    }
+    kind != other || (kind == Kind::Unspecified && left.get_type().name() != right.get_type().name())
+}
+
+fn is_text_for_null(value: &(dyn Val + '_)) -> bool {
+    as_text(value).is_some_and(|text| text.trim_matches([' ', '\t', '\n', '\r']) == "null")
 }
 
 fn lists_are_equal(

@@ -1,7 +1,7 @@
 //! What a server whose reading of arguments is lax makes of a text that it wants to be a number, or true or false.
 //!
-//! `"5"`, `"05"`, `" +5.0"`, `"5_0"`, `"0x5"`, `"yes"`: the spellings that some reader takes, all together, and of Python's
-//! `int`, pydantic, JavaScript's `Number` and Go's `strconv` in particular. As a counter's key is never two where a server sees
+//! `"5"`, `"05"`, `" +5.0"`, `"5_0"`, `"0x5"`, `"0xap-1"`, `"yes"`: the spellings that some reader takes, all together, and of
+//! Python's `int`, pydantic, JavaScript's `Number` and Go's `strconv` in particular. As a counter's key is never two where a server sees
 //! one, taking in too many of them costs an agent calls, and never permits any.
 
 /// The digit zero of every script that has decimal digits; one to nine follow each.
@@ -104,7 +104,8 @@ fn decimal(text: &str) -> Option<f64> {
             _ => digit(character)?,
         });
     }
-    plain.parse().ok()
+    // What overflows is no value to a server, and may be a hash such as `12e4567`.
+    plain.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 /// The ASCII digit that a digit of another script stands for.
@@ -113,7 +114,7 @@ fn digit(character: char) -> Option<char> {
     char::from_digit(u32::from(character) - u32::from(ZEROS[script]), 10)
 }
 
-/// `0x1f`, `0o17`, `0b11`, as JavaScript and Go write them.
+/// `0x1f`, `0o17`, `0b11`, as JavaScript and Go write them, and `0x1.fp4` as Go does.
 fn of_another_base(text: &str) -> Option<f64> {
     let (text, sign) = match text.strip_prefix('-') {
         Some(text) => (text, -1.0),
@@ -126,8 +127,27 @@ fn of_another_base(text: &str) -> Option<f64> {
         "0b" | "0B" => 2,
         _ => return None,
     };
+    let digits = digits.replace('_', "");
     #[allow(clippy::cast_precision_loss, reason = "servers that read doubles round alike")]
-    u128::from_str_radix(&digits.replace('_', ""), base).ok().map(|number| sign * number as f64)
+    let whole = u128::from_str_radix(&digits, base).ok().map(|number| number as f64);
+    whole.or_else(|| (base == 16).then(|| with_binary_exponent(&digits)).flatten()).map(|number| sign * number)
+}
+
+/// `1.fp4`: hexadecimal digits times a power of two.
+fn with_binary_exponent(text: &str) -> Option<f64> {
+    let (digits, exponent) = text.split_once(['p', 'P'])?;
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let fraction = fraction.trim_end_matches('0');
+    if whole.is_empty() && digits.len() < 2 {
+        return None;
+    }
+    let mut number = 0.0;
+    for digit in whole.chars().chain(fraction.chars()) {
+        number = number * 16.0 + f64::from(digit.to_digit(16)?);
+    }
+    let exponent = exponent.parse::<i64>().ok()?.checked_sub(4 * i64::try_from(fraction.len()).ok()?)?;
+    let number = number * 2_f64.powi(i32::try_from(exponent).ok()?);
+    number.is_finite().then_some(number)
 }
 
 #[cfg(test)]
@@ -151,9 +171,24 @@ mod tests {
 
     #[test]
     fn what_some_reader_takes_for_a_number_is_that_number() {
-        for text in
-            ["7", " 07", "+7", "7.0", "7.", "0.7e1", "70E-1", "\u{a0}7\n", "\u{feff}7", "\u{1c}7", "0x7", "0b1_11"]
-        {
+        for text in [
+            "7",
+            " 07",
+            "+7",
+            "7.0",
+            "7.",
+            "0.7e1",
+            "70E-1",
+            "\u{a0}7\n",
+            "\u{feff}7",
+            "\u{1c}7",
+            "0x7",
+            "0b1_11",
+            "0x7p0",
+            "0X0e.0p-1",
+            "+0x.e00p3",
+            "0x_7p+0",
+        ] {
             assert_eq!(number(text), Some(7.0), "{text:?}");
         }
         for (text, value) in [("1_000", 1e3), ("-0X1f", -31.0), ("", 0.0), ("\t", 0.0), ("YES", 1.0), ("Off", 0.0)] {
@@ -163,9 +198,10 @@ mod tests {
 
     #[test]
     fn other_texts_are_texts() {
-        for text in
-            ["a", "7a", "7 0", "1.2.3", "inf", "NaN", "Infinity", "-", ".", "e", "0x", "0xg", "1,000", "yess", "é7"]
-        {
+        for text in [
+            "a", "7a", "7 0", "1.2.3", "inf", "NaN", "Infinity", "-", ".", "e", "0x", "0xg", "1,000", "12e4567",
+            "0xp1", "0x.p1", "0x1p", "0x1pf", "0x1p9999", "yess", "é7",
+        ] {
             assert_eq!(number(text), None, "{text:?}");
         }
     }

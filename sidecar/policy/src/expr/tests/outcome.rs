@@ -23,7 +23,20 @@ fn only_true_is_true() {
 #[test]
 fn keys_of_different_values_differ() {
     let long = "x".repeat(257);
-    let values = ["\"5a\"", "5", "6", "true", "false", "\"n5\"", "-5", "18446744073709551615", "\"btrue\"", "\"5/7\""];
+    let values = [
+        "\"5a\"",
+        "5",
+        "6",
+        "true",
+        "false",
+        "\"n5\"",
+        "-5",
+        "18446744073709551615",
+        "\"btrue\"",
+        "\"5/7\"",
+        "\"12e4567\"",
+        "\"9876e543\"",
+    ];
     let mut keys: Vec<String> =
         values.iter().map(|value| key("args.k", &format!(r#"{{"k":{value}}}"#)).expect(value)).collect();
     keys.push(key("args.k", &format!(r#"{{"k":"{long}"}}"#)).expect("long"));
@@ -37,7 +50,9 @@ fn keys_of_different_values_differ() {
 
 #[test]
 fn a_number_is_one_key_however_it_is_written() {
-    for one in ["5", "5.0", "5e0", "50e-1", "\"5\"", "\"05\"", "\" +5.0\"", "\"5e0\"", "\"0x5\"", "\"\u{665}\""] {
+    for one in
+        ["5", "5.0", "5e0", "50e-1", "\"5\"", "\"05\"", "\" +5.0\"", "\"5e0\"", "\"0x5\"", "\"0xap-1\"", "\"\u{665}\""]
+    {
         assert_eq!(key("args.k", &format!(r#"{{"k":{one}}}"#)), key("5", "{}"), "{one}");
     }
     for one in ["true", "1", "\"1.0\"", "\"Yes\"", "\"true\"", "\"on\""] {

@@ -61,6 +61,25 @@ fn null_and_a_type_that_is_tested_can_be_asked_of_everything() {
 }
 
 #[test]
+fn the_text_of_null_cannot_be_compared_with_null() {
+    let args = r#"{"s":"null","spaced":" null\n","other":"nil","l":["null"]}"#;
+    all_fail(
+        args,
+        &[
+            ("args.s == null", 8, WORDS),
+            ("args.s != null", 8, WORDS),
+            ("null == args.spaced", 6, WORDS),
+            ("args.s in ['x', null]", 8, WORDS),
+            ("null in args.l", 6, WORDS),
+        ],
+    );
+    all_true(
+        args,
+        &["args.s == 'null' && args.s != 'x'", "args.other != null", "args.s in ['null', null]", "server != null"],
+    );
+}
+
+#[test]
 fn what_reeve_knows_is_what_it_is() {
     all_true(
         r#"{"n":1}"#,
