@@ -5,6 +5,7 @@ use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use cel::common::ast::operators::{EQUALS, GREATER, GREATER_EQUALS, IN, INDEX, LESS, LESS_EQUALS, NOT_EQUALS};
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue};
 use cel::common::types::{Kind, Type};
 use cel::common::value::{StaticVal, Val};
@@ -24,6 +25,8 @@ struct Texts {
     whole: BTreeSet<String>,
     /// Those that are looked for in other texts.
     parts: BTreeSet<(Part, String)>,
+    /// Where texts are looked for that are not written out there.
+    looked_for: BTreeSet<Part>,
 }
 
 /// Where a text is looked for in another.
@@ -35,16 +38,12 @@ enum Part {
 }
 
 impl Part {
-    /// What a function looks for, if it is one that looks for a text that is written out.
-    fn of(call: &CallExpr) -> Option<(Self, String)> {
-        let part = match call.func_name.as_str() {
-            "startsWith" => Self::Start,
-            "endsWith" => Self::End,
-            "contains" => Self::Anywhere,
-            _ => return None,
-        };
-        match &call.args.first()?.expr {
-            Expr::Literal(LiteralValue::String(text)) => Some((part, text.inner().to_owned())),
+    /// Where a function looks for a text, if it does.
+    fn of(call: &CallExpr) -> Option<Self> {
+        match call.func_name.as_str() {
+            "startsWith" => Some(Self::Start),
+            "endsWith" => Some(Self::End),
+            "contains" => Some(Self::Anywhere),
             _ => None,
         }
     }
@@ -63,6 +62,9 @@ impl Compared {
     pub(in crate::expr) fn of(tree: &IdedExpr) -> Self {
         let mut texts = Texts::default();
         texts.gather(tree);
+        // What is looked for without being written out there may be any text that is.
+        let any = texts.looked_for.iter().flat_map(|part| texts.whole.iter().map(|text| (*part, text.clone())));
+        texts.parts = texts.parts.iter().cloned().chain(any).collect();
         Self(Arc::new(texts))
     }
 
@@ -98,22 +100,67 @@ impl Texts {
             }
             Expr::Select(select) => self.gather(&select.operand),
             Expr::List(list) => self.all(&list.elements),
-            Expr::Call(call) => {
-                self.all(call.target.as_deref());
-                match Part::of(call) {
-                    Some(part) => {
-                        self.parts.insert(part);
-                    }
-                    None => self.all(&call.args),
-                }
+            Expr::Call(call) if COMPARISONS.contains(&call.func_name.as_str()) => {
+                let compares_a_key = call.args.iter().any(may_be_a_key);
+                self.all(call.args.iter().filter(|operand| compares_a_key || !is_written_out(operand)));
             }
+            Expr::Call(call) => self.call(call),
             Expr::Comprehension(loops) => self.all([&loops.iter_range, &loops.loop_step]),
             _ => {}
         }
     }
 
+    fn call(&mut self, call: &CallExpr) {
+        self.all(call.target.as_deref());
+        match (Part::of(call), call.args.as_slice()) {
+            (Some(_), [sought]) if !call.target.as_deref().is_some_and(may_be_a_key) && is_written_out(sought) => {}
+            (Some(part), [IdedExpr { expr: Expr::Literal(LiteralValue::String(text)), .. }]) => {
+                self.parts.insert((part, text.inner().to_owned()));
+            }
+            (Some(part), _) if call.target.as_deref().is_some_and(may_be_a_key) => {
+                self.looked_for.insert(part);
+                self.all(&call.args);
+            }
+            _ => self.all(&call.args),
+        }
+    }
+
     fn all<'n>(&mut self, nodes: impl IntoIterator<Item = &'n IdedExpr>) {
         nodes.into_iter().for_each(|node| self.gather(node));
+    }
+}
+
+/// Operators that compare texts.
+const COMPARISONS: [&str; 7] = [EQUALS, NOT_EQUALS, IN, LESS, LESS_EQUALS, GREATER, GREATER_EQUALS];
+
+/// Whether a node is a literal, or a list of such.
+fn is_written_out(node: &IdedExpr) -> bool {
+    match &node.expr {
+        Expr::Literal(_) => true,
+        Expr::List(list) => list.elements.iter().all(is_written_out),
+        _ => false,
+    }
+}
+
+/// Whether a node may give the key that a loop is at, or a text made of it. What stands under a key, as `args.env[key]`, is none.
+fn may_be_a_key(node: &IdedExpr) -> bool {
+    match &node.expr {
+        Expr::Ident(_) | Expr::Comprehension(_) => true,
+        Expr::Select(select) => !begins_with_a_name(node) && may_be_a_key(&select.operand),
+        Expr::Call(call) if call.func_name == INDEX && begins_with_a_name(node) => false,
+        Expr::Call(call) => call.target.iter().map(|target| &**target).chain(&call.args).any(may_be_a_key),
+        Expr::List(list) => list.elements.iter().any(may_be_a_key),
+        _ => false,
+    }
+}
+
+/// Whether a node is a member or element of something that a name stands for.
+fn begins_with_a_name(node: &IdedExpr) -> bool {
+    match &node.expr {
+        Expr::Ident(_) => true,
+        Expr::Select(select) => begins_with_a_name(&select.operand),
+        Expr::Call(call) if call.func_name == INDEX => call.args.first().is_some_and(begins_with_a_name),
+        _ => false,
     }
 }
 

@@ -270,7 +270,7 @@ fn an_error_holds_nothing_of_the_call() {
 
 #[test]
 fn keys_that_differ_only_in_case_are_refused_where_no_fixed_path_leads() {
-    let args = r#"{"l":[{"bucket":"ours","Bucket":"theirs"}],"k":"bucket","o":{"bucket":1,"BUCKET":2},"fine":{"a":1}}"#;
+    let args = r#"{"l":[{"bucket":"ours","Bucket":"theirs"}],"k":"bucket","o":{"bucket":1,"BUCKET":2},"fine":{"a":1},"env":{"PROD":"x"}}"#;
     let words = "keys that differ only in case";
     all_fail(
         args,
@@ -293,6 +293,9 @@ fn keys_that_differ_only_in_case_are_refused_where_no_fixed_path_leads() {
             ("args.o.exists(key, key.startsWith('BUC'))", 1, words),
             ("args.o.exists(key, key.endsWith('Et'))", 1, words),
             ("args.o.exists(key, key.contains('ucK')) || true", 1, words),
+            ("['BUC'].exists(word, args.o.exists(key, key.startsWith(word)))", 22, words),
+            ("args.env.exists(key, key.trim() == 'prod')", 1, words),
+            ("args.env.exists(key, key.split('_')[0] in ['prod'])", 1, words),
         ],
     );
     all_true(
@@ -300,6 +303,7 @@ fn keys_that_differ_only_in_case_are_refused_where_no_fixed_path_leads() {
         &[
             "args.fine.all(key, key in ['a', 'bucket'])",
             "!args.exists(key, key == 'kk') && !args.fine.exists(key, key.startsWith('B'))",
+            "!args.env.exists(key, args.env[key] == 'prod' || args.env[key].contains('p')) && args.k != 'prod'",
         ],
     );
     let error = condition("args.o[args.k] == 1", args).expect_err("ambiguous");
