@@ -20,9 +20,6 @@ use super::{Items, Kind, Value, number, text};
 /// As many steps as usual arguments take at once: they need no allocation.
 const FEW: usize = 16;
 
-/// How many bytes are hashed at once.
-const GATHERED: usize = 512;
-
 /// What remains to be written.
 enum Step<'d> {
     Value(Value<'d>),
@@ -87,16 +84,7 @@ pub fn canonical(value: Value<'_>, sink: &mut impl FnMut(&[u8])) {
 /// The SHA-256 of the canonical form.
 pub fn hash(value: Value<'_>) -> [u8; 32] {
     let mut hasher = Sha256::new();
-    // Pieces are short, and each that the hasher is given costs more than its bytes do.
-    let mut gathered = SmallVec::<[u8; GATHERED]>::new();
-    canonical(value, &mut |piece| {
-        if gathered.len() + piece.len() > GATHERED {
-            hasher.update(&gathered);
-            gathered.clear();
-        }
-        if piece.len() > GATHERED { hasher.update(piece) } else { gathered.extend_from_slice(piece) }
-    });
-    hasher.update(&gathered);
+    canonical(value, &mut |piece| hasher.update(piece));
     hasher.finalize().into()
 }
 
