@@ -168,6 +168,7 @@ mod tests {
             assert!(credential(path).header().await.is_err());
         }
     }
+
     #[tokio::test]
     async fn a_credential_that_has_come_is_used_by_the_next_call_though_one_before_found_none() {
         let directory = tempfile::tempdir().unwrap();

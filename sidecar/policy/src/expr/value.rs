@@ -5,20 +5,21 @@
 //! holds, so that a loop cannot multiply data.
 
 mod container;
+mod plain;
 mod wide;
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use cel::common::types::{CelBool, CelDouble, CelInt, CelNull, CelString, CelUInt, STRING_TYPE, Type};
-use cel::common::value::{CowVal, StaticVal, Val};
+use cel::common::types::{CelBool, CelDouble, CelInt, CelNull, CelString, CelUInt, STRING_TYPE};
+use cel::common::value::{CowVal, Val};
 
 use super::failure::{Failure, What};
 use super::meter::Meter;
 use crate::json::{Kind, Number, Value};
 
 pub(super) use self::container::{Container, Source, element, member, refuse_twins};
+pub(in crate::expr) use self::plain::plain_value;
 pub(super) use self::wide::Wide;
 
 /// Where a value comes from: who pays for reading it, and what to blame if that fails.
@@ -105,22 +106,4 @@ pub(super) fn as_text<'b>(value: &'b (dyn Val + '_)) -> Option<&'b str> {
     }
 }
 
-impl Val for Text {
-    fn get_type(&self) -> &Type {
-        &STRING_TYPE
-    }
-
-    fn cel_type() -> &'static Type {
-        &STRING_TYPE
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
-}
-
-impl StaticVal for Text {}
+plain_value!(Text, STRING_TYPE);

@@ -1,19 +1,18 @@
 //! What an expression compares the keys of objects with. A key of the arguments that is like it in another case only is, to some
 //! servers, what it is compared with.
 
-use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cel::common::ast::operators::{EQUALS, GREATER, GREATER_EQUALS, IN, INDEX, LESS, LESS_EQUALS, NOT_EQUALS};
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue};
 use cel::common::types::{Kind, Type};
-use cel::common::value::{StaticVal, Val};
+use cel::common::value::Val;
 
 use super::Call;
 use super::members::{for_each, presence};
 use crate::expr::failure::{Failure, What};
-use crate::expr::value::{Text, as_text};
+use crate::expr::value::{Text, as_text, plain_value};
 use crate::json::in_one_case;
 
 /// The texts of an expression that its loops may compare keys with: what a loop compares with need not stand in the loop itself.
@@ -166,22 +165,4 @@ fn begins_with_a_name(node: &IdedExpr) -> bool {
 
 static TYPE: Type = Type::simple_type(Kind::Unspecified, "compared");
 
-impl Val for Compared {
-    fn get_type(&self) -> &Type {
-        &TYPE
-    }
-
-    fn cel_type() -> &'static Type {
-        &TYPE
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
-}
-
-impl StaticVal for Compared {}
+plain_value!(Compared, TYPE);

@@ -7,12 +7,10 @@
 //! if a text would need too many, that is too much work and the evaluation is refused: an engine that then falls back to a
 //! slower algorithm would let one argument cost seconds.
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
 use cel::common::types::{Kind, Type};
-use cel::common::value::{StaticVal, Val};
 use regex_automata::Input;
 use regex_automata::dfa::{Automaton as _, StartKind, dense};
 use regex_automata::hybrid::dfa as hybrid;
@@ -23,6 +21,7 @@ use regex_syntax::hir::Hir;
 
 use super::Call;
 use crate::expr::failure::{Failure, What};
+use crate::expr::value::plain_value;
 
 /// The most bytes that a pattern may take compiled.
 const COMPILED: usize = 256 * 1024;
@@ -115,25 +114,7 @@ impl fmt::Debug for Pattern {
 
 static TYPE: Type = Type::simple_type(Kind::Unspecified, "pattern");
 
-impl Val for Pattern {
-    fn get_type(&self) -> &Type {
-        &TYPE
-    }
-
-    fn cel_type() -> &'static Type {
-        &TYPE
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
-}
-
-impl StaticVal for Pattern {}
+plain_value!(Pattern, TYPE);
 
 /// Rewrites the classes that RE2 takes as ASCII, and refuses what RE2 does not have or reads otherwise.
 struct Ascii<'p> {
