@@ -13,8 +13,10 @@ mod connect;
 mod credential;
 mod deadlines;
 mod environment;
+mod errand;
 mod error;
 mod exchange;
+mod http1;
 mod http2;
 mod places;
 mod pool;
@@ -39,7 +41,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::abandoned::Abandoned;
@@ -50,8 +52,9 @@ pub(crate) use credential::header_value;
 
 use credential::Credential;
 use deadlines::Deadlines;
+use errand::Errand;
 use error::Failure;
-use exchange::{Answer, Attempt, Lease};
+use exchange::{Attempt, Incoming, Lease};
 use places::Places;
 use pool::{Bounds, Pool, Wanted};
 use tls::Tls;
@@ -240,11 +243,11 @@ impl Upstream {
                 Some(credential) => Some(credential.header().await?),
                 None => None,
             };
-            let request = || outgoing.request(path_and_query, secret.as_ref());
-            let Answer { response, mut line } = self.exchange(pool, &request, progress).await?;
-            line.hold(place);
+            let errand = Errand::new(outgoing, path_and_query, secret.as_ref())?;
+            let mut response = self.exchange(pool, &errand, progress).await?;
+            response.body_mut().hold(place);
             check_status(&response)?;
-            Ok(response.map(|incoming| Body::new(incoming, line, self.deadlines.stream_idle, &self.name)))
+            Ok(response.map(|incoming| Body::new(incoming, self.deadlines.stream_idle, &self.name)))
         };
         answer.await.map_err(|failure: Failure| failure.at(&self.name))
     }
@@ -252,33 +255,31 @@ impl Upstream {
     async fn exchange(
         &self,
         pool: &Arc<Pool>,
-        request: &(dyn Fn() -> Result<Request<Bytes>, Failure> + Sync),
+        errand: &Errand<'_>,
         progress: &Progress,
-    ) -> Result<Answer, Failure> {
-        let mut first = request()?;
+    ) -> Result<Response<Incoming>, Failure> {
         let lease = pool.lease(Wanted::Any).await?;
-        match self.attempt(pool, lease, &mut first, progress).await {
+        match self.attempt(pool, lease, errand, progress).await {
             Ok(answer) => Ok(answer),
             Err(Attempt { failure, again: Some(wanted) }) => {
                 tracing::debug!(server = %self.name, error = failure.detail, "a call was not taken and is tried again");
                 let lease = pool.lease(wanted).await?;
-                self.attempt(pool, lease, &mut request()?, progress).await.map_err(|attempt| attempt.failure)
+                self.attempt(pool, lease, errand, progress).await.map_err(|attempt| attempt.failure)
             }
             Err(Attempt { failure, again: None }) => Err(failure),
         }
     }
 
-    /// `request` is taken: each layer that it passed through by value would hold it twice.
     async fn attempt(
         &self,
         pool: &Pool,
         lease: Lease,
-        request: &mut Request<Bytes>,
+        errand: &Errand<'_>,
         progress: &Progress,
-    ) -> Result<Answer, Attempt> {
+    ) -> Result<Response<Incoming>, Attempt> {
         progress.set(Sent::Maybe);
         let bound = self.deadlines.response;
-        let outcome = tokio::time::timeout(bound, lease.send(request, pool.connector())).await;
+        let outcome = tokio::time::timeout(bound, lease.send(errand, pool.connector())).await;
         let answer = outcome.unwrap_or_else(|_| {
             let detail = format!("no answer began within {bound:?}");
             Err(Attempt { failure: Failure { cause: Cause::ResponseTimeout, sent: Sent::Maybe, detail }, again: None })
@@ -338,35 +339,6 @@ pub struct Outgoing<'a> {
     pub headers: &'a HeaderMap,
     /// Its body, whole.
     pub body: &'a Bytes,
-}
-
-/// The most headers that a request is given on its way: `Host`, a credential, one for an HTTP proxy.
-const ADDED: usize = 3;
-
-impl Outgoing<'_> {
-    /// The request as it is sent, unless it has more headers than one can have.
-    fn request(
-        self,
-        path_and_query: &PathAndQuery,
-        secret: Option<&(HeaderName, HeaderValue)>,
-    ) -> Result<Request<Bytes>, Failure> {
-        let mut request = Request::new(self.body.clone());
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = path_and_query.clone().into();
-        let headers = request.headers_mut();
-        // Beyond what a map can hold, adding to it would panic.
-        let room = headers.try_reserve(self.headers.keys_len() + ADDED);
-        room.map_err(|_| Failure::unsent(Cause::Headers, format!("{} headers are too many", self.headers.len())))?;
-        // The body is here and whole: its length is what it is, and nothing need be expected before it is sent.
-        let is_sent = |name: &str| !matches!(name, "host" | "content-length" | "transfer-encoding" | "expect");
-        for (name, value) in self.headers.iter().filter(|(name, _)| is_sent(name.as_str())) {
-            headers.append(name, value.clone());
-        }
-        if let Some((name, value)) = secret {
-            headers.insert(name, value.clone());
-        }
-        Ok(request)
-    }
 }
 
 /// How far a call has got: kept by the caller beside the future of [`Upstream::send`], and readable after that is dropped.

@@ -7,21 +7,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use super::error::{Cause, Failure, Sent, UpstreamError};
-use super::exchange::Line;
+use super::exchange::Incoming;
 
 /// The body of a server's answer, as it arrives. Dropping it ends the call.
 #[derive(Debug)]
 pub struct Body {
-    /// Unset once it has ended or failed, which frees its connection.
+    /// Unset once it has ended or failed, which frees its connection and its place among the calls to the server.
     incoming: Option<Incoming>,
     silence: Option<Silence>,
     server: Arc<str>,
-    /// Its connection, and its place among the calls to the server.
-    line: Option<Line>,
 }
 
 /// Runs out if nothing arrives for too long.
@@ -33,9 +30,9 @@ struct Silence {
 }
 
 impl Body {
-    pub(super) fn new(incoming: Incoming, line: Line, idle_timeout: Option<Duration>, server: &Arc<str>) -> Self {
+    pub(super) fn new(incoming: Incoming, idle_timeout: Option<Duration>, server: &Arc<str>) -> Self {
         let silence = idle_timeout.map(|bound| Silence { bound, over: None });
-        Self { incoming: Some(incoming), silence, server: Arc::clone(server), line: Some(line) }
+        Self { incoming: Some(incoming), silence, server: Arc::clone(server) }
     }
 
     /// Ends it if nothing arrives for this long, unless its server's configuration has a bound for that.
@@ -45,7 +42,6 @@ impl Body {
 
     fn end(&mut self, failure: Failure) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         self.incoming = None;
-        self.line = None;
         // The head of the answer has come: whatever follows, the server got the call.
         Poll::Ready(Some(Err(Failure { sent: Sent::Maybe, ..failure }.at(&self.server))))
     }
@@ -59,17 +55,16 @@ impl http_body::Body for Body {
         let Some(incoming) = &mut self.incoming else {
             return Poll::Ready(None);
         };
-        match Pin::new(incoming).poll_frame(cx) {
+        match incoming.poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(Silence { bound, over: Some(over) }) = &mut self.silence {
                     over.as_mut().reset(Instant::now() + *bound);
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => self.end(Failure::of_http(&error)),
+            Poll::Ready(Some(Err(failure))) => self.end(failure),
             Poll::Ready(None) => {
                 self.incoming = None;
-                self.line = None;
                 Poll::Ready(None)
             }
             Poll::Pending => {
@@ -85,10 +80,10 @@ impl http_body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(http_body::Body::is_end_stream)
+        self.incoming.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), http_body::Body::size_hint)
+        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Incoming::size_hint)
     }
 }

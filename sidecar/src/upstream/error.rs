@@ -161,7 +161,7 @@ impl Failure {
         Self { cause, sent: Sent::No, detail: detail.into() }
     }
 
-    /// What hyper says of a request or of the body of its answer.
+    /// What hyper says of a request over HTTP/2, or of the body of its answer.
     pub(super) fn of_http(error: &hyper::Error) -> Self {
         let chain = Chain(error);
         let cause = if error.is_parse_too_large() {

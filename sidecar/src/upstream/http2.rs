@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use http::{Request, Version};
+use http::{Request, Response, Version};
 use http_body::{Frame, SizeHint};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -23,8 +23,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
 use super::connect::{Connection, Connector};
-use super::error::{Failure, Sent};
-use super::exchange::{Answer, Attempt, LINGER, Line, MAX_HEAD_BYTES, make_absolute, told, unmade};
+use super::errand::Errand;
+use super::error::{Cause, Chain, Failure};
+use super::exchange::{Attempt, Incoming, LINGER, MAX_HEAD_BYTES, told};
 use super::pool::Wanted;
 
 /// What a server may send on one HTTP/2 stream, and on all streams of a connection, before it is read: bounds the memory
@@ -102,7 +103,9 @@ impl Http2 {
             .keep_alive_timeout(PONG_WITHIN)
             .handshake(TokioIo::new(connection.stream))
             .await
-            .map_err(|error| unmade(&error))?;
+            .map_err(|error| {
+                Failure::unsent(Cause::Connect, format!("the connection could not be used: {}", Chain(&error)))
+            })?;
         let permitted = Arc::new(AtomicUsize::new(MAX_CALLS));
         let known = Arc::clone(&permitted);
         hyper::rt::Executor::execute(
@@ -128,19 +131,18 @@ impl Http2 {
 
     pub(super) async fn send(
         mut self,
-        request: &mut Request<Bytes>,
+        errand: &Errand<'_>,
         connector: &Connector,
         reused: bool,
-    ) -> Result<Answer, Attempt> {
-        let (call, mut request) = Call::begin(&self.calls, std::mem::take(request));
+    ) -> Result<Response<Incoming>, Attempt> {
+        let (call, mut request) = Call::begin(&self.calls, errand.request());
         *request.version_mut() = Version::HTTP_2;
-        make_absolute(&mut request, connector);
+        *request.uri_mut() = connector.target.url_of(errand.path_and_query);
         match self.sender.try_send_request(request).await {
-            Ok(response) => Ok(Answer { response, line: Line::Http2(call) }),
+            Ok(response) => Ok(response.map(|body| Incoming::Http2 { body, call })),
             Err(error) => {
-                let failure = told(&error, error.message().is_some());
-                let again = (reused && failure.sent == Sent::No).then_some(Wanted::Any);
-                Err(Attempt { failure, again })
+                let failure = told(Failure::of_http(error.error()), error.message().is_some());
+                Err(Attempt::failed(failure, reused, Wanted::Any))
             }
         }
     }

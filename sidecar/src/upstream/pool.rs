@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -13,7 +14,8 @@ use tokio::time::Instant;
 
 use super::connect::Connector;
 use super::error::{Cause, Failure};
-use super::exchange::{Http1, Lease};
+use super::exchange::Lease;
+use super::http1::Http1;
 use super::http2::Http2;
 
 /// How long connections wait for a call that are more than may be kept. Where more calls are in flight than that, as many
@@ -38,8 +40,19 @@ pub(super) struct Pool {
     kept: Mutex<Kept>,
     /// Held while a connection is made that may turn out to be HTTP/2, so that a burst of calls makes one and not many.
     opening: tokio::sync::Mutex<()>,
-    /// Told when there are more idle connections than may be kept.
-    too_many: Arc<Notify>,
+    bell: Arc<Bell>,
+    /// Rings the bell.
+    waker: Waker,
+}
+
+/// Rung when idle connections are to be looked at: there are more than may be kept, or something can be read on one.
+#[derive(Debug, Default)]
+struct Bell(Notify);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
 }
 
 #[derive(Debug, Default)]
@@ -69,12 +82,14 @@ pub(super) enum Wanted {
 
 impl Pool {
     pub(super) fn new(connector: Connector, bounds: Bounds) -> Arc<Self> {
+        let bell = Arc::<Bell>::default();
         Arc::new(Self {
             connector,
             bounds,
             kept: Mutex::default(),
             opening: tokio::sync::Mutex::new(()),
-            too_many: Arc::default(),
+            waker: Arc::clone(&bell).into(),
+            bell,
         })
     }
 
@@ -115,7 +130,7 @@ impl Pool {
             Ok(Lease::Http2 { connection, reused: false })
         } else {
             self.kept().speaks_http1 = true;
-            let connection = Http1::new(connection).await?;
+            let connection = Http1::new(connection);
             Ok(Lease::Http1 { connection, pool: Arc::downgrade(self), reused: false })
         }
     }
@@ -138,27 +153,31 @@ impl Pool {
         // The one used last is the likeliest to be alive, and the others may go unused until they are given up.
         while let Some(Idle { connection, since }) = kept.idle.pop_back() {
             let idle = now.saturating_duration_since(since);
-            if idle < self.bounds.idle_timeout && connection.is_usable(self.bounds.max_age, now) {
+            if idle < self.bounds.idle_timeout && connection.is_young(self.bounds.max_age, now) {
                 return Some(Lease::Http1 { connection, pool: Arc::downgrade(self), reused: true });
             }
         }
         None
     }
 
-    /// Keeps a connection that is ready for another call.
-    pub(super) fn keep(self: &Arc<Self>, connection: Http1) {
+    /// Keeps a connection that is ready for another call. If its server ends it before there is one, it is given up then.
+    pub(super) fn keep(self: &Arc<Self>, mut connection: Http1) {
         let now = Instant::now();
-        if self.bounds.max_idle == 0 || !connection.is_usable(self.bounds.max_age, now) {
+        if self.bounds.max_idle == 0 || !connection.is_young(self.bounds.max_age, now) {
             return;
         }
         let mut kept = self.kept();
+        // Under the lock, so that whoever the bell calls finds it.
+        if connection.poll_spoiled(&mut self.watching()).is_ready() {
+            return;
+        }
         kept.idle.push_back(Idle { connection, since: now });
         let (reaped, are_too_many) = (kept.reaper_runs, kept.idle.len() == self.bounds.max_idle + 1);
         drop(kept);
         if !reaped {
             self.reap();
         } else if are_too_many {
-            self.too_many.notify_one();
+            self.bell.0.notify_one();
         }
     }
 
@@ -167,13 +186,19 @@ impl Pool {
         if std::mem::replace(&mut self.kept().reaper_runs, true) {
             return;
         }
-        let (pool, bounds, too_many) = (Arc::downgrade(self), self.bounds, Arc::clone(&self.too_many));
+        let (pool, bell) = (Arc::downgrade(self), Arc::clone(&self.bell));
+        let look = move || pool.upgrade().and_then(|pool| pool.kept().give_up_idle(pool.bounds, &mut pool.watching()));
         tokio::spawn(async move {
-            while let Some(next) = pool.upgrade().and_then(|pool| pool.kept().give_up_idle(bounds)) {
+            while let Some(next) = look() {
                 // Whichever is first: there is nothing to be done for it but to look again.
-                let _ = tokio::time::timeout_at(next, too_many.notified()).await;
+                let _ = tokio::time::timeout_at(next, bell.0.notified()).await;
             }
         });
+    }
+
+    /// Has the bell rung when something can be read.
+    fn watching(&self) -> Context<'_> {
+        Context::from_waker(&self.waker)
     }
 
     /// How many connections of HTTP/1.1 wait for a call.
@@ -188,11 +213,13 @@ impl Pool {
 }
 
 impl Kept {
-    /// Gives up what has been idle for too long. Calls in flight on a shared connection run to their end.
+    /// Gives up what its server has ended, and what has been idle for too long. Calls in flight on a shared connection run to
+    /// their end.
     ///
     /// Returns when there will be more to give up; none if nothing is kept any more, and nobody looks again.
-    fn give_up_idle(&mut self, bounds: Bounds) -> Option<Instant> {
+    fn give_up_idle(&mut self, bounds: Bounds, watching: &mut Context<'_>) -> Option<Instant> {
         let now = Instant::now();
+        self.idle.retain_mut(|idle| idle.connection.poll_spoiled(watching).is_pending());
         while self.oldest_due(bounds).is_some_and(|due| due <= now) {
             self.idle.pop_front();
         }

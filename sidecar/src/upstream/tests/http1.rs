@@ -1,0 +1,249 @@
+//! HTTP/1.1 on a real connection: when it carries another call, and answers that come before their request was sent.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http_body_util::BodyExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::super::{Cause, Sent, Upstream};
+use super::support::{Large, Scripted, answer, build, call, eventually, read_request, server, text, upstream, within};
+
+/// A server that answers each request with these bytes, and leaves the connection open.
+async fn answering(bytes: &'static [u8]) -> (Scripted, Upstream) {
+    let scripted = Scripted::start(move |mut stream, _| async move {
+        while read_request(&mut stream).await.is_some() {
+            stream.write_all(bytes).await.unwrap();
+        }
+    })
+    .await;
+    let upstream = upstream(&scripted.url());
+    (scripted, upstream)
+}
+
+#[tokio::test]
+async fn an_answer_that_ends_for_certain_and_nothing_else_keeps_its_connection() {
+    for (bytes, content, connections) in [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".as_slice(), "ok", 1),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x\r\nok\r\n0\r\nT: u\r\n\r\n", "ok", 1),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", "", 1),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", "ok", 3),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok", "ok", 3),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok\n", "ok", 3),
+        (b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok", "", 3),
+    ] {
+        let (scripted, upstream) = answering(bytes).await;
+        for _ in 0..3 {
+            assert_eq!(text(call(&upstream, "call").await.unwrap()).await, content, "{}", bytes.escape_ascii());
+        }
+        assert_eq!(scripted.connections(), connections, "{}", bytes.escape_ascii());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_whose_end_is_not_certain_is_refused() {
+    for (bytes, told) in [
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+                .as_slice(),
+            "both",
+        ),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok", "Content-Length"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "Transfer-Encoding"),
+        (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", "CR LF"),
+    ] {
+        let (_scripted, upstream) = answering(bytes).await;
+        let error = call(&upstream, "call").await.unwrap_err();
+        assert_eq!((error.cause, error.sent), (Cause::Protocol, Sent::Maybe));
+        assert!(error.detail.contains(told), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn chunks_that_are_none_end_the_answer_and_its_connection() {
+    let (scripted, upstream) =
+        answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nx\r\n").await;
+    for _ in 0..2 {
+        let error = within(call(&upstream, "call").await.unwrap().into_body().collect()).await.unwrap_err();
+        assert_eq!((error.cause, error.sent), (Cause::Protocol, Sent::Maybe));
+        assert!(error.detail.contains("chunk"), "{error}");
+    }
+    assert_eq!(scripted.connections(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_without_a_length_ends_with_its_connection() {
+    let scripted = Scripted::start(|mut stream, _| async move {
+        read_request(&mut stream).await;
+        for part in ["HTTP/1.1 200 OK\r\n\r\n", "all ", "of it"] {
+            stream.write_all(part.as_bytes()).await.unwrap();
+        }
+    })
+    .await;
+    let upstream = upstream(&scripted.url());
+    assert_eq!(text(call(&upstream, "call").await.unwrap()).await, "all of it");
+    assert_eq!(upstream.pool().unwrap().idle(), 0);
+}
+
+#[tokio::test]
+async fn half_a_head_is_a_reset() {
+    let scripted = Scripted::start(|mut stream, _| async move {
+        read_request(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Le").await.unwrap();
+    })
+    .await;
+    let error = call(&upstream(&scripted.url()), "call").await.unwrap_err();
+    assert_eq!((error.cause, error.sent), (Cause::Reset, Sent::Maybe));
+    assert!(error.detail.contains("head"), "{error}");
+}
+
+#[tokio::test]
+async fn more_headers_than_are_read_are_too_large_an_answer() {
+    static ANSWER: std::sync::LazyLock<String> =
+        std::sync::LazyLock::new(|| format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(101)));
+    let (_scripted, upstream) = answering(ANSWER.as_bytes()).await;
+    let error = call(&upstream, "call").await.unwrap_err();
+    assert_eq!((error.cause, error.sent), (Cause::TooLarge, Sent::Maybe));
+}
+
+#[tokio::test]
+async fn idle_connections_that_a_server_closes_are_closed_without_another_call() {
+    let (close, _) = tokio::sync::broadcast::channel::<()>(1);
+    let closing = close.clone();
+    let scripted = Scripted::start(move |mut stream, _| {
+        let mut closing = closing.subscribe();
+        async move {
+            while tokio::select! { request = read_request(&mut stream) => request.is_some(), _ = closing.recv() => false } {
+                answer(&mut stream, "ok").await;
+            }
+        }
+    })
+    .await;
+    let upstream = upstream(&scripted.url());
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        answers.push(call(&upstream, "call").await.unwrap());
+    }
+    for answer in answers {
+        text(answer).await;
+    }
+    assert_eq!(upstream.pool().unwrap().idle(), 3);
+    close.send(()).unwrap();
+    eventually("they are given up", async || upstream.pool().unwrap().idle() == 0).await;
+}
+
+/// Reads the head of a request, and how much of its body came with it.
+async fn read_head(stream: &mut TcpStream) -> (usize, usize) {
+    let mut bytes = Vec::new();
+    loop {
+        stream.read_buf(&mut bytes).await.unwrap();
+        let text = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap();
+            return (length.parse().unwrap(), body.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_rest_of_a_request_is_sent_while_its_answer_is_read_and_then_the_connection_is_kept() {
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&arrived);
+    let scripted = Scripted::start(move |mut stream, _| {
+        let count = Arc::clone(&count);
+        async move {
+            let (length, mut read) = read_head(&mut stream).await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n").await.unwrap();
+            let mut buffer = vec![0; 1 << 20];
+            while read < length {
+                read += stream.read(&mut buffer).await.unwrap();
+            }
+            count.store(read, Ordering::SeqCst);
+            stream.write_all(b"0\r\n\r\n").await.unwrap();
+            while read_request(&mut stream).await.is_some() {
+                answer(&mut stream, "next").await;
+            }
+        }
+    })
+    .await;
+    let upstream = upstream(&scripted.url());
+    let large = Large::new();
+    assert_eq!(text(large.post(&upstream).await.unwrap()).await, "ok");
+    assert_eq!(arrived.load(Ordering::SeqCst), 32 << 20);
+    assert!(!large.is_held());
+    assert_eq!(text(call(&upstream, "call").await.unwrap()).await, "next");
+    assert_eq!(scripted.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_the_rest_of_a_request_after_its_answer_has_ended_keeps_its_connection() {
+    let scripted = Scripted::start(|mut stream, _| async move {
+        let (length, mut read) = read_head(&mut stream).await;
+        answer(&mut stream, "ok").await;
+        let mut buffer = vec![0; 1 << 20];
+        while read < length {
+            read += stream.read(&mut buffer).await.unwrap();
+        }
+        while read_request(&mut stream).await.is_some() {
+            answer(&mut stream, "next").await;
+        }
+    })
+    .await;
+    let upstream = upstream(&scripted.url());
+    let large = Large::new();
+    assert_eq!(text(large.post(&upstream).await.unwrap()).await, "ok");
+    eventually("the rest is taken and the connection kept", async || {
+        !large.is_held() && upstream.pool().unwrap().idle() == 1
+    })
+    .await;
+    assert_eq!(text(call(&upstream, "call").await.unwrap()).await, "next");
+    assert_eq!(scripted.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_large_request_is_relayed_though_the_server_hangs_up_at_once() {
+    let scripted = Scripted::start(|mut stream, _| async move {
+        read_head(&mut stream).await;
+        let refusal = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 9\r\nConnection: close\r\n\r\ntoo large";
+        stream.write_all(refusal).await.unwrap();
+    })
+    .await;
+    let upstream = upstream(&scripted.url());
+    for _ in 0..10 {
+        let large = Large::new();
+        let response = large.post(&upstream).await.unwrap();
+        assert_eq!(response.status(), 413);
+        assert_eq!(text(response).await, "too large");
+        eventually("the request is given up", async || !large.is_held()).await;
+    }
+}
+
+#[tokio::test]
+async fn what_came_with_the_last_of_an_answer_need_not_be_asked_for() {
+    let (scripted, upstream) =
+        answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n").await;
+    for _ in 0..3 {
+        let mut body = call(&upstream, "call").await.unwrap().into_body();
+        assert_eq!(within(body.frame()).await.unwrap().unwrap().into_data().unwrap(), "ok");
+        drop(body);
+    }
+    assert_eq!(scripted.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_large_answer_arrives_whole() {
+    let scripted = Scripted::start(|mut stream, _| async move {
+        while read_request(&mut stream).await.is_some() {
+            answer(&mut stream, &"0123456789abcdef".repeat(1 << 16)).await;
+        }
+    })
+    .await;
+    let mut server = server(&scripted.url());
+    server.limits.max_idle_connections = 1;
+    let upstream = build(&server).unwrap();
+    for _ in 0..2 {
+        assert_eq!(text(call(&upstream, "call").await.unwrap()).await, "0123456789abcdef".repeat(1 << 16));
+    }
+    assert_eq!(scripted.connections(), 1);
+}
