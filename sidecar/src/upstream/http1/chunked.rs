@@ -8,8 +8,9 @@ use super::malformed::Malformed;
 /// The most that the extensions of all chunks of a body may be, in bytes. They mean nothing and are dropped.
 pub(super) const MAX_EXTENSION_BYTES: usize = 16 << 10;
 
-/// The most that the trailers of a body may be, in bytes. They are dropped.
-pub(super) const MAX_TRAILER_BYTES: usize = 16 << 10;
+/// The most that the trailers of a body may be, in bytes and in lines. They are dropped.
+pub(super) const MAX_TRAILER_BYTES: usize = 8 << 10;
+pub(super) const MAX_TRAILERS: usize = 100;
 
 /// As many digits as a size of 64 bits has.
 const MAX_DIGITS: u8 = 16;
@@ -20,7 +21,8 @@ pub(super) struct Chunked {
     at: Place,
     /// How many bytes of extensions there were.
     extensions: usize,
-    /// How many bytes of trailers there were.
+    /// How many bytes and lines of trailers there were.
+    trailer_bytes: usize,
     trailers: usize,
 }
 
@@ -42,9 +44,10 @@ enum Place {
     Content(u64),
     ContentCr,
     ContentLf,
-    /// The first byte of a trailer, or the end.
+    /// The first byte of a trailer's name, or the end.
     Line,
-    Trailer,
+    Name,
+    Value,
     TrailerLf,
     LastLf,
     End,
@@ -109,7 +112,7 @@ impl Chunked {
             Place::SizeLf(_) => Err(Malformed::ChunkSize),
             Place::ContentCr if byte == b'\r' => Ok(Place::ContentLf),
             Place::ContentLf if byte == b'\n' => Ok(Place::Chunk),
-            Place::Line | Place::Trailer | Place::TrailerLf | Place::LastLf => self.next_of_trailers(byte),
+            Place::Line | Place::Name | Place::Value | Place::TrailerLf | Place::LastLf => self.next_of_trailers(byte),
             Place::Content(_) | Place::ContentCr | Place::ContentLf | Place::End => Err(Malformed::ChunkEnd),
         }
     }
@@ -124,16 +127,21 @@ impl Chunked {
     }
 
     fn next_of_trailers(&mut self, byte: u8) -> Result<Place, Malformed> {
+        self.trailer_bytes += 1;
+        if self.trailer_bytes > MAX_TRAILER_BYTES {
+            return Err(Malformed::TrailersTooLarge);
+        }
         match (self.at, byte) {
             (Place::Line, b'\r') => Ok(Place::LastLf),
             (Place::LastLf, b'\n') => Ok(Place::End),
-            // A line that goes on the one before (obs-fold).
-            (Place::Line, b' ' | b'\t') => Err(Malformed::Trailers),
-            (Place::Trailer, b'\r') => Ok(Place::TrailerLf),
-            (Place::TrailerLf, b'\n') => Ok(Place::Line),
-            (Place::Line | Place::Trailer, _) if is_text(byte) => {
+            (Place::Name, b':') => Ok(Place::Value),
+            (Place::Line | Place::Name, _) if is_token(byte) => Ok(Place::Name),
+            (Place::Value, b'\r') => Ok(Place::TrailerLf),
+            (Place::Value, _) if is_text(byte) => Ok(Place::Value),
+            (Place::TrailerLf, b'\n') if self.trailers == MAX_TRAILERS => Err(Malformed::TrailersTooLarge),
+            (Place::TrailerLf, b'\n') => {
                 self.trailers += 1;
-                if self.trailers > MAX_TRAILER_BYTES { Err(Malformed::TrailersTooLarge) } else { Ok(Place::Trailer) }
+                Ok(Place::Line)
             }
             _ => Err(Malformed::Trailers),
         }
@@ -148,6 +156,11 @@ impl Chunked {
 
 fn digit(byte: u8) -> Result<u64, Malformed> {
     char::from(byte).to_digit(16).map(u64::from).ok_or(Malformed::ChunkSize)
+}
+
+/// Whether the name of a header may hold it (RFC 9110, 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Whether a line may hold it: no control character but a tab.
@@ -211,6 +224,9 @@ mod tests {
             (b"0\r\nA: b\rc", Malformed::Trailers),
             (b"0\r\nA: b\r\n c", Malformed::Trailers),
             (b"0\r\nA: \0", Malformed::Trailers),
+            (b"0\r\n: b", Malformed::Trailers),
+            (b"0\r\nA b", Malformed::Trailers),
+            (b"0\r\nA\r", Malformed::Trailers),
             (b"0\r\n\n", Malformed::Trailers),
             (b"0\r\n\rA", Malformed::Trailers),
         ] {
@@ -236,9 +252,11 @@ mod tests {
             read(["5", &" ".repeat(MAX_EXTENSION_BYTES + 1)].concat().as_bytes()),
             Err(Malformed::ExtensionsTooLarge)
         );
-        let trailer = ["A: ", &"x".repeat(1021), "\r\n"].concat();
-        let with = |count| ["0\r\n", &trailer.repeat(count), "\r\n"].concat();
-        assert_eq!(read(with(16).as_bytes()), is("", ""));
-        assert_eq!(read(with(17).as_bytes()), Err(Malformed::TrailersTooLarge));
+        let trailer = ["A: ", &"x".repeat(1019), "\r\n"].concat();
+        let with = |trailer: &str, count| ["0\r\n", &trailer.repeat(count), "\r\n"].concat();
+        assert_eq!(read(with(&trailer, 7).as_bytes()), is("", ""));
+        assert_eq!(read(with(&trailer, 8).as_bytes()), Err(Malformed::TrailersTooLarge));
+        assert_eq!(read(with("A:\r\n", MAX_TRAILERS).as_bytes()), is("", ""));
+        assert_eq!(read(with("A:\r\n", MAX_TRAILERS + 1).as_bytes()), Err(Malformed::TrailersTooLarge));
     }
 }

@@ -106,9 +106,9 @@ impl Http1 {
     /// Gives up memory that the next call may not need.
     pub(super) fn rest(&mut self) {
         let state = &mut *self.0;
-        state.read = READ;
-        if state.inbound.capacity() > READ {
-            state.inbound = BytesMut::new();
+        // What is left of a large piece of memory may look small.
+        if state.read > READ || state.inbound.capacity() > READ {
+            (state.inbound, state.read) = (BytesMut::new(), READ);
         }
         state.head.clear();
         state.head.shrink_to(KEPT_HEAD);

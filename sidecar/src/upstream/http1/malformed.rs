@@ -1,6 +1,6 @@
 //! What can be wrong with an answer in HTTP/1.1, in words for the log.
 
-use super::chunked::{MAX_EXTENSION_BYTES, MAX_TRAILER_BYTES};
+use super::chunked::{MAX_EXTENSION_BYTES, MAX_TRAILER_BYTES, MAX_TRAILERS};
 use super::parse::{MAX_HEADERS, MAX_INTERIM};
 use crate::upstream::exchange::MAX_HEAD_BYTES;
 
@@ -39,7 +39,7 @@ pub(super) enum Malformed {
     ExtensionsTooLarge,
     #[error("the trailers of its answer cannot be read")]
     Trailers,
-    #[error("the trailers of its answer are larger than {MAX_TRAILER_BYTES} bytes")]
+    #[error("the trailers of its answer are larger than {MAX_TRAILER_BYTES} bytes, or more than {MAX_TRAILERS}")]
     TrailersTooLarge,
 }
 
