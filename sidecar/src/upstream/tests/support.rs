@@ -60,7 +60,12 @@ impl Large {
     }
 
     pub(super) async fn post(&self, upstream: &Upstream) -> Result<Response<Body>, UpstreamError> {
-        let bytes = Bytes::from_owner(Held(vec![b'x'; 32 << 20], Arc::clone(&self.0)));
+        self.post_bytes(upstream, 32 << 20).await
+    }
+
+    /// Where less may be on its way, such as a Unix socket, less is enough.
+    pub(super) async fn post_bytes(&self, upstream: &Upstream, length: usize) -> Result<Response<Body>, UpstreamError> {
+        let bytes = Bytes::from_owner(Held(vec![b'x'; length], Arc::clone(&self.0)));
         let request = post("").map(|_| bytes);
         within(upstream.send(outgoing(&request), Traffic::Call, &Progress::new())).await
     }
