@@ -99,7 +99,7 @@ impl Chunked {
             Place::Size { size, digits } => match byte {
                 b'\r' | b';' | b' ' | b'\t' => self.after_size(size, byte),
                 // With so few digits nothing is shifted out.
-                _ if digits < MAX_DIGITS => Ok(Place::Size { size: size << 4 | digit(byte)?, digits: digits + 1 }),
+                _ if digits < MAX_DIGITS => Ok(Place::Size { size: (size << 4) | digit(byte)?, digits: digits + 1 }),
                 _ => Err(Malformed::ChunkSize),
             },
             Place::Blank(size) => self.after_size(size, byte),
