@@ -172,8 +172,10 @@ fn is_text(byte: u8) -> bool {
 mod tests {
     use super::*;
 
+    type Read = Result<Option<(Vec<u8>, Vec<u8>)>, Malformed>;
+
     /// The content, and what is left behind the end; nothing if the end is not there.
-    fn read(bytes: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, Malformed> {
+    fn read(bytes: &[u8]) -> Read {
         let (mut chunked, mut bytes, mut content) = (Chunked::default(), BytesMut::from(bytes), Vec::new());
         loop {
             match chunked.step(&mut bytes)? {
@@ -184,7 +186,7 @@ mod tests {
         }
     }
 
-    fn is(content: &str, rest: &str) -> Result<Option<(Vec<u8>, Vec<u8>)>, Malformed> {
+    fn is(content: &str, rest: &str) -> Read {
         Ok(Some((content.into(), rest.into())))
     }
 

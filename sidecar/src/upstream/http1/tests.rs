@@ -50,8 +50,11 @@ fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<Whole>,
     Ok(Some(Whole { head, body, rest }))
 }
 
+/// Status, headers, body, and what came after it.
+type Told = (u16, HeaderMap, Vec<u8>, Vec<u8>);
+
 /// What both an answer and a wrong one are told apart by.
-fn told(read: Result<Option<Whole>, Malformed>) -> Result<Option<(u16, HeaderMap, Vec<u8>, Vec<u8>)>, Malformed> {
+fn told(read: Result<Option<Whole>, Malformed>) -> Result<Option<Told>, Malformed> {
     Ok(read?.map(|whole| (whole.head.status.as_u16(), whole.head.headers, whole.body, whole.rest)))
 }
 
