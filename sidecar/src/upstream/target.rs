@@ -116,6 +116,8 @@ impl Target {
             return Err(not_url());
         }
         let host_header = HeaderValue::from_str(authority.as_str()).map_err(|_| not_url())?;
+        // Of a query alone this adds the path that it is of.
+        let path_and_query = path_and_query.to_string().parse().map_err(|_| not_url())?;
         Ok(Self { place: Place::Host(host, port), secure, authority, host_header, path_and_query })
     }
 
@@ -181,6 +183,7 @@ mod tests {
             ("https://imaging.internal/a/%6Dcp?x=1", "imaging.internal", 443, true, "/a/%6Dcp?x=1"),
             ("http://[::1]:8080", "::1", 8080, false, "/"),
             ("HTTP://LocalHost/MCP/", "LocalHost", 80, false, "/MCP/"),
+            ("http://imaging?x=1", "imaging", 80, false, "/?x=1"),
         ] {
             let target = Target::parse(url).unwrap();
             assert_eq!(target.place(), &Place::Host(host.into(), port), "{url}");
