@@ -29,21 +29,24 @@ pub(super) enum After {
 /// # Errors
 /// It cannot be told, or not by everybody in the same way.
 pub(super) fn of(method: &Method, head: &Parts) -> Result<(Framing, After), Malformed> {
-    let length = content_length(&head.headers)?;
-    let chunked = is_chunked(head)?;
-    if chunked && length.is_some() {
-        return Err(Malformed::TwoFramings);
-    }
+    let stated = stated(head);
     if has_no_body(method, head.status) {
         // Where one is stated all the same, it could come and be taken for the next answer.
-        let unstated = *method == Method::HEAD || (!chunked && length.unwrap_or_default() == 0);
+        let unstated = *method == Method::HEAD || matches!(stated, Ok(Framing::UntilClose | Framing::Length(0)));
         return Ok((Framing::Length(0), if unstated { after(head) } else { After::Closed }));
     }
-    Ok(match (chunked, length) {
-        (true, _) => (Framing::Chunked, after(head)),
-        (false, Some(length)) => (Framing::Length(length), after(head)),
-        (false, None) => (Framing::UntilClose, After::Closed),
-    })
+    let framing = stated?;
+    Ok((framing, if framing == Framing::UntilClose { After::Closed } else { after(head) }))
+}
+
+/// Where the body ends by what the headers say.
+fn stated(head: &Parts) -> Result<Framing, Malformed> {
+    match (is_chunked(head)?, content_length(&head.headers)?) {
+        (true, Some(_)) => Err(Malformed::TwoFramings),
+        (true, None) => Ok(Framing::Chunked),
+        (false, Some(length)) => Ok(Framing::Length(length)),
+        (false, None) => Ok(Framing::UntilClose),
+    }
 }
 
 /// Whatever its headers say.
@@ -167,6 +170,8 @@ mod tests {
             assert_eq!(framed(status, &[("content-length", "0")]), Ok((Framing::Length(0), After::Kept)));
             assert_eq!(framed(status, &[("content-length", "5")]), Ok((Framing::Length(0), After::Closed)));
             assert_eq!(framed(status, &[("transfer-encoding", "chunked")]), Ok((Framing::Length(0), After::Closed)));
+            let both = [("content-length", "0"), ("transfer-encoding", "chunked")];
+            assert_eq!(framed(status, &both), Ok((Framing::Length(0), After::Closed)));
         }
         let head = framed_for(&Method::HEAD, Version::HTTP_11, 200, &[("content-length", "5")]);
         assert_eq!(head, Ok((Framing::Length(0), After::Kept)));
