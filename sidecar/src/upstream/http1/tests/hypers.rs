@@ -47,3 +47,27 @@ fn answers_as_servers_give_them_are_read_as_by_hyper() {
         assert_eq!(Some((whole.head.status.as_u16(), whole.head.headers, whole.body)), hypers, "{answer}");
     }
 }
+
+/// Why something is refused that hyper reads. Each breaks RFC 9112, and common clients refuse it where servers may have it: Node.js
+/// lines that end in LF alone and both framings, Go other transfer codings.
+const STRICTER: &[Malformed] = &[
+    Malformed::BareLineFeed,
+    Malformed::ChunkExtension,
+    // A line feed before the answer.
+    Malformed::NotHttp,
+    Malformed::Trailers,
+    Malformed::TransferEncoding,
+    Malformed::TwoFramings,
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn what_hyper_reads_is_refused_for_known_reasons_only(bytes in spoiled()) {
+        if let Err(malformed) = read([bytes.as_slice()]) && !STRICTER.contains(&malformed) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            prop_assert_eq!(runtime.block_on(hypers_reading(bytes)), None, "{}", malformed);
+        }
+    }
+}
