@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::coop;
 
 use super::Broken;
 use super::connection::Http1;
@@ -53,6 +54,10 @@ impl Incoming {
             && connection.poll_write(body, cx).is_ready()
         {
             self.unsent = None;
+        }
+        // A read gives others their turn in time; what is at hand needs none.
+        if !connection.inbound().is_empty() {
+            ready!(coop::poll_proceed(cx)).made_progress();
         }
         let broken = loop {
             match self.decoder.step(connection.inbound()) {

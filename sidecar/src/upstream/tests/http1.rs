@@ -1,5 +1,8 @@
 //! HTTP/1.1 on a real connection: when it carries another call, and answers that come before their request was sent.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use http_body_util::BodyExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
@@ -237,4 +240,35 @@ async fn a_large_answer_arrives_whole() {
         assert_eq!(text(call(&upstream, "call").await.unwrap()).await, "0123456789abcdef".repeat(1 << 16));
     }
     assert_eq!(scripted.connections(), 1);
+}
+
+#[tokio::test]
+async fn others_have_their_turn_while_much_that_has_come_is_taken_in_small_pieces() {
+    const CHUNKS: usize = 1 << 16;
+    let scripted = Scripted::start(|mut stream, _| async move {
+        read_request(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await.unwrap();
+        stream.write_all("1\r\nx\r\n".repeat(CHUNKS).as_bytes()).await.unwrap();
+        stream.write_all(b"0\r\n\r\n").await.unwrap();
+    })
+    .await;
+    let mut body = call(&upstream(&scripted.url()), "call").await.unwrap().into_body();
+    let turns = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&turns);
+    let other = tokio::spawn(async move {
+        loop {
+            count.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    let (mut pieces, mut without_a_turn, mut last) = (0, 0, 0);
+    while let Some(piece) = within(body.frame()).await {
+        pieces += usize::from(piece.unwrap().is_data());
+        let now = turns.load(Ordering::Relaxed);
+        without_a_turn = if now == last { without_a_turn + 1 } else { 0 };
+        last = now;
+        assert!(without_a_turn < 1000, "nobody else had a turn for {without_a_turn} pieces");
+    }
+    assert_eq!(pieces, CHUNKS);
+    other.abort();
 }
