@@ -36,6 +36,8 @@ enum Broken {
     Io(std::io::Error),
     /// The server closed the connection, too early.
     Ended(&'static str),
+    /// The server spoke before a byte of the request was written: it can be no answer to it.
+    Unasked,
     /// What came is not valid HTTP.
     Malformed(Malformed),
 }
@@ -55,6 +57,7 @@ impl From<Broken> for Failure {
                 (cause, chain.to_string())
             }
             Broken::Ended(what) => (Cause::Reset, format!("the server closed the connection {what}")),
+            Broken::Unasked => (Cause::Reset, "the server spoke before it was asked".to_owned()),
             Broken::Malformed(malformed) if malformed.is_too_large() => (Cause::TooLarge, malformed.to_string()),
             Broken::Malformed(malformed) => (Cause::Protocol, malformed.to_string()),
         };

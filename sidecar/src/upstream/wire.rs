@@ -30,7 +30,7 @@ pub(super) enum Expect {
     Open = 1,
     /// Not closed, and nothing to be read: what a server says on an idle HTTP/1.1 connection is a farewell.
     Quiet = 2,
-    /// It was found closed: nothing more is written.
+    /// It was found not to be as expected, or is given up: nothing more is written.
     Nothing = 3,
 }
 
@@ -40,8 +40,8 @@ impl Wire {
         self.written.load(Ordering::Acquire)
     }
 
-    /// Looks at the connection before the next write. If it is not as expected, the write fails and not a byte of it
-    /// is sent.
+    /// Looks at the connection before each write until a byte is written. If it is not as expected, the write fails and not a byte
+    /// of it is sent.
     pub(super) fn expect(&self, expect: Expect) {
         self.next_write.store(expect as u8, Ordering::Release);
     }
@@ -79,7 +79,6 @@ impl<S: AsFd> Wired<S> {
             Err(error) => error == rustix::io::Errno::WOULDBLOCK || error == rustix::io::Errno::INTR,
         };
         if sound {
-            self.wire.expect(Expect::Anything);
             return Ok(());
         }
         self.wire.expect(Expect::Nothing);
@@ -87,8 +86,9 @@ impl<S: AsFd> Wired<S> {
     }
 
     fn count(&self, result: &Poll<io::Result<usize>>) {
-        if let Poll::Ready(Ok(written)) = result {
+        if let Poll::Ready(Ok(written @ 1..)) = result {
             self.wire.written.fetch_add(*written as u64, Ordering::AcqRel);
+            self.wire.expect(Expect::Anything);
         }
     }
 }
@@ -133,6 +133,9 @@ impl<S: AsyncWrite + AsFd + Unpin> AsyncWrite for Wired<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::UnixStream;
 
@@ -161,6 +164,25 @@ mod tests {
             }
             assert_eq!(wired.wire().written(), 0);
         }
+    }
+
+    #[tokio::test]
+    async fn what_comes_while_nothing_could_be_written_is_seen_before_anything_is() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut wired = Wired::new(ours);
+        let mut fill = async |bytes: &[u8]| {
+            std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut wired).poll_write(cx, bytes))).await
+        };
+        while fill(&[0; 1 << 16]).await.is_ready() {}
+        let wire = wired.wire();
+        let before = wire.written();
+        wire.expect(Expect::Quiet);
+        let mut call = pin!(wired.write_all(b"call"));
+        assert!(std::future::poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await.is_pending());
+        theirs.write_all(b"farewell").await.unwrap();
+        theirs.read_exact(&mut vec![0; usize::try_from(before).unwrap()]).await.unwrap();
+        assert!(call.await.is_err());
+        assert_eq!(wire.written(), before);
     }
 
     #[tokio::test]

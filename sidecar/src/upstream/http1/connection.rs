@@ -125,8 +125,14 @@ impl Http1 {
     }
 
     /// Whether not a byte of the request was written.
-    pub(super) fn is_untouched(&self) -> bool {
+    fn is_untouched(&self) -> bool {
         self.0.wire.written() == self.0.before
+    }
+
+    /// Whether not a byte of the request was written. None is from now on: what TLS holds of it would be when it takes its leave.
+    pub(super) fn withdraw(&self) -> bool {
+        self.0.wire.expect(Expect::Nothing);
+        self.is_untouched()
     }
 
     /// Whether the whole request was written.
@@ -164,6 +170,9 @@ impl Http1 {
                 let begun = !self.0.inbound.is_empty();
                 let when = if begun { "in the middle of the head of its answer" } else { "before it answered" };
                 return Poll::Ready(Err(Broken::Ended(when)));
+            }
+            if self.is_untouched() {
+                return Poll::Ready(Err(Broken::Unasked));
             }
         }
     }

@@ -10,6 +10,7 @@ use super::framing;
 use super::malformed::Malformed;
 use super::parse::Search;
 
+mod connections;
 mod hypers;
 mod requests;
 

@@ -31,7 +31,7 @@ impl Seen {
     }
 }
 
-fn connector(url: &str, proxy: Option<Proxy>) -> Connector {
+pub(super) fn connector(url: &str, proxy: Option<Proxy>) -> Connector {
     Connector { target: Target::parse(url).unwrap(), proxy, tls: None, prior_knowledge: false }
 }
 

@@ -1,0 +1,74 @@
+//! One request on a stream that behaves as a script says.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+
+use http::uri::PathAndQuery;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::net::UnixStream;
+
+use super::requests::connector;
+use super::*;
+use crate::upstream::Outgoing;
+use crate::upstream::connect::{Connection, Stream};
+use crate::upstream::errand::Errand;
+use crate::upstream::error::Sent;
+use crate::upstream::http1::Http1;
+use crate::upstream::pool::Wanted;
+use crate::upstream::wire::{Wire, Wired};
+
+fn http1(stream: impl Stream + 'static, wire: Arc<Wire>) -> Http1 {
+    Http1::new(Connection { stream: Box::new(stream), wire, http2: false })
+}
+
+/// As TLS does on a socket that takes nothing: it holds what it is given until it takes its leave.
+struct Holding {
+    held: Vec<u8>,
+    /// What the server says unasked. If nothing, it has ended its side.
+    says: &'static [u8],
+    stream: Wired<UnixStream>,
+}
+
+impl AsyncRead for Holding {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        buf.put_slice(self.says);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Holding {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.held.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let held = std::mem::take(&mut self.held);
+        Pin::new(&mut self.stream).poll_write(cx, &held).map_ok(drop)
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_was_not_written_has_no_answer_and_is_not_written_later_either() {
+    for says in [b"".as_slice(), b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"] {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let stream = Wired::new(ours);
+        let wire = stream.wire();
+        let connection = http1(Holding { held: Vec::new(), says, stream }, wire);
+        let (headers, body, path) = (HeaderMap::new(), body(b"call"), PathAndQuery::from_static("/"));
+        let outgoing = Outgoing { method: &Method::POST, headers: &headers, body: &body };
+        let errand = Errand::new(outgoing, &path, None).unwrap();
+        let outcome = connection.send(&errand, &connector("http://imaging/", None), Weak::new(), true).await;
+        let attempt = outcome.err().expect("there can be no answer");
+        assert_eq!((attempt.failure.sent, attempt.again), (Sent::No, Some(Wanted::Unused)));
+        let mut arrived = Vec::new();
+        theirs.read_to_end(&mut arrived).await.unwrap();
+        assert_eq!(arrived, b"");
+    }
+}
