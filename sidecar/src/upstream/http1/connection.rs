@@ -195,7 +195,11 @@ impl Http1 {
             state.inbound.reserve(state.read);
         }
         let room = state.inbound.capacity() - state.inbound.len();
-        let count = ready!(pin!(state.stream.0.read_buf(&mut state.inbound)).poll(cx))?;
+        let Poll::Ready(count) = pin!(state.stream.0.read_buf(&mut state.inbound)).poll(cx) else {
+            state.wait();
+            return Poll::Pending;
+        };
+        let count = count?;
         if count == room && room >= state.read {
             state.read = MAX_READ.min(state.read * 2);
         }
@@ -204,6 +208,13 @@ impl Http1 {
 }
 
 impl State {
+    /// A stream may be silent for hours after much has come at once: while nothing comes, less and less memory is kept for more.
+    fn wait(&mut self) {
+        if self.read > READ && self.inbound.is_empty() {
+            (self.inbound, self.read) = (BytesMut::new(), READ.max(self.read / 2));
+        }
+    }
+
     fn poll_write_on(&mut self, body: &[u8], cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let stream = &mut self.stream.0;
         loop {

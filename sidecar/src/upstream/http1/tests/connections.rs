@@ -1,12 +1,13 @@
 //! One request on a stream that behaves as a script says.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use http::uri::PathAndQuery;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::UnixStream;
 
 use super::requests::connector;
@@ -71,4 +72,22 @@ async fn a_request_that_was_not_written_has_no_answer_and_is_not_written_later_e
         theirs.read_to_end(&mut arrived).await.unwrap();
         assert_eq!(arrived, b"");
     }
+}
+
+#[tokio::test]
+async fn a_connection_keeps_little_memory_while_nothing_comes() {
+    let (ours, mut theirs) = tokio::io::duplex(2 << 20);
+    let mut connection = http1(ours, Arc::default());
+    theirs.write_all(&vec![b'x'; 2 << 20]).await.unwrap();
+    let mut most = 0;
+    poll_fn(|cx| {
+        while connection.poll_read(cx).is_ready() {
+            most = most.max(connection.inbound().capacity());
+            drop(connection.inbound().split());
+        }
+        Poll::Ready(())
+    })
+    .await;
+    assert!(most >= 64 << 10, "much that comes is read at once: {most}");
+    assert!(connection.inbound().capacity() <= 8 << 10);
 }
