@@ -37,7 +37,7 @@ impl Http1 {
                 Ok(Response::from_parts(head, Incoming::new(self, Decoder::new(framing), unsent, keeper)))
             }
             Err(broken) => {
-                let failure = told(broken.into(), self.withdraw());
+                let failure = told(broken.into(), self.is_untouched());
                 Err(Attempt::failed(failure, reused, Wanted::Unused))
             }
         }

@@ -27,11 +27,12 @@ const MAX_READ: usize = 128 << 10;
 /// The most memory for a head that a connection keeps for the next one, in bytes.
 const KEPT_HEAD: usize = 8 << 10;
 
-/// A connection that speaks HTTP/1.1: one call at a time. Dropping it closes it.
+/// A connection that speaks HTTP/1.1: one call at a time. Dropping it closes it, and nothing more is written of a request that has not
+/// been written to its end.
 pub(in crate::upstream) struct Http1(Box<State>);
 
 struct State {
-    stream: Parting,
+    stream: Box<dyn Stream>,
     wire: Arc<Wire>,
     made: Instant,
     /// The head of the request. Used again for the next.
@@ -56,16 +57,6 @@ enum Outbound {
     Broken,
 }
 
-/// A stream that takes its leave when it is dropped, as far as that needs no waiting: of TLS, others take an end without it for an
-/// attack.
-struct Parting(Box<dyn Stream>);
-
-impl Drop for Parting {
-    fn drop(&mut self) {
-        let _ = Pin::new(&mut self.0).poll_shutdown(&mut Context::from_waker(Waker::noop()));
-    }
-}
-
 impl fmt::Debug for Http1 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Http1").field("made", &self.0.made).field("outbound", &self.0.outbound).finish_non_exhaustive()
@@ -76,7 +67,7 @@ impl Http1 {
     pub(in crate::upstream) fn new(connection: Connection) -> Self {
         let Connection { stream, wire, .. } = connection;
         Self(Box::new(State {
-            stream: Parting(stream),
+            stream,
             wire,
             made: Instant::now(),
             head: Vec::new(),
@@ -100,7 +91,7 @@ impl Http1 {
             return Poll::Ready(());
         }
         let mut byte = [0];
-        Pin::new(&mut self.0.stream.0).poll_read(cx, &mut ReadBuf::new(&mut byte)).map(drop)
+        Pin::new(&mut self.0.stream).poll_read(cx, &mut ReadBuf::new(&mut byte)).map(drop)
     }
 
     /// Gives up memory that the next call may not need.
@@ -125,14 +116,8 @@ impl Http1 {
     }
 
     /// Whether not a byte of the request was written.
-    fn is_untouched(&self) -> bool {
+    pub(super) fn is_untouched(&self) -> bool {
         self.0.wire.written() == self.0.before
-    }
-
-    /// Whether not a byte of the request was written. None is from now on: what TLS holds of it would be when it takes its leave.
-    pub(super) fn withdraw(&self) -> bool {
-        self.0.wire.expect(Expect::Nothing);
-        self.is_untouched()
     }
 
     /// Whether the whole request was written.
@@ -195,7 +180,7 @@ impl Http1 {
             state.inbound.reserve(state.read);
         }
         let room = state.inbound.capacity() - state.inbound.len();
-        let Poll::Ready(count) = pin!(state.stream.0.read_buf(&mut state.inbound)).poll(cx) else {
+        let Poll::Ready(count) = pin!(state.stream.read_buf(&mut state.inbound)).poll(cx) else {
             state.wait();
             return Poll::Pending;
         };
@@ -216,7 +201,7 @@ impl State {
     }
 
     fn poll_write_on(&mut self, body: &[u8], cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let stream = &mut self.stream.0;
+        let stream = &mut self.stream;
         loop {
             let head = self.head.get(self.taken..).unwrap_or_default();
             let rest = body.get(self.taken.saturating_sub(self.head.len())..).unwrap_or_default();
@@ -230,5 +215,16 @@ impl State {
             }
             self.taken += count;
         }
+    }
+}
+
+impl Drop for State {
+    /// Takes its leave as far as that needs no waiting: of TLS, others take an end without it for an attack. TLS may hold some of a
+    /// request, and would write it now.
+    fn drop(&mut self) {
+        if self.outbound != Outbound::Written {
+            self.wire.expect(Expect::Nothing);
+        }
+        let _ = Pin::new(&mut self.stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
     }
 }

@@ -1,11 +1,12 @@
 //! One request on a stream that behaves as a script says.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
+use http::Response;
 use http::uri::PathAndQuery;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::UnixStream;
@@ -16,7 +17,8 @@ use crate::upstream::Outgoing;
 use crate::upstream::connect::{Connection, Stream};
 use crate::upstream::errand::Errand;
 use crate::upstream::error::Sent;
-use crate::upstream::http1::Http1;
+use crate::upstream::exchange::Attempt;
+use crate::upstream::http1::{Http1, Incoming};
 use crate::upstream::pool::Wanted;
 use crate::upstream::wire::{Wire, Wired};
 
@@ -27,14 +29,17 @@ fn http1(stream: impl Stream + 'static, wire: Arc<Wire>) -> Http1 {
 /// As TLS does on a socket that takes nothing: it holds what it is given until it takes its leave.
 struct Holding {
     held: Vec<u8>,
-    /// What the server says unasked. If nothing, it has ended its side.
-    says: &'static [u8],
+    /// What the server says unasked, if it does not wait. If nothing, it has ended its side.
+    says: Option<&'static [u8]>,
     stream: Wired<UnixStream>,
 }
 
 impl AsyncRead for Holding {
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        buf.put_slice(self.says);
+        match self.says {
+            Some(says) => buf.put_slice(says),
+            None => return Poll::Pending,
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -55,23 +60,42 @@ impl AsyncWrite for Holding {
     }
 }
 
+fn holding(says: Option<&'static [u8]>) -> (Http1, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let stream = Wired::new(ours);
+    let wire = stream.wire();
+    (http1(Holding { held: Vec::new(), says, stream }, wire), theirs)
+}
+
+async fn send(connection: Http1) -> Result<Response<Incoming>, Attempt> {
+    let (headers, body, path) = (HeaderMap::new(), body(b"call"), PathAndQuery::from_static("/"));
+    let outgoing = Outgoing { method: &Method::POST, headers: &headers, body: &body };
+    let errand = Errand::new(outgoing, &path, None).unwrap();
+    connection.send(&errand, &connector("http://imaging/", None), Weak::new(), true).await
+}
+
 #[tokio::test]
 async fn a_request_that_was_not_written_has_no_answer_and_is_not_written_later_either() {
     for says in [b"".as_slice(), b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"] {
-        let (ours, mut theirs) = UnixStream::pair().unwrap();
-        let stream = Wired::new(ours);
-        let wire = stream.wire();
-        let connection = http1(Holding { held: Vec::new(), says, stream }, wire);
-        let (headers, body, path) = (HeaderMap::new(), body(b"call"), PathAndQuery::from_static("/"));
-        let outgoing = Outgoing { method: &Method::POST, headers: &headers, body: &body };
-        let errand = Errand::new(outgoing, &path, None).unwrap();
-        let outcome = connection.send(&errand, &connector("http://imaging/", None), Weak::new(), true).await;
-        let attempt = outcome.err().expect("there can be no answer");
+        let (connection, mut theirs) = holding(Some(says));
+        let attempt = send(connection).await.err().expect("there can be no answer");
         assert_eq!((attempt.failure.sent, attempt.again), (Sent::No, Some(Wanted::Unused)));
         let mut arrived = Vec::new();
         theirs.read_to_end(&mut arrived).await.unwrap();
         assert_eq!(arrived, b"");
     }
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_before_it_was_written_is_not_written_then() {
+    let (connection, mut theirs) = holding(None);
+    {
+        let mut call = pin!(send(connection));
+        poll_fn(|cx| Poll::Ready(assert!(call.as_mut().poll(cx).is_pending()))).await;
+    }
+    let mut arrived = Vec::new();
+    theirs.read_to_end(&mut arrived).await.unwrap();
+    assert_eq!(arrived, b"");
 }
 
 #[tokio::test]
