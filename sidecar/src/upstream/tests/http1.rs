@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 
 use super::super::{Cause, Sent, Upstream};
+use super::secure::Authority;
 use super::support::{Large, Scripted, answer, build, call, eventually, read_request, server, text, upstream, within};
 
 /// A server that answers each request with these bytes, and leaves the connection open.
@@ -271,4 +272,33 @@ async fn others_have_their_turn_while_much_that_has_come_is_taken_in_small_piece
     }
     assert_eq!(pieces, CHUNKS);
     other.abort();
+}
+
+/// TLS reads whole records, of which the rest waits where no look at the socket finds it.
+#[tokio::test]
+async fn an_answer_that_nobody_asked_for_and_that_only_tls_has_read_is_given_to_no_call() {
+    let authority = Authority::new();
+    let acceptor = authority.acceptor(&[b"http/1.1"], None);
+    let scripted = Scripted::start(move |stream, _| {
+        let acceptor = acceptor.clone();
+        async move {
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            while read_request(&mut stream).await.is_some() {
+                // As much as is read at first.
+                let asked = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", (8 << 10) - 41);
+                let unasked = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nunasked";
+                let both = [asked.as_bytes(), &vec![b'x'; (8 << 10) - asked.len()], unasked].concat();
+                stream.write_all(&both).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let mut server = server(&scripted.url().replace("http:", "https:"));
+    server.tls = Some(authority.trusted());
+    let upstream = build(&server).unwrap();
+    for _ in 0..3 {
+        let body = text(call(&upstream, "call").await.unwrap()).await;
+        assert!(body.bytes().all(|byte| byte == b'x'), "{body}");
+    }
+    assert_eq!(scripted.connections(), 3);
 }

@@ -1,9 +1,12 @@
 //! Connections are used again, never when that could lose or repeat a call, and are given up in time.
 
 use std::collections::HashMap;
+use std::future::{Future, poll_fn};
 use std::io::{Read, Write};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use super::super::{Cause, Progress, Sent, Traffic};
 use super::support::{
@@ -262,9 +265,10 @@ async fn dropping_a_call_or_its_answer_hangs_up() {
     assert_eq!(within(noticed.recv()).await, Some(1));
 }
 
-/// A server that answers, answers and hangs up, hangs up with the call in hand, or hangs up before any: in turns.
+/// A server that answers, answers twice, answers and hangs up, hangs up with the call in hand, or hangs up before any: in turns. Some
+/// calls are given up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_said_to_be_unsent_never_arrived_and_nothing_arrived_twice() {
+async fn what_is_said_to_be_unsent_never_arrived_and_nothing_arrived_twice_and_each_answer_is_its_calls() {
     let arrived: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
     let record = Arc::clone(&arrived);
     let turn = Arc::new(AtomicUsize::new(0));
@@ -278,11 +282,18 @@ async fn what_is_said_to_be_unsent_never_arrived_and_nothing_arrived_twice() {
                 }
                 let Some(request) = read_request(&mut stream).await else { return };
                 let name = request.split("\r\n\r\n").nth(1).unwrap().to_owned();
-                *record.lock().unwrap().entry(name).or_default() += 1;
+                *record.lock().unwrap().entry(name.clone()).or_default() += 1;
                 if turn == 1 {
                     return;
                 }
-                answer(&mut stream, "ok").await;
+                let mut answers = Vec::new();
+                for _ in 0..=u8::from(turn == 3) {
+                    answer(&mut answers, &name).await;
+                }
+                // A call that was given up hangs up.
+                if tokio::io::AsyncWriteExt::write_all(&mut stream, &answers).await.is_err() {
+                    return;
+                }
                 if turn == 2 {
                     return;
                 }
@@ -298,14 +309,18 @@ async fn what_is_said_to_be_unsent_never_arrived_and_nothing_arrived_twice() {
             let mut outcomes = Vec::new();
             for number in 0..50 {
                 let name = format!("{caller}-{number}");
-                let outcome = match call(&upstream, &name).await {
-                    Ok(response) => {
-                        text(response).await;
-                        None
+                let call = async {
+                    match call(&upstream, &name).await {
+                        Ok(response) => {
+                            assert_eq!(text(response).await, name);
+                            None
+                        }
+                        Err(error) => Some(error.sent),
                     }
-                    Err(error) => Some(error.sent),
                 };
-                outcomes.push((name, outcome));
+                let polls = if number % 4 == 0 { number / 4 } else { usize::MAX };
+                let outcome = given_up_after(polls, call).await;
+                outcomes.push((name, outcome.unwrap_or(Some(Sent::Maybe))));
             }
             outcomes
         });
@@ -321,4 +336,14 @@ async fn what_is_said_to_be_unsent_never_arrived_and_nothing_arrived_twice() {
         }
     }
     assert!(outcomes.iter().any(|(_, outcome)| *outcome == Some(Sent::Maybe)));
+}
+
+/// Its output, unless it takes more turns than these.
+async fn given_up_after<F: Future>(turns: usize, future: F) -> Option<F::Output> {
+    let (mut future, mut turn) = (pin!(future), 0);
+    poll_fn(|cx| {
+        turn += 1;
+        if turn > turns { Poll::Ready(None) } else { future.as_mut().poll(cx).map(Some) }
+    })
+    .await
 }
