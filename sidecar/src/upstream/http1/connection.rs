@@ -84,17 +84,19 @@ impl Http1 {
         now.saturating_duration_since(self.0.made) < max_age
     }
 
-    /// Ready if it can carry no further call: nothing should be read on a connection without a call, not even its end. Until then
-    /// the waker is told.
+    /// Of one that is done with its call: ready if it can carry no further one. Nothing should be read on a connection without a call,
+    /// not even its end. Until then the waker is told.
     pub(in crate::upstream) fn poll_spoiled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.0.inbound.is_empty() {
-            return Poll::Ready(());
-        }
         let mut byte = [0];
         Pin::new(&mut self.0.stream).poll_read(cx, &mut ReadBuf::new(&mut byte)).map(drop)
     }
 
-    /// Gives up memory that the next call may not need.
+    /// Whether it is done with its call: the whole request was written, and of what was read nothing is left behind the answer.
+    pub(super) fn is_done(&self) -> bool {
+        self.0.outbound == Outbound::Written && self.0.inbound.is_empty()
+    }
+
+    /// Of one that is done with its call: gives up memory that the next may not need.
     pub(super) fn rest(&mut self) {
         let state = &mut *self.0;
         // What is left of a large piece of memory may look small.
@@ -118,11 +120,6 @@ impl Http1 {
     /// Whether not a byte of the request was written.
     pub(super) fn is_untouched(&self) -> bool {
         self.0.wire.written() == self.0.before
-    }
-
-    /// Whether the whole request was written.
-    pub(super) fn is_written(&self) -> bool {
-        self.0.outbound == Outbound::Written
     }
 
     /// Whether the rest of a request can still be written.

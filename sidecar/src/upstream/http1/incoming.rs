@@ -112,9 +112,9 @@ impl Drop for Incoming {
     }
 }
 
-/// Gives a connection back for another call if its request was written; else closes it.
+/// Gives a connection back for another call if it is done with this one; else closes it.
 fn keep(mut connection: Http1, pool: &Weak<Pool>) {
-    if let Some(pool) = pool.upgrade().filter(|_| connection.is_written()) {
+    if let Some(pool) = pool.upgrade().filter(|_| connection.is_done()) {
         connection.rest();
         pool.keep(connection);
     }

@@ -302,3 +302,25 @@ async fn an_answer_that_nobody_asked_for_and_that_only_tls_has_read_is_given_to_
     }
     assert_eq!(scripted.connections(), 3);
 }
+
+#[tokio::test]
+async fn what_comes_after_a_large_answer_ends_its_connection_too() {
+    let scripted = Scripted::start(|mut stream, _| async move {
+        let large = "x".repeat(1 << 20);
+        while read_request(&mut stream).await.is_some() {
+            let mut both = Vec::new();
+            answer(&mut both, &large).await;
+            both.extend_from_slice(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of an answer that nobody asked for",
+            );
+            // The client may hang up before it has taken the last of it.
+            let _ = stream.write_all(&both).await;
+        }
+    })
+    .await;
+    let upstream = upstream(&scripted.url());
+    for _ in 0..5 {
+        assert_eq!(text(call(&upstream, "call").await.unwrap()).await.len(), 1 << 20);
+    }
+    assert_eq!(scripted.connections(), 5);
+}
