@@ -32,6 +32,7 @@ pub(super) enum Lease {
 }
 
 /// A failed attempt: what went wrong, and with which connection the call may be tried again, if it may.
+#[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) failure: Failure,
     pub(super) again: Option<Wanted>,

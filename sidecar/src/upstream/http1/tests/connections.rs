@@ -78,7 +78,7 @@ async fn send(connection: Http1) -> Result<Response<Incoming>, Attempt> {
 async fn a_request_that_was_not_written_has_no_answer_and_is_not_written_later_either() {
     for says in [b"".as_slice(), b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"] {
         let (connection, mut theirs) = holding(Some(says));
-        let attempt = send(connection).await.err().expect("there can be no answer");
+        let attempt = send(connection).await.unwrap_err();
         assert_eq!((attempt.failure.sent, attempt.again), (Sent::No, Some(Wanted::Unused)));
         let mut arrived = Vec::new();
         theirs.read_to_end(&mut arrived).await.unwrap();
@@ -91,7 +91,7 @@ async fn a_call_that_is_given_up_before_it_was_written_is_not_written_then() {
     let (connection, mut theirs) = holding(None);
     {
         let mut call = pin!(send(connection));
-        poll_fn(|cx| Poll::Ready(assert!(call.as_mut().poll(cx).is_pending()))).await;
+        assert!(poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx).is_pending())).await);
     }
     let mut arrived = Vec::new();
     theirs.read_to_end(&mut arrived).await.unwrap();
