@@ -21,6 +21,8 @@ mod http2;
 mod places;
 mod pool;
 mod proxy;
+#[cfg(any(test, fuzzing))]
+pub mod rehearsal;
 mod target;
 mod tls;
 mod wire;

@@ -202,7 +202,7 @@ impl Pool {
     }
 
     /// How many connections of HTTP/1.1 wait for a call.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn idle(&self) -> usize {
         self.kept().idle.len()
     }

@@ -40,6 +40,12 @@ impl Wire {
         self.written.load(Ordering::Acquire)
     }
 
+    /// Counts bytes that were written.
+    pub(super) fn wrote(&self, count: usize) {
+        self.written.fetch_add(count as u64, Ordering::AcqRel);
+        self.expect(Expect::Anything);
+    }
+
     /// Looks at the connection before each write until a byte is written. If it is not as expected, the write fails and not a byte
     /// of it is sent.
     pub(super) fn expect(&self, expect: Expect) {
@@ -87,8 +93,7 @@ impl<S: AsFd> Wired<S> {
 
     fn count(&self, result: &Poll<io::Result<usize>>) {
         if let Poll::Ready(Ok(written @ 1..)) = result {
-            self.wire.written.fetch_add(*written as u64, Ordering::AcqRel);
-            self.wire.expect(Expect::Anything);
+            self.wire.wrote(*written);
         }
     }
 }
