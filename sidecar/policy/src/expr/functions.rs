@@ -111,14 +111,24 @@ pub(super) fn run<'b, 'v>(
 /// The environment that every evaluation shares.
 pub(super) static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut environment = Env::default().with_optional_support(false);
-    let functions = table::FUNCTIONS
-        .iter()
-        .flat_map(|entry| entry.arity.clone().map(move |arity| (entry.function.name, arity, entry.run)));
-    for (name, arity, run) in functions.chain(operators::OPERATORS.iter().copied()) {
+    for (name, arity, run) in all() {
         declare(&mut environment, name, arity, run);
     }
     Arc::new(environment)
 });
+
+/// Every function and operator: its name, how many arguments it takes, and what runs it.
+fn all() -> impl Iterator<Item = (&'static str, usize, Implementation)> {
+    let functions = table::FUNCTIONS
+        .iter()
+        .flat_map(|entry| entry.arity.clone().map(move |arity| (entry.function.name, arity, entry.run)));
+    functions.chain(operators::OPERATORS.iter().copied())
+}
+
+/// What runs the function or operator of this name that takes so many arguments.
+pub(super) fn find(name: &str, arity: usize) -> Option<Implementation> {
+    all().find(|(known, takes, _)| *known == name && *takes == arity).map(|(.., run)| run)
+}
 
 fn declare(environment: &mut Env, name: &str, arity: usize, run: Implementation) {
     let parameters = (0..arity + 2).map(|_| DYN_TYPE).collect();

@@ -5,6 +5,8 @@
 //! - Every operator and call becomes a call of a function of [`super::functions`], with the meter and its column as last
 //!   arguments. The evaluator's own operators, which are not metered and put data into their errors, are thereby not used,
 //!   but for `&&`, `||` and `? :`.
+//! - Such a call becomes one name too if all its arguments are literals or names that stand for something. What is left to the
+//!   evaluator then is little, and of most expressions nothing.
 //! - A turn of a loop is paid for by a `tick` in the loop's condition or step.
 //!
 //! On the way every name is resolved, so that an unknown one is an error at load.
@@ -12,33 +14,24 @@
 mod calls;
 mod loops;
 pub(super) mod paths;
+mod slots;
 
 use std::collections::BTreeSet;
 
 use cel::common::ast::operators::CONDITIONAL;
 use cel::common::ast::{CallExpr, Expr, IdedExpr, ListExpr, LiteralValue};
-use cel::common::types::{CelInt, CelList};
-use cel::common::value::Val;
+use cel::common::types::CelList;
 
 use self::paths::{path, start};
+use self::slots::constant;
+pub(super) use self::slots::{Called, METER, Slot, slot_named};
 use super::functions::keys::Compared;
 use super::functions::operators::{CONDITION, GET, HAS, LIST};
 use super::functions::table::Type;
 use super::functions::url;
 use super::source::Positions;
-use super::value::Text;
-use super::variables::{Key, Read, Step, Want};
+use super::variables::{Key, Step, Want};
 use super::{CompileError, Path, names};
-
-/// The name under which the meter is found.
-pub(super) const METER: &str = "@meter";
-
-/// What stands behind a name such as `@3`.
-#[derive(Debug)]
-pub(super) enum Slot {
-    Read(Read),
-    Constant(Box<dyn Val>),
-}
 
 /// A tree that can be evaluated.
 #[derive(Debug)]
@@ -126,11 +119,11 @@ impl Rewriter<'_> {
                     return self.read(&name, &steps, Want::Presence, start);
                 }
                 let (operand, _) = self.node(*select.operand)?;
-                Ok((call(HAS, vec![operand, text(select.field)], column), Type::Boolean))
+                Ok((self.called(HAS, vec![operand, text(select.field)], column), Type::Boolean))
             }
             Expr::Select(select) => {
                 let operand = self.node(*select.operand)?;
-                member(operand, select.field, column)
+                self.member(operand, select.field, column)
             }
             Expr::List(list) => self.list(list, column),
             Expr::Call(call) => self.call(call, column),
@@ -155,7 +148,7 @@ impl Rewriter<'_> {
         let column = self.column_of_start(&node);
         match self.node(node)? {
             (node, Type::Boolean) => Ok(node),
-            (node, Type::Any) => Ok(call(CONDITION, vec![node], column)),
+            (node, Type::Any) => Ok(self.called(CONDITION, vec![node], column)),
             (_, gives) => {
                 let message = format!("here stands {}: write something that is true or false", gives.describe());
                 Err(CompileError { column, message })
@@ -172,49 +165,32 @@ impl Rewriter<'_> {
         let elements = list.elements.into_iter().map(|element| Ok(self.node(element)?.0));
         let elements = elements.collect::<Result<_, CompileError>>()?;
         let list = bare(Expr::List(ListExpr::new(elements)));
-        Ok((call(LIST, vec![list], column), Type::List))
+        Ok((self.called(LIST, vec![list], column), Type::List))
     }
 
-    /// Puts something behind a name, and gives the name.
-    fn slot(&mut self, slot: Slot) -> IdedExpr {
-        self.slots.push(slot);
-        bare(Expr::Ident(format!("@{}", self.slots.len() - 1)))
+    /// A member of what a node gives.
+    fn member(&mut self, operand: Typed, field: String, column: usize) -> Result<Typed, CompileError> {
+        let gives = member(operand.1, &field, column)?;
+        Ok((self.called(GET, vec![operand.0, text(field)], column), gives))
     }
 }
 
-/// A member of what a node gives.
-fn member(operand: Typed, field: String, column: usize) -> Result<Typed, CompileError> {
-    let gives = match operand.1 {
-        Type::Any | Type::Object => Type::Any,
-        Type::Url if url::PARTS.contains(&field.as_str()) => {
-            if field == "port" {
-                Type::Number
-            } else {
-                Type::Text
-            }
-        }
+/// What a member of something of this type is.
+fn member(of: Type, field: &str, column: usize) -> Result<Type, CompileError> {
+    let message = match of {
+        Type::Any | Type::Object => return Ok(Type::Any),
+        Type::Url if field == "port" => return Ok(Type::Number),
+        Type::Url if url::PARTS.contains(&field) => return Ok(Type::Text),
         Type::Url => {
-            let near = names::nearest(&field, url::PARTS.iter().copied());
+            let near = names::nearest(field, url::PARTS.iter().copied());
             let advice = near.map_or("its parts are scheme, host, port, path, query and fragment".to_owned(), |near| {
                 format!("did you mean `{near}`?")
             });
-            return Err(CompileError { column, message: format!("a URL has no part `{field}`: {advice}") });
+            format!("a URL has no part `{field}`: {advice}")
         }
-        other => {
-            let message = format!("here stands {}, which has no member `{field}`", other.describe());
-            return Err(CompileError { column, message });
-        }
+        other => format!("here stands {}, which has no member `{field}`", other.describe()),
     };
-    Ok((call(GET, vec![operand.0, text(field)], column), gives))
-}
-
-/// A literal as a value whose clones are cheap.
-fn constant(node: IdedExpr) -> Option<Box<dyn Val>> {
-    match node.expr {
-        Expr::Literal(LiteralValue::String(text)) => Some(Box::new(Text::from(text.into_inner()))),
-        Expr::Literal(literal) => Some(literal.to_val().into_owned()),
-        _ => None,
-    }
+    Err(CompileError { column, message })
 }
 
 /// A node that stands for nothing in the source.
@@ -228,14 +204,6 @@ fn literal(literal: LiteralValue) -> IdedExpr {
 
 fn text(text: String) -> IdedExpr {
     literal(LiteralValue::String(text.into()))
-}
-
-/// A call of one of our functions.
-fn call(name: &str, mut arguments: Vec<IdedExpr>, column: usize) -> IdedExpr {
-    arguments.push(bare(Expr::Ident(METER.to_owned())));
-    let column = CelInt::from(i64::try_from(column).unwrap_or(1));
-    arguments.push(literal(LiteralValue::Int(column)));
-    plain_call(name, arguments)
 }
 
 /// A call of one of the evaluator's operators.

@@ -9,7 +9,7 @@ use cel::common::types::{CelInt, CelString};
 use cel::common::value::{CowVal, Val};
 
 use super::paths::fixed_part;
-use super::{Rewriter, Slot, Typed, call, plain_call};
+use super::{Rewriter, Slot, Typed, plain_call};
 use crate::expr::CompileError;
 use crate::expr::failure::Failure;
 use crate::expr::functions::operators::{ARGUMENT_DIFFERS, ARGUMENT_EQUALS, ARGUMENT_IN, GET};
@@ -87,7 +87,7 @@ impl Rewriter<'_> {
             "+" | "-" | "*" | "/" | "%" | GET => Type::Any,
             _ => Type::Boolean,
         };
-        Ok((call(name, operands, column), gives))
+        Ok((self.called(name, operands, column), gives))
     }
 
     /// `'force' in args` reads `args.force`.
@@ -153,7 +153,7 @@ impl Rewriter<'_> {
             };
             rewritten.push(argument);
         }
-        Ok((call(name, rewritten, column), entry.gives))
+        Ok((self.called(name, rewritten, column), entry.gives))
     }
 
     fn pattern(&mut self, pattern: &str) -> Result<IdedExpr, String> {

@@ -4,7 +4,7 @@ use cel::common::ast::operators::{ADD, CONDITIONAL, LOGICAL_AND, LOGICAL_OR};
 use cel::common::ast::{ComprehensionExpr, Expr, IdedExpr, ListExpr, LiteralValue};
 use cel::common::types::CelInt;
 
-use super::{Element, Rewriter, Slot, Typed, bare, call, either, literal};
+use super::{Element, Rewriter, Slot, Typed, bare, either, literal};
 use crate::expr::functions::keys::Compared;
 use crate::expr::functions::operators::{RANGE, TICK};
 use crate::expr::functions::table::Type;
@@ -25,10 +25,11 @@ impl Rewriter<'_> {
             range
         } else {
             let compared = if is_of_arguments { self.compared.clone() } else { Compared::default() };
-            call(RANGE, vec![range, self.slot(Slot::Constant(Box::new(compared)))], column)
+            let compared = self.slot(Slot::Constant(Box::new(compared)));
+            self.called(RANGE, vec![range, compared], column)
         };
         let units = i64::try_from(gate::turn(&loops.loop_step)).unwrap_or(i64::MAX);
-        let tick = call(TICK, vec![literal(LiteralValue::Int(CelInt::from(units)))], column);
+        let tick = self.called(TICK, vec![literal(LiteralValue::Int(CelInt::from(units)))], column);
         self.elements.push(Element { name: loops.iter_var.clone(), is_of_arguments });
         let step = self.step(loops.loop_step)?;
         self.elements.pop();

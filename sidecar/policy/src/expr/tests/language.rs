@@ -1,3 +1,5 @@
+use cel::common::ast::Expr;
+
 use super::*;
 
 const ARGS: &str = r#"{"s":"hello","n":3,"f":1.5,"big":18446744073709551615,"nil":null,"yes":true,
@@ -218,6 +220,17 @@ fn types_can_be_asked_for() {
             "type(args.n) != string",
         ],
     );
+}
+
+#[test]
+fn of_what_needs_neither_logic_nor_loops_nothing_is_left_to_the_evaluator() {
+    let tree = |source| Expression::compile(source, Purpose::Condition).unwrap().rewritten.tree.expr.clone();
+    for source in ["args.s.startsWith('he')", "size(args.l) + args.n * 2 < 10", "!(args.o[args.s] in [1, 2])"] {
+        assert!(matches!(tree(source), Expr::Ident(_)), "{source}");
+    }
+    for source in ["args.s == 'a' || args.n == 1", "args.l.all(x, x > 0)", "args.yes ? true : false"] {
+        assert!(!matches!(tree(source), Expr::Ident(_)), "{source}");
+    }
 }
 
 #[test]
