@@ -45,8 +45,11 @@ pub(super) const LISTEN: &[&str] =
 /// every version of the protocol, one that holds anything else: characters that fold to ASCII (`ſ`, `K`, `ı`, full-width
 /// letters) or end a string early (NUL).
 pub(super) fn check(key: &[u8], known: &[&str]) -> Result<(), Rejection> {
+    if known.iter().any(|known| known.as_bytes() == key) {
+        return Ok(());
+    }
     let plain = key.iter().all(|byte| (0x20..0x7f).contains(byte));
-    let varies = |known: &&str| known.as_bytes().eq_ignore_ascii_case(key) && known.as_bytes() != key;
+    let varies = |known: &&str| known.as_bytes().eq_ignore_ascii_case(key);
     if plain && !known.iter().any(varies) {
         return Ok(());
     }
@@ -64,6 +67,16 @@ mod tests {
         for key in ["Name", "NAME", "name\0", "Arguments", "argument\u{17f}", "tas\u{212a}", "ur\u{131}", "\u{ff4e}ame"]
         {
             assert_eq!(check(key.as_bytes(), PARAMS).unwrap_err().cause, Cause::CaseVariantKey, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn no_key_of_the_protocol_is_taken_for_another() {
+        for known in [ENVELOPE, PARAMS, META, REFERENCE, LISTEN] {
+            for key in known {
+                assert!(key.is_ascii());
+                assert_eq!(known.iter().filter(|other| other.eq_ignore_ascii_case(key)).count(), 1, "{key}");
+            }
         }
     }
 
