@@ -45,17 +45,18 @@ impl Arguments {
 fn push_keys(out: &mut Vec<u8>, arguments: Value<'_>) {
     out.extend_from_slice(b",\"argumentKeys\":[");
     let end = out.len() + KEYS_BYTES;
-    let mut keys = arguments.members_as_bytes().map(|(key, _)| key);
     let mut separator: &[u8] = b"";
-    while out.len() + KEY_BYTES < end
-        && let Some(key) = keys.next()
-    {
-        out.extend_from_slice(separator);
-        push_string(out, &key, KEY_BYTES);
-        separator = b",";
+    let mut omitted = 0_usize;
+    for (key, _) in arguments.members_as_bytes() {
+        if out.len() + KEY_BYTES < end {
+            out.extend_from_slice(separator);
+            push_string(out, &key, KEY_BYTES);
+            separator = b",";
+        } else {
+            omitted += 1;
+        }
     }
     out.push(b']');
-    let omitted = keys.count();
     if omitted > 0 {
         push_formatted(out, format_args!(",\"argumentKeysOmitted\":{omitted}"));
     }
