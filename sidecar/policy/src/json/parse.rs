@@ -75,24 +75,19 @@ struct Parser<'b> {
 impl Parser<'_> {
     fn document(&mut self) -> Result<(), ParseError> {
         'value: loop {
+            if self.kind == Kind::Object {
+                self.key()?;
+            }
             self.count += 1;
             match self.skip_space() {
                 b'"' => self.string(self.halves)?,
                 b'-' | b'0'..=b'9' => self.number()?,
-                b'{' => {
-                    self.open(Kind::Object)?;
-                    if self.skip_space() != b'}' {
-                        self.key()?;
+                bracket @ (b'{' | b'[') => {
+                    let (kind, end) = if bracket == b'{' { (Kind::Object, b'}') } else { (Kind::Array, b']') };
+                    self.open(kind)?;
+                    if self.skip_space() != end {
                         continue 'value;
                     }
-                    self.close()?;
-                }
-                b'[' => {
-                    self.open(Kind::Array)?;
-                    if self.skip_space() != b']' {
-                        continue 'value;
-                    }
-                    self.close()?;
                 }
                 b't' => self.literal(b"true", Kind::Bool)?,
                 b'f' => self.literal(b"false", Kind::Bool)?,
@@ -101,12 +96,6 @@ impl Parser<'_> {
             }
             while self.open != NONE {
                 match (self.skip_space(), self.kind) {
-                    (b',', Kind::Object) => {
-                        self.at += 1;
-                        self.skip_space();
-                        self.key()?;
-                        continue 'value;
-                    }
                     (b',', _) => {
                         self.at += 1;
                         continue 'value;
@@ -139,6 +128,8 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Inlined, as most of what documents are made of are short strings.
+    #[inline(always)]
     fn string(&mut self, halves: Halves) -> Result<(), ParseError> {
         let start = self.at;
         match scan::string(self.bytes, start + 1) {
@@ -172,7 +163,7 @@ impl Parser<'_> {
 
     /// A key and its colon.
     fn key(&mut self) -> Result<(), ParseError> {
-        if self.bytes.get(self.at) != Some(&b'"') {
+        if self.skip_space() != b'"' {
             return Err(fault(ParseErrorKind::Syntax, self.at));
         }
         self.string(Halves::Refused)?;
@@ -221,7 +212,7 @@ impl Parser<'_> {
         self.at += 1;
         self.depth_left += 1;
         let node = self.open as usize;
-        let mut word = Word::new(self.kind, Word(self.tape[node]).start(), self.at);
+        let mut word = Word(self.tape[node]).ended(self.at);
         let mut count = self.count;
         if self.kind == Kind::Object {
             let index = keys::check(self.bytes, &self.tape, node + 2, count as usize, &mut self.index)?;

@@ -12,19 +12,24 @@ pub(super) struct Scanned {
 /// How many bytes the escape of a code unit takes: `\uXXXX`.
 pub(super) const UNIT: usize = 6;
 
-/// Reads over what is left of a string from `at` on, which is after its opening quote or an escape.
-pub(super) fn string(bytes: &[u8], mut at: usize) -> Result<Scanned, ParseError> {
-    let mut escapes = false;
+/// Reads over what is left of a string from `at` on, which is after its opening quote or an escape. Most have no escapes: those
+/// that have are left to a function of its own.
+#[inline]
+pub(super) fn string(bytes: &[u8], at: usize) -> Result<Scanned, ParseError> {
+    let at = plain_run(bytes, at);
+    match bytes.get(at) {
+        Some(b'"') => Ok(Scanned { end: at + 1, escapes: false }),
+        _ => escaped(bytes, at),
+    }
+}
+
+/// The same from an escape on, if there is one at `at`.
+#[inline(never)]
+fn escaped(bytes: &[u8], mut at: usize) -> Result<Scanned, ParseError> {
     loop {
-        at = plain_run(bytes, at);
         match bytes.get(at) {
-            Some(b'"') => {
-                return Ok(Scanned { end: at + 1, escapes });
-            }
-            Some(b'\\') => {
-                escapes = true;
-                at = escape(bytes, at)?;
-            }
+            Some(b'"') => return Ok(Scanned { end: at + 1, escapes: true }),
+            Some(b'\\') => at = plain_run(bytes, escape(bytes, at)?),
             _ => return Err(fault(ParseErrorKind::Syntax, at)),
         }
     }

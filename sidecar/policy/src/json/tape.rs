@@ -40,6 +40,11 @@ impl Word {
         Self(code << (2 * FIELD) | (start as u64) << FIELD | (end - start) as u64)
     }
 
+    /// The same of a container that was just begun, and ends here.
+    pub(super) fn ended(self, end: usize) -> Self {
+        Self(self.0 | (end - self.start()) as u64)
+    }
+
     pub(super) fn marked(self, mark: bool) -> Self {
         Self(if mark { self.0 | MARK } else { self.0 })
     }
