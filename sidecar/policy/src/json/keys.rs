@@ -55,21 +55,26 @@ fn compare_few(bytes: &[u8], tape: &[u64], node: usize, count: usize) -> Result<
     if count > FEW {
         return Ok(false);
     }
-    let mut seen = [Word(0); FEW];
-    for (position, node) in keys(tape, node, count).enumerate() {
-        let key = Word(tape[node]);
+    let mut seen = 0;
+    for at in keys(tape, node, count) {
+        let key = Word(tape[at]);
         if key.is_marked() {
             return Ok(false);
         }
-        if seen[..position]
-            .iter()
-            .any(|&earlier| earlier.is_as_long_as(key) && earlier.content(bytes) == key.content(bytes))
-        {
+        let looks = looks(key.content(bytes));
+        let mut earlier = keys(tape, node, count).take_while(|earlier| *earlier < at);
+        if seen & looks != 0 && earlier.any(|earlier| same(bytes, Word(tape[earlier]), key)) {
             return Err(scan::fault(ParseErrorKind::DuplicateKey, key.start()));
         }
-        seen[position] = key;
+        seen |= looks;
     }
     Ok(true)
+}
+
+/// One of 64 bits, the same for equal keys and mostly another for others: only keys that share it need be compared.
+fn looks(key: &[u8]) -> u64 {
+    let [first, last] = [key.first(), key.last()].map(|byte| byte.map_or(0, |byte| u64::from(*byte)));
+    1 << ((first + 2 * last + 8 * key.len() as u64) % 64)
 }
 
 /// The nodes of an object's keys.

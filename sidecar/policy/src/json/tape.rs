@@ -85,10 +85,6 @@ impl Word {
         self.start() + low(self.0 & FIELD_MASK)
     }
 
-    pub(super) fn is_as_long_as(self, other: Self) -> bool {
-        (self.0 ^ other.0) & FIELD_MASK == 0
-    }
-
     /// The bytes between a string's quotes, escapes as they are written.
     pub(super) fn content(self, bytes: &[u8]) -> &[u8] {
         &bytes[self.start() + 1..self.end() - 1]

@@ -206,6 +206,21 @@ fn a_key_that_occurs_twice_among_many_is_found() {
 }
 
 #[test]
+fn of_keys_that_look_alike_only_equal_ones_are_refused() {
+    // Each as long as others, and with the same ends.
+    let keys = ["axb", "ayb", "azb", "", "a", "b", "aa", "\u{e9}", "\u{e8}"];
+    let object = |keys: &[&str]| {
+        format!("{{{}}}", keys.iter().map(|key| format!("\"{key}\":[0]")).collect::<Vec<_>>().join(","))
+    };
+    assert!(parse(&object(&keys)).is_ok());
+    for key in keys {
+        let offset = object(&keys).len();
+        let twice = object(&[&keys[..], &[key]].concat());
+        assert_eq!(parse(&twice).err(), Some(ParseError { kind: DuplicateKey, offset }), "{key}");
+    }
+}
+
+#[test]
 fn a_number_is_refused_from_the_first_that_no_double_holds() {
     assert!(parse(&format!("1{}", "0".repeat(308))).is_ok());
     assert_eq!(parse(&format!("1{}", "0".repeat(309))).err(), Some(ParseError { kind: Number, offset: 0 }));
