@@ -47,6 +47,7 @@ impl<'d> Key<'d> {
     }
 
     /// Whether the key is `name`, or what another parser may take for it.
+    #[inline]
     pub fn is_like(self, name: &str) -> bool {
         let both = || self.content.iter().zip(name.as_bytes());
         let differ = both().position(|(one, other)| !is_plain(*one) || !one.eq_ignore_ascii_case(other));
@@ -55,11 +56,21 @@ impl<'d> Key<'d> {
             Some(at) => at,
             None => both().len(),
         };
-        fold::folded(text::chars(&self.content[alike..])).eq(fold::folded(name[alike..].chars()))
+        self.folds_to(name, alike)
+    }
+
+    /// Whether the key folds as the name does from a byte on up to which they are alike, letter by letter.
+    #[inline(never)]
+    fn folds_to(self, name: &str, from: usize) -> bool {
+        fold::folded(text::chars(&self.content[from..])).eq(fold::folded(name[from..].chars()))
     }
 
     /// Of entries in the order of their names, those whose name is the key or what another parser may take for it.
     pub fn alike<T>(self, entries: &[T], name: impl Fn(&T) -> &Name) -> &[T] {
+        // Among one there is nothing to search.
+        if let [only] = entries {
+            return if self.is_like(name(only).as_str()) { entries } else { &[] };
+        }
         let mut search = Search { entries, at: 0, name };
         for (at, &byte) in self.content.iter().enumerate() {
             if is_plain(byte) {
