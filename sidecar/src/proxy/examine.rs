@@ -64,7 +64,7 @@ pub(super) enum Ask {
     /// A list, of which policy hides a part.
     List(Listing),
     /// A call, and what its answer may say of tasks.
-    Call(Decided, OfTasks),
+    Call(Box<Decided>, OfTasks),
     /// A stream of what changes: each resource that it subscribes to is a call of that resource.
     Listen {
         /// Those calls.
@@ -196,7 +196,7 @@ impl Reader<'_, '_> {
                 let whole = self.envelope.params.cursor()?.is_none();
                 Ok(Ask::List(Listing { list, whole, turn: None }))
             }
-            Handling::Decide(named) => Ok(Ask::Call(self.named(named)?, self.may_make_task(named))),
+            Handling::Decide(named) => Ok(Ask::Call(Box::new(self.named(named)?), self.may_make_task(named))),
             Handling::Listen => self.listen(),
             Handling::Task => Ok(Ask::Task(self.envelope.params.task_id()?.into())),
             Handling::ServerRequest(_) | Handling::Deny => Err(Rejection::method_unknown(self.era, id)),

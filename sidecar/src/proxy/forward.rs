@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method, Response, StatusCode, header::HeaderValue, response};
 use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
@@ -95,8 +95,6 @@ pub(super) struct Sending {
     pub(super) headers: HeaderMap,
     pub(super) era: Era,
     pub(super) session: Option<Box<str>>,
-    /// By which name the agent called.
-    pub(super) host: Option<HeaderValue>,
 }
 
 impl Sending {
@@ -109,9 +107,8 @@ impl Sending {
         session: Option<Box<str>>,
     ) -> Self {
         let era = version.era();
-        let host = headers.get(HOST).cloned();
         headers::for_upstream(&mut headers, era);
-        Self { backend: Arc::clone(backend), method, headers, era, session, host }
+        Self { backend: Arc::clone(backend), method, headers, era, session }
     }
 
     fn outgoing<'a>(&'a self, body: &'a Bytes) -> Outgoing<'a> {
@@ -124,8 +121,7 @@ pub(super) fn no_room(backend: &Backend) -> UpstreamError {
     backend.upstream.error(Cause::Memory, "answers hold what they may of listener.maxTotalAnswerBytes")
 }
 
-/// A request on its way, what its answer is for, and what it holds until that has come. Stays in one place while it is waited for,
-/// as it is large.
+/// A request on its way, what its answer is for, and what it holds until that has come. Boxed, as it is large.
 #[derive(Debug)]
 pub(super) struct Exchange {
     events: Events,
@@ -143,9 +139,9 @@ enum Answered {
 }
 
 impl Exchange {
-    pub(super) fn new(shared: &Arc<Shared>, sending: Sending, awaited: Awaited, taken: Taken) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>, sending: Sending, awaited: Awaited, taken: Box<Taken>) -> Box<Self> {
         let flight = Flight::begin(&sending.backend, taken);
-        Self { events: Events::new(shared, sending, awaited), flight }
+        Box::new(Self { events: Events::new(shared, sending, awaited), flight })
     }
 
     /// Whether it goes on when the agent has hung up.
@@ -160,7 +156,7 @@ impl Exchange {
     }
 
     /// The agent has cancelled the request, and the server does not begin to answer it.
-    fn give_up(mut self) -> Response<Body> {
+    fn give_up(mut self: Box<Self>) -> Response<Body> {
         if self.flight.progress().sent() == Sent::Maybe {
             self.leave();
         }
@@ -169,23 +165,22 @@ impl Exchange {
 
     /// The agent's answer, which keeps the request's place if it is relayed.
     fn end(
-        self,
+        mut self: Box<Self>,
         answered: Result<(response::Parts, Answered), UpstreamError>,
         given_up: GivenUp,
         place: &mut Place,
     ) -> Response<Body> {
-        let Self { events, mut flight } = self;
         let (head, answered) = match answered {
             Ok(answered) => answered,
             Err(error) => {
-                flight.failed(&error);
-                return reply::failed(events.awaited.id.as_deref(), &error);
+                self.flight.failed(&error);
+                return reply::failed(self.events.awaited.id.as_deref(), &error);
             }
         };
         let relay = match answered {
             Answered::Whole(body) => return Response::from_parts(head, body),
-            Answered::Bytes(body) => Relay::bytes(body, flight),
-            Answered::Events(body, endless) => Relay::events(body, events, endless, given_up, flight),
+            Answered::Bytes(body) => Relay::bytes(body, self.flight),
+            Answered::Events(body, endless) => Relay::events(body, self.events, endless, given_up, self.flight),
         };
         Response::from_parts(head, Body::Relay(Attended::new(relay, place.take())))
     }
@@ -195,7 +190,7 @@ impl Shared {
     /// Sends a request and begins to relay its answer. What goes on when the agent has hung up keeps the request's place.
     pub(super) async fn forward(
         self: &Arc<Self>,
-        mut exchange: Exchange,
+        mut exchange: Box<Exchange>,
         body: Received,
         place: &mut Place,
     ) -> Response<Body> {

@@ -124,13 +124,13 @@ impl Shared {
         }
         let given = sending.headers.get(AUTHORIZATION).filter(|_| unauthorized);
         if let Some(given) = given
-            && token::was_just_issued_for(given, &url(sending.host.as_ref(), &backend.path), self.clock.wall())
+            && token::was_just_issued_for(given, &url(sending.headers.get(HOST), &backend.path), self.clock.wall())
         {
             let detail = "status 401 for a token that was just issued for the sidecar's URL";
             return Err(backend.upstream.error(Cause::TokenRefused, detail));
         }
         if challenged {
-            challenge::lead_to(&mut head.headers, &url(sending.host.as_ref(), &metadata::path_of(&backend.path)));
+            challenge::lead_to(&mut head.headers, &url(sending.headers.get(HOST), &metadata::path_of(&backend.path)));
         }
         Ok(())
     }

@@ -179,11 +179,11 @@ pub(super) fn upstream_failed(metrics: &ServerMetrics, error: &UpstreamError) {
 pub(super) struct Flight {
     metrics: Arc<ServerMetrics>,
     _in_flight: Option<InFlight>,
-    taken: Taken,
+    taken: Box<Taken>,
 }
 
 impl Flight {
-    pub(super) fn begin(backend: &Backend, taken: Taken) -> Self {
+    pub(super) fn begin(backend: &Backend, taken: Box<Taken>) -> Self {
         Self {
             _in_flight: taken.call().is_some().then(|| backend.metrics.in_flight()),
             metrics: Arc::clone(&backend.metrics),

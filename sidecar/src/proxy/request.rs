@@ -108,7 +108,7 @@ impl Shared {
         facts: &Facts,
         span: Option<Box<Span>>,
         awaited: &mut Awaited,
-    ) -> Result<Taken, Stop> {
+    ) -> Result<Box<Taken>, Stop> {
         match ask {
             Ask::Relay => {}
             Ask::Initialize { answers_servers } => awaited.expected = Expected::Session { answers_servers },
@@ -129,8 +129,8 @@ impl Shared {
             }
             Ask::Call(call, tasks) => {
                 (awaited.expected, awaited.tasks, awaited.call) = (Expected::Call(call.kind), tasks, call.again.key);
-                let taken = self.take(route, slice::from_ref(&call), facts, span);
-                return taken.map_err(|refused| Stop::Refused(Box::new(call), refused.verdict));
+                let taken = self.take(route, slice::from_ref(&*call), facts, span);
+                return taken.map_err(|refused| Stop::Refused(call, refused.verdict));
             }
             Ask::Listen { mut calls, tasks } => {
                 self.check_listened(route, &tasks)?;

@@ -27,6 +27,8 @@ use crate::upstream::{Progress, Sent};
 /// Dropped while the server certainly did not get the call (the agent hung up before a byte was sent, say), it returns the
 /// quota, and the request of the server that it answers; otherwise they stay taken. What a call took for a round of which the server
 /// got an earlier one stays taken in any case, and opens that again.
+///
+/// Boxed, as it is large and handed from phase to phase.
 #[derive(Debug)]
 pub(super) struct Taken {
     shared: Arc<Shared>,
@@ -64,8 +66,8 @@ pub(super) struct Counted {
 
 impl Taken {
     /// Of a message that takes nothing.
-    pub(super) fn nothing(shared: &Arc<Shared>) -> Self {
-        Self {
+    pub(super) fn nothing(shared: &Arc<Shared>) -> Box<Self> {
+        Box::new(Self {
             shared: Arc::clone(shared),
             held: SmallVec::new(),
             round: None,
@@ -74,11 +76,11 @@ impl Taken {
             id: None,
             span: None,
             progress: Progress::new(),
-        }
+        })
     }
 
     /// Of an answer to this request.
-    pub(super) fn question(shared: &Arc<Shared>, question: Question) -> Self {
+    pub(super) fn question(shared: &Arc<Shared>, question: Question) -> Box<Self> {
         let mut taken = Self::nothing(shared);
         taken.question = Some(question);
         taken
@@ -90,14 +92,14 @@ impl Taken {
     }
 
     /// The same of a request whose id is open in its session.
-    pub(super) fn with_id(mut self, id: Option<OpenId>) -> Self {
+    pub(super) fn with_id(mut self: Box<Self>, id: Option<OpenId>) -> Box<Self> {
         self.id = id;
         self
     }
 
     /// The same of a stream that no answer ends. The calls that it was decided as are counted; for how long it is open is the
     /// duration of none of them, and its span ends with the decision.
-    pub(super) fn endless(mut self) -> Self {
+    pub(super) fn endless(mut self: Box<Self>) -> Box<Self> {
         self.call = None;
         if let Some(mut span) = self.span.take() {
             span.answered();
@@ -185,7 +187,7 @@ impl Shared {
         calls: &[Decided],
         facts: &Facts,
         mut span: Option<Box<Span>>,
-    ) -> Result<Taken, Refused> {
+    ) -> Result<Box<Taken>, Refused> {
         let now = self.clock.now();
         let mut taken = Taken::nothing(self);
         let is_refused = |call: &Decided| call.verdict.outcome() != Outcome::Allow;

@@ -8,12 +8,12 @@ use super::parameters::is_parameter;
 use super::{LAST_EVENT_ID, METHOD, NAME, SESSION_ID};
 use crate::mcp::version::Era;
 
-/// Makes an agent's headers those of the request to the server, in place. A credential takes the place of the agent's own
-/// header when the request is sent.
+/// Makes an agent's headers those of the request to the server, in place. `Host`, what frames the body and a credential are no part of
+/// them: they take the place of the agent's own headers when the request is sent ([`Outgoing`](crate::upstream::Outgoing)).
 ///
 /// Kept is what is not dropped, so that headers which a server asks of its clients arrive. Dropped are:
-/// - hop-by-hop headers, those that `Connection` names, and what frames the body, which is framed anew;
-/// - Host and Origin, which were this sidecar's own and have been checked;
+/// - hop-by-hop headers, and those that `Connection` names;
+/// - Origin, which was this sidecar's own and has been checked;
 /// - Accept-Encoding, so that answers can be read and filtered;
 /// - what claims a forwarding history, another client or another target than the request's (`Forwarded`, `X-Forwarded-*`,
 ///   `X-Envoy-*`, `CF-Connecting-IP`, `X-Original-URL` and their kin): the agent may not speak for proxies;
@@ -26,7 +26,7 @@ pub fn for_upstream(headers: &mut HeaderMap, era: Era) {
     drop_where(headers, |name| {
         let word = name.as_str();
         is_hop_by_hop(word)
-            || matches!(word, "host" | "origin" | "accept-encoding" | "content-length" | "expect" | "forwarded")
+            || matches!(word, "origin" | "accept-encoding" | "forwarded")
             || speaks_for_proxies(word)
             || match era {
                 Era::Legacy => *name == METHOD || *name == NAME || is_parameter(name),
@@ -62,8 +62,8 @@ pub(super) fn named_in_connection(headers: &HeaderMap) -> impl Iterator<Item = &
 fn drop_where(headers: &mut HeaderMap, is_dropped: impl Fn(&HeaderName) -> bool) {
     let named: Vec<HeaderName> =
         named_in_connection(headers).filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok()).collect();
-    let dropped: SmallVec<[HeaderName; 8]> =
-        headers.keys().filter(|name| is_dropped(name) || named.contains(name)).cloned().collect();
+    let mut dropped = SmallVec::<[HeaderName; 4]>::new();
+    dropped.extend(headers.keys().filter(|name| is_dropped(name) || named.contains(name)).cloned());
     for name in dropped {
         headers.remove(name);
     }
