@@ -14,6 +14,7 @@
 mod activity;
 mod bind;
 mod connection;
+mod seldom;
 mod streams;
 
 use std::future::Future;

@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::Bounds;
+use super::seldom::Seldom;
 use super::streams::{self, Said};
 
 /// What a connection begins with that is HTTP/2 (RFC 9113, 3.4).
@@ -116,13 +117,13 @@ impl<B: Body<Data = Bytes>> Body for BusyBody<B> {
     }
 }
 
-/// What the connection owes next.
+/// What the connection owes next, and since when: none until it is first missed, as most requests come whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Awaits {
     /// The rest of a request's headers.
-    Headers { since: Instant },
+    Headers { since: Option<Instant> },
     /// Any request.
-    Request { since: Instant },
+    Request { since: Option<Instant> },
 }
 
 /// A stream that fails once what it owes is overdue.
@@ -141,7 +142,7 @@ pub(super) struct Watched<T> {
     ended: u64,
     /// At most one idle time from now, and never later than what is due; often earlier, and then wound on, so that a request
     /// costs no timer operation.
-    alarm: Pin<Box<Sleep>>,
+    alarm: Pin<Box<Seldom<Sleep>>>,
     /// Runs while the other side takes nothing of what is to be written to it. Only then does an answer cost a timer.
     stall: Option<Pin<Box<Sleep>>>,
 }
@@ -155,11 +156,13 @@ impl<T> Watched<T> {
             header_timeout: bounds.header_timeout,
             idle_timeout: bounds.idle_timeout,
             stall_timeout: bounds.stall_timeout,
-            awaits: Awaits::Headers { since: now },
+            awaits: Awaits::Headers { since: Some(now) },
             begun: false,
             preface: Some(0),
             ended: 0,
-            alarm: Box::pin(tokio::time::sleep_until(now + bounds.header_timeout.min(bounds.idle_timeout))),
+            alarm: Box::pin(Seldom::new(tokio::time::sleep_until(
+                now + bounds.header_timeout.min(bounds.idle_timeout),
+            ))),
             stall: None,
         }
     }
@@ -172,7 +175,7 @@ impl<T> Watched<T> {
             same.then(|| PREFACE.len().min(seen + bytes.len()))
         });
         if matches!(self.awaits, Awaits::Request { .. }) && self.preface.is_none() {
-            self.awaits = Awaits::Headers { since: Instant::now() };
+            self.awaits = Awaits::Headers { since: None };
         }
         self.begun = true;
     }
@@ -182,7 +185,7 @@ impl<T> Watched<T> {
         if ended != self.ended {
             self.ended = ended;
             self.begun = false;
-            self.awaits = Awaits::Request { since: Instant::now() };
+            self.awaits = Awaits::Request { since: None };
         }
     }
 
@@ -193,10 +196,11 @@ impl<T> Watched<T> {
             return None;
         }
         self.notice_end();
-        Some(match self.awaits {
-            Awaits::Headers { since } => since + self.header_timeout,
-            Awaits::Request { since } => since + self.idle_timeout,
-        })
+        let (since, bound) = match &mut self.awaits {
+            Awaits::Headers { since } => (since, self.header_timeout),
+            Awaits::Request { since } => (since, self.idle_timeout),
+        };
+        Some(*since.get_or_insert_with(Instant::now) + bound)
     }
 
     /// Ready once what the connection owes is overdue. The alarm is set while a request is being answered too, as nobody
@@ -237,7 +241,7 @@ impl<T> Watched<T> {
         if self.stall.take().is_some() {
             self.notice_end();
             let (Awaits::Headers { since } | Awaits::Request { since }) = &mut self.awaits;
-            *since = Instant::now();
+            *since = None;
         }
         result
     }

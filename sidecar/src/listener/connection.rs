@@ -8,6 +8,7 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
 
 use super::activity::{Activity, Watched};
+use super::seldom::Seldom;
 use super::streams::Streams;
 use super::{Bounds, Observer, Peer, Refusal, Service};
 use crate::lifecycle::Drain;
@@ -45,7 +46,7 @@ impl Connection {
         let ended = tokio::select! {
             biased;
             ended = connection.as_mut() => Some(ended),
-            () = self.drain.draining() => None,
+            () = Seldom::new(self.drain.draining()) => None,
         };
         let ended = match ended {
             Some(ended) => ended,
