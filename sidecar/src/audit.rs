@@ -140,7 +140,7 @@ impl Log {
     pub fn reserve(&self, entry: &Entry<'_>) -> Result<Slot, Full> {
         let Some(inner) = &self.inner else { return Ok(Slot(State::Off)) };
         let sequence = inner.queue.number();
-        let line = entry::render(entry, sequence, &inner.run, self.clock.wall());
+        let line = entry::render(entry, sequence, &inner.run);
         let room = line.len() + entry::DECISION_BYTES;
         if inner.queue.reserve(room, inner.on_full) {
             Ok(Slot(State::Held { inner: Arc::clone(inner), line, room }))

@@ -64,6 +64,8 @@ impl Parties {
 pub struct Entry<'a> {
     /// What was decided.
     pub event: Event,
+    /// When: the time that the decision saw.
+    pub time: WallTime,
     /// Between whom.
     pub parties: &'a Parties,
     /// The session, where there is one.
@@ -113,10 +115,10 @@ pub enum Note<'a> {
 }
 
 /// The line up to the decision, without its end.
-pub(super) fn render(entry: &Entry<'_>, sequence: u64, run: &str, time: WallTime) -> Vec<u8> {
+pub(super) fn render(entry: &Entry<'_>, sequence: u64, run: &str) -> Vec<u8> {
     let arguments = entry.arguments.map_or(&[][..], Arguments::fragment);
     let mut out = Vec::with_capacity(640 + arguments.len());
-    push_head(&mut out, entry.event.as_str(), sequence, run, time);
+    push_head(&mut out, entry.event.as_str(), sequence, run, entry.time);
     out.extend_from_slice(&entry.parties.0);
     if let Some(session) = entry.session {
         out.extend_from_slice(b",\"session\":\"");

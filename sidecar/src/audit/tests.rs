@@ -29,6 +29,7 @@ static PARTIES: LazyLock<Parties> = LazyLock::new(|| Parties::new("clinic/agent"
 fn entry() -> Entry<'static> {
     Entry {
         event: Event::Call,
+        time: clock().wall(),
         parties: &PARTIES,
         session: None,
         method: "tools/call",

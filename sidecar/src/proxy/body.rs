@@ -1,6 +1,7 @@
 //! Bodies: an agent's, read within bounds, and the answers', whole or as they come.
 
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -180,8 +181,13 @@ impl Bodies {
             Some(bytes) if bytes <= WORKER_BYTES => self.memory.share(),
             _ => self.memory.share_within(&self.large),
         };
-        let reading = tokio::time::timeout(self.timeout, self.collect(body, stated.unwrap_or_default(), memory));
-        reading.await.unwrap_or_else(|_| Err(Rejection::new(Cause::BodyTimeout, LATE)))
+        let mut reading = pin!(self.collect(body, stated.unwrap_or_default(), memory));
+        // Most bodies come with their heads, and need no timer.
+        if let Poll::Ready(received) = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
+            return received;
+        }
+        let received = tokio::time::timeout(self.timeout, reading).await;
+        received.unwrap_or_else(|_| Err(Rejection::new(Cause::BodyTimeout, LATE)))
     }
 
     /// `expected`: how much is to come; 0 if that is not known. Memory is taken for what has come, so that a promise alone keeps nobody out.

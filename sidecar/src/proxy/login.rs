@@ -122,7 +122,7 @@ impl Shared {
         if refused && is_refusal_of_sidecar(backend, &head.headers) {
             return Err(backend.upstream.error(Cause::CredentialRefused, format!("status {}", status.as_u16())));
         }
-        let given = sending.headers.get(AUTHORIZATION).filter(|_| unauthorized);
+        let given = if unauthorized { sending.headers.get(AUTHORIZATION) } else { None };
         if let Some(given) = given
             && token::was_just_issued_for(given, &url(sending.headers.get(HOST), &backend.path), self.clock.wall())
         {

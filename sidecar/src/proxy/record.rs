@@ -8,7 +8,7 @@ use reeve_crds::v1alpha1::Mode;
 use reeve_policy::compile::pointer;
 use reeve_policy::decide::{Held, Shadow, Target, Verdict};
 use reeve_policy::reason::{Outcome, Reason};
-use reeve_policy::time::Instant;
+use reeve_policy::time::{Instant, WallTime};
 
 use super::Shared;
 use super::examine::{Decided, Kind};
@@ -29,6 +29,8 @@ pub(super) struct Moments {
     pub(super) received: Instant,
     /// When its turn came: it may have waited for its session's stream.
     pub(super) begun: Instant,
+    /// The time of day that it was decided at.
+    pub(super) decided: WallTime,
 }
 
 /// What is known of a request beside its calls.
@@ -67,6 +69,7 @@ impl Facts {
     pub(super) fn entry<'e>(&'e self, route: &'e Route, call: &'e Decided) -> Entry<'e> {
         Entry {
             event: Event::Call,
+            time: self.moments.decided,
             parties: &route.parties,
             session: self.session,
             method: self.method,
@@ -152,6 +155,7 @@ impl Shared {
     ) -> Result<(), Verdict> {
         let entry = Entry {
             event: Event::ServerRequest,
+            time: self.clock.wall(),
             parties: &route.parties,
             session: session.map(SessionTag::of),
             method,

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Response};
 use hyper::body::Incoming;
 use reeve_policy::decide::Verdict;
 use reeve_policy::json::{Document, Limits};
-use reeve_policy::time::Instant;
+use reeve_policy::time::{Instant, WallTime};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::{Body, Received};
@@ -50,21 +50,22 @@ impl Shared {
         headers::check_body(&headers)?;
         let mut body = self.bodies.read(body).await?;
         let received = self.clock.now();
-        let mut moments = Moments { received, begun: received };
+        let mut begun = received;
         // Looked up once, as it is needed at every step.
         let session = headers.get(headers::SESSION_ID).cloned();
         let session = session.as_ref().and_then(|session| session.to_str().ok());
         // Before it is decided on: what is permitted now is sent now.
         if let Some(session) = session {
             self.openings.settled(&route.name, session).await;
-            moments.begun = self.clock.now();
+            begun = self.clock.now();
         }
         let turn = self.turn_to_read(&body).await;
         if turn.is_some() {
-            moments.begun = self.clock.now();
+            begun = self.clock.now();
         }
         let route = self.in_force(&route)?;
-        let examined = self.examine(&route, &mut headers, &mut body, turn).await?;
+        let decided = self.clock.wall();
+        let examined = self.examine(&route, &mut headers, &mut body, decided, turn).await?;
         let era = examined.era();
         let session = session.filter(|_| era.has_sessions());
         let id = match session {
@@ -77,6 +78,7 @@ impl Shared {
         };
         let followed = self.follow(&examined, &headers, received);
         followed.tell(&mut headers);
+        let moments = Moments { received, begun, decided };
         let facts = Facts::new(era, session, examined.method, followed.trace, moments);
         let mut awaited = Awaited::answer(examined.id, Expected::Anything);
         let taken = match self.prepare(&route, examined.ask, session, &facts, followed.span, &mut awaited) {
@@ -174,9 +176,9 @@ impl Shared {
         route: &Arc<Route>,
         headers: &mut HeaderMap,
         body: &mut Received,
+        now: WallTime,
         turn: Option<OwnedSemaphorePermit>,
     ) -> Result<Examined, Rejection> {
-        let now = self.clock.wall();
         let audit = if self.audit.is_on() { Auditing::On } else { Auditing::Off };
         if turn.is_none() {
             return examine(body.bytes.clone(), headers, route, now, audit);

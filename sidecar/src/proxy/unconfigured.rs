@@ -76,6 +76,7 @@ impl Shared {
         for name in &called.names {
             let entry = Entry {
                 event: Event::Call,
+                time: self.clock.wall(),
                 parties: &parties,
                 session,
                 method: called.method,
