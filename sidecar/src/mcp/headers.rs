@@ -5,6 +5,7 @@
 
 mod encoding;
 mod forward;
+mod names;
 mod parameters;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};

@@ -4,6 +4,7 @@ use http::header::{CONNECTION, COOKIE, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use smallvec::SmallVec;
 
+use super::names::Names;
 use super::parameters::is_parameter;
 use super::{LAST_EVENT_ID, METHOD, NAME, SESSION_ID};
 use crate::mcp::version::Era;
@@ -26,7 +27,7 @@ pub fn for_upstream(headers: &mut HeaderMap, era: Era) {
     drop_where(headers, |name| {
         let word = name.as_str();
         is_hop_by_hop(word)
-            || matches!(word, "origin" | "accept-encoding" | "forwarded")
+            || AGENTS_OWN.contains(word)
             || speaks_for_proxies(word)
             || match era {
                 Era::Legacy => *name == METHOD || *name == NAME || is_parameter(name),
@@ -46,8 +47,7 @@ pub fn for_agent(headers: &mut HeaderMap, era: Era) {
     drop_where(headers, |name| {
         let word = name.as_str();
         is_hop_by_hop(word)
-            || matches!(word, "content-length" | "alt-svc" | "location" | "content-location" | "refresh")
-            || word == "strict-transport-security"
+            || SERVERS_OWN.contains(word)
             || word.starts_with("access-control-")
             || (era == Era::Modern && *name == SESSION_ID)
     });
@@ -82,41 +82,48 @@ fn join_cookies(headers: &mut HeaderMap) {
 }
 
 /// RFC 9110 section 7.6.1, and what older software uses.
+static HOP_BY_HOP: Names = Names::of(&[
+    "connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "keep-alive",
+    "proxy-connection",
+    "http2-settings",
+]);
+
 fn is_hop_by_hop(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "keep-alive"
-            | "proxy-connection"
-            | "http2-settings"
-    ) || name.starts_with("sec-websocket-")
+    HOP_BY_HOP.contains(name) || name.starts_with("sec-websocket-")
 }
 
+/// What is about the agent's own connection or client, which ends at the sidecar.
+static AGENTS_OWN: Names = Names::of(&["origin", "accept-encoding", "forwarded"]);
+
+/// What frames an answer, which is framed anew, and what leads around the sidecar.
+static SERVERS_OWN: Names =
+    Names::of(&["content-length", "alt-svc", "location", "content-location", "refresh", "strict-transport-security"]);
+
+/// What only proxies say, of other clients or of other targets than the request's.
+static PROXIES: Names = Names::of(&[
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "fastly-client-ip",
+    "x-original-url",
+    "x-original-host",
+    "x-rewrite-url",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "via",
+]);
+
 fn speaks_for_proxies(name: &str) -> bool {
-    name.starts_with("x-forwarded-")
-        || name.starts_with("x-envoy-")
-        || name.contains('_')
-        || matches!(
-            name,
-            "x-real-ip"
-                | "x-client-ip"
-                | "x-cluster-client-ip"
-                | "true-client-ip"
-                | "cf-connecting-ip"
-                | "cf-connecting-ipv6"
-                | "fastly-client-ip"
-                | "x-original-url"
-                | "x-original-host"
-                | "x-rewrite-url"
-                | "x-http-method"
-                | "x-http-method-override"
-                | "x-method-override"
-                | "via"
-        )
+    PROXIES.contains(name) || name.starts_with("x-forwarded-") || name.starts_with("x-envoy-") || name.contains('_')
 }
