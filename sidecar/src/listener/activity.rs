@@ -241,7 +241,7 @@ impl<T> Watched<T> {
         if self.stall.take().is_some() {
             self.notice_end();
             let (Awaits::Headers { since } | Awaits::Request { since }) = &mut self.awaits;
-            *since = None;
+            *since = Some(Instant::now());
         }
         result
     }
@@ -308,5 +308,36 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::{advance, timeout};
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn after_an_answer_that_was_taken_slowly_the_next_request_is_awaited_from_its_last_byte_on() {
+        let (mut client, server) = tokio::io::duplex(1);
+        let bounds = Bounds { header_timeout: 10 * SECOND, idle_timeout: 60 * SECOND, ..Bounds::small() };
+        let activity = Arc::new(Activity::default());
+        let mut watched = Watched::new(server, &bounds, Arc::clone(&activity));
+        drop(activity.begin(()));
+        // The second byte finds no room, until the client takes the first.
+        watched.write_u8(0).await.unwrap();
+        assert!(timeout(SECOND, watched.write_u8(0)).await.is_err());
+        assert!(timeout(20 * SECOND, watched.read_u8()).await.is_err());
+        client.read_u8().await.unwrap();
+        watched.write_u8(0).await.unwrap();
+        let taken = Instant::now();
+        // Nobody reads again before the alarm.
+        advance(40 * SECOND).await;
+        let overdue = watched.read_u8().await.unwrap_err();
+        assert_eq!(overdue.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(taken.elapsed().as_secs(), 60);
     }
 }
