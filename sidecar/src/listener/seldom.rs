@@ -71,13 +71,19 @@ impl<F: Future> Future for Seldom<F> {
             return Poll::Pending;
         }
         this.bell.has_rung.store(false, Ordering::SeqCst);
-        this.future.poll(&mut Context::from_waker(this.waker))
+        let polled = this.future.poll(&mut Context::from_waker(this.waker));
+        if polled.is_ready() {
+            // Asked again, it would say so again: an alarm is over until it is reset.
+            this.bell.has_rung.store(true, Ordering::SeqCst);
+        }
+        polled
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicU32;
+    use std::time::Duration;
 
     use tokio::sync::{Notify, oneshot};
 
@@ -120,5 +126,16 @@ mod tests {
         tokio::task::yield_now().await;
         tell.send(7).unwrap();
         assert_eq!(second.await.unwrap(), Ok(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alarm_is_over_until_it_is_reset() {
+        let mut alarm = std::pin::pin!(Seldom::new(tokio::time::sleep(Duration::from_secs(1))));
+        alarm.as_mut().await;
+        let mut is_over = || alarm.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        assert!(is_over() && is_over());
+        alarm.as_mut().reset(Instant::now() + Duration::from_secs(1));
+        assert!(alarm.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        alarm.await;
     }
 }
