@@ -66,3 +66,30 @@ impl<'a> Errand<'a> {
         request
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_the_sender_says_of_its_host_and_of_how_its_body_comes_is_sent_over_either_protocol() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("host", "agent.example"),
+            ("content-length", "99"),
+            ("content-length", "98"),
+            ("transfer-encoding", "chunked"),
+            ("expect", "100-continue"),
+            ("accept", "a"),
+            ("accept", "b"),
+        ] {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        let (body, path) = (Bytes::from_static(b"call"), PathAndQuery::from_static("/"));
+        let outgoing = Outgoing { method: &Method::POST, headers: &headers, body: &body };
+        let errand = Errand::new(outgoing, &path, None).unwrap();
+        assert!(errand.headers().all(|(name, _)| name == "accept"));
+        assert_eq!(errand.headers().count(), 2);
+        assert!(errand.request().headers().iter().eq(errand.headers()));
+    }
+}

@@ -9,8 +9,9 @@ use super::parameters::is_parameter;
 use super::{LAST_EVENT_ID, METHOD, NAME, SESSION_ID};
 use crate::mcp::version::Era;
 
-/// Makes an agent's headers those of the request to the server, in place. `Host`, what frames the body and a credential are no part of
-/// them: they take the place of the agent's own headers when the request is sent ([`Outgoing`](crate::upstream::Outgoing)).
+/// Makes an agent's headers those of the request to the server, in place. Left as they are, though they are not the request's, are
+/// `Host`, `Content-Length`, `Expect` and the agent's own credential: the sidecar's are sent in their place, or none
+/// ([`Outgoing`](crate::upstream::Outgoing)).
 ///
 /// Kept is what is not dropped, so that headers which a server asks of its clients arrive. Dropped are:
 /// - hop-by-hop headers, and those that `Connection` names;
