@@ -7,8 +7,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use super::Outgoing;
 use super::error::{Cause, Failure};
 
-/// The most headers of a request, of which a map can hold some more.
-const MAX_HEADERS: usize = 4096;
+/// The most headers of a request, of which a map can hold some more: as many as an agent may send, whatever of them is not sent on, and
+/// the two of a trace.
+const MAX_HEADERS: usize = 4096 + 2;
 
 /// The most headers that a request is given on its way: `Host`, a credential, one for an HTTP proxy.
 const ADDED: usize = 3;
@@ -91,5 +92,24 @@ mod tests {
         assert!(errand.headers().all(|(name, _)| name == "accept"));
         assert_eq!(errand.headers().count(), 2);
         assert!(errand.request().headers().iter().eq(errand.headers()));
+    }
+
+    #[test]
+    fn a_request_of_an_agent_with_as_many_headers_as_it_may_have_is_sent_with_those_of_its_trace() {
+        let mut headers = HeaderMap::new();
+        for _ in 0..4096 {
+            headers.append("x-one", HeaderValue::from_static("1"));
+        }
+        for name in ["traceparent", "tracestate"] {
+            headers.insert(name, HeaderValue::from_static("1"));
+        }
+        let (body, path) = (Bytes::new(), PathAndQuery::from_static("/"));
+        let is_sent = |headers: &HeaderMap| {
+            let outgoing = Outgoing { method: &Method::GET, headers, body: &body };
+            Errand::new(outgoing, &path, None).is_ok()
+        };
+        assert!(is_sent(&headers));
+        headers.append("x-one", HeaderValue::from_static("1"));
+        assert!(!is_sent(&headers));
     }
 }
