@@ -30,6 +30,16 @@ pub fn memory(process: u32) -> u64 {
     kib << 10
 }
 
+/// How often the calling thread has waited because it had nothing to do.
+///
+/// # Panics
+/// If the kernel does not tell.
+pub fn sleeps() -> u64 {
+    let status = fs::read_to_string("/proc/thread-self/status").expect("a thread has a status");
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.and_then(|count| count.trim().parse().ok()).expect("a number")
+}
+
 fn read(process: u32, file: &str) -> String {
     fs::read_to_string(format!("/proc/{process}/{file}")).unwrap_or_else(|error| panic!("the process ended: {error}"))
 }

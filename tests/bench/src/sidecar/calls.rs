@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use crate::figures::{count, figure, mebibytes, median, micros};
 use crate::load::{Agents, Call, Era, Expected, USUAL};
 use crate::policies::DENIED_TOOL;
@@ -14,8 +16,36 @@ use crate::usage;
 /// The calls that are made before anything is measured.
 const WARM_UP: usize = 2_000;
 
-/// Connections, and the calls that are measured on them.
-const LOADS: [(usize, usize); 2] = [(1, 20_000), (16, 40_000)];
+/// The calls that are measured, and what makes them.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    connections: usize,
+    calls: usize,
+    idle: Idle,
+}
+
+/// What agents and server, which are one thread, do while they have nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Idle {
+    /// They sleep, and are woken by the proxy, at its cost. A fast one hardly ever finds them asleep.
+    Sleep,
+    /// They look again at once, so that what a proxy costs does not depend on how fast it is.
+    Spin,
+}
+
+const LOADS: [Load; 3] = [
+    Load { connections: 1, calls: 20_000, idle: Idle::Sleep },
+    Load { connections: 16, calls: 40_000, idle: Idle::Sleep },
+    Load { connections: 16, calls: 40_000, idle: Idle::Spin },
+];
+
+impl Load {
+    fn name(self) -> String {
+        let connections = if self.connections == 1 { "connection" } else { "connections" };
+        let awake = if self.idle == Idle::Spin { ", awake" } else { "" };
+        format!("{} {connections}{awake}", self.connections)
+    }
+}
 
 /// What is measured, and what is called.
 #[derive(Clone, Debug)]
@@ -37,6 +67,8 @@ struct Sample {
     /// Microseconds within which half of the calls, and 99 of 100, were answered.
     half: f64,
     most: f64,
+    /// How often agents and server slept, each call.
+    sleeps: f64,
     /// MiB in use afterwards.
     memory: f64,
 }
@@ -90,35 +122,45 @@ pub async fn run(place: &Place, server: &Server, upstream: &Upstream, rounds: us
         for case in &mut cases {
             let running = place.start(case.subject, upstream).await;
             let mut samples = [Sample::default(); LOADS.len()];
-            for (sample, (connections, calls)) in samples.iter_mut().zip(LOADS) {
+            for (sample, load) in samples.iter_mut().zip(LOADS) {
                 let reached = server.calls();
-                *sample = measure(&running, &case.call, connections, calls).await;
+                *sample = measure(&running, &case.call, load).await;
                 let reached = usize::try_from(server.calls() - reached).expect("a number of calls");
-                let should = if case.reaches_the_server { WARM_UP + calls } else { 0 };
+                let should = if case.reaches_the_server { WARM_UP + load.calls } else { 0 };
                 assert_eq!(reached, should, "{}: calls that reached the server", case.name);
             }
             case.samples.push(samples);
         }
     }
-    for (load, (connections, _)) in LOADS.into_iter().enumerate() {
-        print(&cases, load, connections);
-        judge(&cases, load, connections, bars);
+    for load in 0..LOADS.len() {
+        print(&cases, load);
+        judge(&cases, load, bars);
     }
 }
 
-async fn measure(running: &Running, call: &Call, connections: usize, calls: usize) -> Sample {
+async fn measure(running: &Running, call: &Call, Load { connections, calls, idle }: Load) -> Sample {
     let mut agents = Agents::connect(running.address, connections, call).await;
     agents.call(WARM_UP).await;
+    let spinning = (idle == Idle::Spin).then(|| tokio::spawn(spin()));
     let processor = || running.process().map_or(Duration::ZERO, usage::processor);
-    let before = processor();
+    let (before, slept) = (processor(), usage::sleeps());
     let taken = agents.call(calls).await;
-    let used = processor() - before;
+    let (used, sleeps) = (processor() - before, usage::sleeps() - slept);
+    spinning.inspect(JoinHandle::abort);
     Sample {
         processor: micros(used) / count(calls as u64),
         rate: taken.rate(),
         half: micros(taken.percentile(0.5)),
         most: micros(taken.percentile(0.99)),
+        sleeps: count(sleeps) / count(calls as u64),
         memory: running.process().map_or(0.0, |process| mebibytes(usage::memory(process))),
+    }
+}
+
+/// Keeps the thread from sleeping.
+async fn spin() {
+    loop {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -126,7 +168,7 @@ fn find(cases: &[Case], subject: Subject) -> &Case {
     cases.iter().find(|case| case.subject == subject).expect("every subject has a case")
 }
 
-fn print(cases: &[Case], load: usize, connections: usize) {
+fn print(cases: &[Case], load: usize) {
     let mut table = Table::new(&[
         "",
         "CPU µs/call",
@@ -136,6 +178,7 @@ fn print(cases: &[Case], load: usize, connections: usize) {
         "p50 added µs",
         "× minimal",
         "p99 added µs",
+        "sleeps/call",
         "RSS MiB",
     ]);
     let of = |subject| find(cases, subject).median(load, |sample| sample.processor);
@@ -146,8 +189,9 @@ fn print(cases: &[Case], load: usize, connections: usize) {
         let half = added(cases, case, load, |sample| sample.half);
         let most = added(cases, case, load, |sample| sample.most);
         let rate = figure(case.median(load, |sample| sample.rate), "");
+        let sleeps = figure(case.median(load, |sample| sample.sleeps), "");
         let row = if case.subject == Subject::Direct {
-            ["", "", "", &rate, "", "", "", ""].map(str::to_owned)
+            ["", "", "", &rate, "", "", "", &sleeps, ""].map(str::to_owned)
         } else {
             [
                 figure(processor, ""),
@@ -157,6 +201,7 @@ fn print(cases: &[Case], load: usize, connections: usize) {
                 figure(half, ""),
                 figure(half / minimal_added, ""),
                 figure(most, ""),
+                sleeps,
                 figure(case.median(load, |sample| sample.memory), ""),
             ]
         };
@@ -164,8 +209,7 @@ fn print(cases: &[Case], load: usize, connections: usize) {
     }
     let direct = find(cases, Subject::Direct);
     let (half, most) = (direct.median(load, |sample| sample.half), direct.median(load, |sample| sample.most));
-    let many = if connections == 1 { "1 connection".to_owned() } else { format!("{connections} connections") };
-    let title = format!("{many}, 200 bytes of arguments (direct: p50 {half:.0} µs, p99 {most:.0} µs)");
+    let title = format!("{}, 200 bytes of arguments (direct: p50 {half:.0} µs, p99 {most:.0} µs)", LOADS[load].name());
     table.print(&title);
 }
 
@@ -175,16 +219,16 @@ fn added(cases: &[Case], case: &Case, load: usize, of: impl Fn(&Sample) -> f64) 
     median(case.samples.iter().zip(direct).map(|(sample, direct)| of(&sample[load]) - of(&direct[load])))
 }
 
-fn judge(cases: &[Case], load: usize, connections: usize, bars: &mut Bars) {
+fn judge(cases: &[Case], load: usize, bars: &mut Bars) {
     let (reeve, minimal, envoy) =
         (find(cases, Subject::Reeve { rules: 100 }), find(cases, Subject::Minimal), find(cases, Subject::Envoy));
     let processor = |case: &Case| case.median(load, |sample| sample.processor);
     let rate = |case: &Case| case.median(load, |sample| sample.rate);
-    let at = format!("100 rules, {connections} conn.");
+    let at = format!("100 rules, {}", LOADS[load].name());
     bars.at_most(&format!("CPU per call, {at}, to minimal"), processor(reeve) / processor(minimal), 1.5, " ×");
     bars.at_most(&format!("CPU per call, {at}, to Envoy"), processor(reeve) / processor(envoy), 0.6, " ×");
     bars.at_least(&format!("calls/s, {at}, to Envoy"), rate(reeve) / rate(envoy), 1.5, " ×");
-    if connections == 1 {
+    if LOADS[load].connections == 1 {
         let half = |case| added(cases, case, load, |sample| sample.half);
         bars.at_most(&format!("p50 added, {at}, to minimal"), half(reeve) / half(minimal), 1.5, " ×");
     }
