@@ -91,7 +91,7 @@ pub struct Decision<'a> {
     pub policy_generation: Option<i64>,
     /// Audit if nothing that governs the call could have refused it.
     pub mode: Mode,
-    /// From the request's last byte to the decision.
+    /// From the request's last byte, or from its turn if it had to wait, to the decision.
     pub latency: Duration,
     /// What Audit rules would have done.
     pub shadow: &'a [Shadow],

@@ -34,7 +34,7 @@ const SINGLE: [HeaderName; 5] =
 
 /// The most headers of a request, however large they may be together: well below what a map of headers can hold, beyond which
 /// adding one more panics.
-const MOST: usize = 4_096;
+pub const MOST: usize = 4_096;
 
 /// Whether a request's headers are such that they mean one thing. Of every request, whatever its method.
 ///

@@ -6,10 +6,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
 use super::Outgoing;
 use super::error::{Cause, Failure};
+use crate::mcp::headers;
 
 /// The most headers of a request, of which a map can hold some more: as many as an agent may send, whatever of them is not sent on, and
 /// the two of a trace.
-const MAX_HEADERS: usize = 4096 + 2;
+const MAX_HEADERS: usize = headers::MOST + 2;
 
 /// The most headers that a request is given on its way: `Host`, a credential, one for an HTTP proxy.
 const ADDED: usize = 3;
@@ -97,7 +98,7 @@ mod tests {
     #[test]
     fn a_request_of_an_agent_with_as_many_headers_as_it_may_have_is_sent_with_those_of_its_trace() {
         let mut headers = HeaderMap::new();
-        for _ in 0..4096 {
+        for _ in 0..headers::MOST {
             headers.append("x-one", HeaderValue::from_static("1"));
         }
         for name in ["traceparent", "tracestate"] {

@@ -79,7 +79,7 @@ causes! {
     Refused = "refused", "turned the call away before it began";
     /// The connection ended before the answer did.
     Reset = "reset", "ended the connection before its answer was complete";
-    /// What the server sent is not valid HTTP.
+    /// What the server sent is not valid HTTP, or could be read in two ways.
     Protocol = "protocol", "sent an answer that is not valid HTTP";
     /// The server began a session by an id that no request could name: it is not visible ASCII, or leaves no room
     /// (`listener.maxHeaderBytes`).

@@ -38,7 +38,7 @@ enum Broken {
     Ended(&'static str),
     /// The server spoke before a byte of the request was written: it can be no answer to it.
     Unasked,
-    /// What came is not valid HTTP.
+    /// What came is no answer that can be read.
     Malformed(Malformed),
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | module | measures |
 //! |---|---|
-//! | [`calls`] | the usual call, at 1 and 16 connections |
+//! | [`calls`] | the usual call, at 1 and 16 connections, and at 16 with agents and a server that never sleep |
 //! | [`variants`] | large arguments, HTTP/2 to the agent, TLS to the server, many streams |
 //! | [`growth`] | from start to ready, memory over many calls, reloads |
 //! | [`scrape`] | reading the metrics |

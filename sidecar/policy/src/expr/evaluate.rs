@@ -33,7 +33,7 @@ pub(super) fn evaluate<T>(
     evaluation.end(result.map_err(|error| evaluation.failure(&error)), read)
 }
 
-/// What the evaluator asks for variables.
+/// What stands behind the names, for the evaluator or in its place.
 struct Evaluation<'a> {
     slots: &'a [Slot],
     variables: &'a Variables<'a>,

@@ -1,4 +1,5 @@
-//! The functions of the language: one table of what exists, and how the evaluator calls it.
+//! The functions of the language: one table of what exists, and how each is called: by the evaluator or, where its
+//! arguments stand behind names, without it.
 //!
 //! The evaluator runs in an environment that has these functions and nothing else: what is not in the table cannot be
 //! called. [`super::rewrite`] turns every call and operator into a call of one of them, with two arguments more: the

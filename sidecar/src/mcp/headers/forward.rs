@@ -9,9 +9,9 @@ use super::parameters::is_parameter;
 use super::{LAST_EVENT_ID, METHOD, NAME, SESSION_ID};
 use crate::mcp::version::Era;
 
-/// Makes an agent's headers those of the request to the server, in place. Left as they are, though they are not the request's, are
-/// `Host`, `Content-Length`, `Expect` and the agent's own credential: the sidecar's are sent in their place, or none
-/// ([`Outgoing`](crate::upstream::Outgoing)).
+/// Makes an agent's headers those of the request to the server, in place. Left as they are, though they are not sent, are `Host`,
+/// `Content-Length` and `Expect`, and of a server for which the sidecar has a credential the header of its name: what the sidecar says takes their
+/// place, or nothing ([`Outgoing`](crate::upstream::Outgoing)).
 ///
 /// Kept is what is not dropped, so that headers which a server asks of its clients arrive. Dropped are:
 /// - hop-by-hop headers, and those that `Connection` names;
@@ -101,14 +101,15 @@ fn is_hop_by_hop(name: &str) -> bool {
 }
 
 /// What is about the agent's own connection or client, which ends at the sidecar.
-static AGENTS_OWN: Names = Names::of(&["origin", "accept-encoding", "forwarded"]);
+static AGENTS_OWN: Names = Names::of(&["origin", "accept-encoding"]);
 
 /// What frames an answer, which is framed anew, and what leads around the sidecar.
 static SERVERS_OWN: Names =
     Names::of(&["content-length", "alt-svc", "location", "content-location", "refresh", "strict-transport-security"]);
 
-/// What only proxies say, of other clients or of other targets than the request's.
+/// What only proxies say, of other clients, or of other targets or methods than the request's.
 static PROXIES: Names = Names::of(&[
+    "forwarded",
     "x-real-ip",
     "x-client-ip",
     "x-cluster-client-ip",

@@ -1,4 +1,4 @@
-//! Sets of header names that are asked of every header of every request: most names are told from their length and first letter not to
+//! Sets of header names that are asked of every header of every request and answer: most names are told from their length and first letter not to
 //! be in one.
 
 /// A set of names, in lower case.
@@ -8,7 +8,7 @@ pub(super) struct Names {
     beginnings: [u32; LENGTHS],
 }
 
-/// One more than the longest name of any set has bytes.
+/// More than the longest name of any set has bytes.
 const LENGTHS: usize = 32;
 
 impl Names {

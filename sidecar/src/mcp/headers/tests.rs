@@ -257,7 +257,13 @@ fn what_ends_at_the_sidecar_does_not_cross_it() {
         ("x-envoy-internal", "true"),
         ("x-envoy-original-path", "/admin"),
         ("x-original-url", "/admin"),
+        ("x-original-host", "elsewhere"),
+        ("x-rewrite-url", "/admin"),
+        ("x-http-method", "DELETE"),
         ("x-http-method-override", "DELETE"),
+        ("x-method-override", "DELETE"),
+        ("via", "1.1 elsewhere"),
+        ("proxy-authenticate", "Basic"),
         ("mcp_protocol_version", "2025-11-25"),
         ("content_type", "text/plain"),
     ];

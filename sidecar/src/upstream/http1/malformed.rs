@@ -4,7 +4,7 @@ use super::chunked::{MAX_EXTENSION_BYTES, MAX_TRAILER_BYTES, MAX_TRAILERS};
 use super::parse::{MAX_HEADERS, MAX_INTERIM};
 use crate::upstream::exchange::MAX_HEAD_BYTES;
 
-/// What the server sent is not valid HTTP/1.1, or more than is read.
+/// What the server sent is not valid HTTP/1.1, could be read in two ways, or is more than is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Malformed {
     #[error("its answer does not begin with HTTP/1.0 or HTTP/1.1: does something else listen at this address?")]

@@ -1,4 +1,4 @@
-//! The usual call, through everything that can be measured, at 1 and 16 connections.
+//! The usual call, through everything that can be measured, at 1 and 16 connections, and at 16 with agents and a server that never sleep.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::usage;
 /// The calls that are made before anything is measured.
 const WARM_UP: usize = 2_000;
 
-/// The calls that are measured, and what makes them.
+/// The calls that are measured, and how they are made.
 #[derive(Clone, Copy, Debug)]
 struct Load {
     connections: usize,
@@ -27,9 +27,9 @@ struct Load {
 /// What agents and server, which are one thread, do while they have nothing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Idle {
-    /// They sleep, and are woken by the proxy, at its cost. A fast one hardly ever finds them asleep.
+    /// They sleep, and are woken by the proxy, at its cost. A faster one finds them asleep less often.
     Sleep,
-    /// They look again at once, so that what a proxy costs does not depend on how fast it is.
+    /// They look again at once: no proxy pays for waking them.
     Spin,
 }
 
@@ -42,7 +42,7 @@ const LOADS: [Load; 3] = [
 impl Load {
     fn name(self) -> String {
         let connections = if self.connections == 1 { "connection" } else { "connections" };
-        let awake = if self.idle == Idle::Spin { ", awake" } else { "" };
+        let awake = if self.idle == Idle::Spin { ", agents awake" } else { "" };
         format!("{} {connections}{awake}", self.connections)
     }
 }

@@ -62,7 +62,7 @@ pub async fn run(place: &Place, upstream: &Upstream, bars: &mut Bars) {
     }
     table.print("Counted by valgrind, in user mode, 1 connection");
     bars.at_most("instructions per call, 10,000 rules to 1", counts[3][0] / counts[1][0], 1.1, " ×");
-    bars.at_most("allocations per call beyond hyper's own, 100 rules", counts[2][1] - counts[0][1], 6.0, "");
+    bars.at_most("allocations per call beyond the minimal proxy's, 100 rules", counts[2][1] - counts[0][1], 6.0, "");
 }
 
 /// Counts what a proxy does for `CALLS` calls, and leaves valgrind's own file in `folder`.
