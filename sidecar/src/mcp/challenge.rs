@@ -15,6 +15,8 @@ use std::ops::Range;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderValue};
 
+use super::headers::is_token;
+
 /// The parameter that names the metadata's URL (RFC 9728, 5.1).
 const RESOURCE_METADATA: &str = "resource_metadata";
 
@@ -208,11 +210,6 @@ fn is_space(byte: u8) -> bool {
 /// A value without quotes should be a token. Clients read a URL there too.
 fn is_unquoted(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\",".contains(&byte)
-}
-
-/// RFC 9110, 5.6.2.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]

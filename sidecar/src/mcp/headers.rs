@@ -172,6 +172,11 @@ fn protected(name: &str) -> bool {
         || [http::header::HOST, http::header::ACCEPT, http::header::ORIGIN].iter().any(|known| known.as_str() == name)
 }
 
+/// Whether a token, such as the name of a header, may hold it (RFC 9110, 5.6.2).
+pub(crate) fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
 fn mismatch(name: &HeaderName, source: &str) -> Rejection {
     Rejection::new(Cause::HeaderMismatch, format!("`{name}` differs from {source} in the body."))
 }

@@ -4,6 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::decoder::Step;
 use super::malformed::Malformed;
+use crate::mcp::headers::is_token;
 
 /// The most that the extensions of all chunks of a body may be, in bytes. They mean nothing and are dropped.
 pub(super) const MAX_EXTENSION_BYTES: usize = 16 << 10;
@@ -156,11 +157,6 @@ impl Chunked {
 
 fn digit(byte: u8) -> Result<u64, Malformed> {
     char::from(byte).to_digit(16).map(u64::from).ok_or(Malformed::ChunkSize)
-}
-
-/// Whether the name of a header may hold it (RFC 9110, 5.6.2).
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Whether a line may hold it: no control character but a tab.

@@ -45,21 +45,21 @@ impl Rewriter<'_> {
     /// A call of one of our functions: behind a name if its arguments are literals or stand behind names themselves.
     pub(super) fn called(&mut self, name: &str, arguments: Vec<IdedExpr>, column: usize) -> IdedExpr {
         let column = CelInt::from(i64::try_from(column).unwrap_or(1));
-        match functions::find(name, arguments.len()) {
-            Some(run) if arguments.iter().all(stands_alone) => {
-                let arguments = arguments.into_iter().filter_map(|argument| self.slot_of(argument)).collect();
-                self.slot(Slot::Call(Called { run, arguments, column }))
-            }
-            _ => call(name, arguments, column),
+        if arguments.iter().all(stands_alone)
+            && let Some(run) = functions::find(name, arguments.len())
+            && let Some(arguments) = arguments.iter().map(|argument| self.slot_of(argument)).collect()
+        {
+            return self.slot(Slot::Call(Called { run, arguments, column }));
         }
+        call(name, arguments, column)
     }
 
     /// The slot of a node that [`stands_alone`].
-    fn slot_of(&mut self, node: IdedExpr) -> Option<usize> {
+    fn slot_of(&mut self, node: &IdedExpr) -> Option<usize> {
         if let Expr::Ident(name) = &node.expr {
             return slot_named(name);
         }
-        self.slots.push(Slot::Constant(constant(node)?));
+        self.slots.push(Slot::Constant(constant(node.clone())?));
         Some(self.slots.len() - 1)
     }
 }
