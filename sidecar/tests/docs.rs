@@ -6,6 +6,8 @@
 
 #[path = "docs/commands.rs"]
 mod commands;
+#[path = "docs/console.rs"]
+mod console;
 #[path = "docs/expressions.rs"]
 mod expressions;
 #[path = "docs/fields.rs"]
