@@ -1,4 +1,4 @@
-//! Every test that `docs/security.md` names as a proof exists.
+//! Every test and fuzz target that `docs/security.md` names as a proof exists.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -38,4 +38,17 @@ fn every_proof_of_the_threat_model_is_a_test() {
     assert!(proofs.len() > 50, "the page names its tests in backticks: {proofs:?}");
     let missing: Vec<_> = proofs.into_iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
     assert!(missing.is_empty(), "docs/security.md names tests that do not exist: {missing:?}");
+}
+
+#[test]
+fn every_fuzz_target_of_the_threat_model_exists_and_has_inputs_to_begin_with() {
+    let page = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let named = page.split("the fuzz target `").skip(1).filter_map(|rest| rest.split('`').next());
+    let named: BTreeSet<&str> = named.collect();
+    assert!(named.len() >= 5, "the page names fuzz targets: {named:?}");
+    for name in named {
+        let fuzz = root().join("tests/fuzz");
+        assert!(fuzz.join(format!("targets/{name}.rs")).exists(), "{name}");
+        assert!(fuzz.join("seeds").join(name).read_dir().is_ok_and(|seeds| seeds.count() > 0), "{name} has seeds");
+    }
 }
