@@ -164,18 +164,11 @@ impl Failure {
     /// What hyper says of a request over HTTP/2, or of the body of its answer.
     pub(super) fn of_http(error: &hyper::Error) -> Self {
         let chain = Chain(error);
-        let cause = if error.is_parse_too_large() {
-            Cause::TooLarge
-        } else if error.is_parse() {
-            Cause::Protocol
-        } else if let Some(stream) = chain.find::<h2::Error>() {
-            return Self { sent: h2_sent(stream), cause: h2_cause(stream, &chain), detail: chain.to_string() };
-        } else if chain.find::<rustls::Error>().is_some() {
-            Cause::Tls
-        } else {
-            Cause::Reset
+        let (cause, sent) = match chain.find::<h2::Error>() {
+            Some(stream) => (h2_cause(stream, &chain), h2_sent(stream)),
+            None => (chain.stream_cause(), Sent::Maybe),
         };
-        Self { cause, sent: Sent::Maybe, detail: chain.to_string() }
+        Self { cause, sent, detail: chain.to_string() }
     }
 
     pub(super) fn at(self, server: &Arc<str>) -> UpstreamError {
@@ -209,6 +202,11 @@ impl<'e> Chain<'e> {
     fn errors(&self) -> impl Iterator<Item = &'e (dyn StdError + 'static)> + use<'e> {
         let first: Option<&'e (dyn StdError + 'static)> = Some(self.0);
         std::iter::successors(first, |&error| error.source())
+    }
+
+    /// What it means that a stream failed with it: TLS found something wrong, or the connection ended.
+    pub(super) fn stream_cause(&self) -> Cause {
+        if self.find::<rustls::Error>().is_some() { Cause::Tls } else { Cause::Reset }
     }
 
     /// The first error of a type, also if an I/O error wraps it.

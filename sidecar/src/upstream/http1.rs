@@ -7,6 +7,9 @@
 //!          pure                                                    the answer   body ends   as it arrives
 //! ```
 //!
+//! A call goes this way in `call`; `decoder` and `chunked` take an answer's content out of its bytes; `malformed` has the words for
+//! what is wrong with one.
+//!
 //! Reading is strict (RFC 9112): what two readers could read in two ways is an error, and ends the connection. One is used again
 //! only if the answer said so, its end is certain, and nothing came after it.
 
@@ -53,8 +56,7 @@ impl From<Broken> for Failure {
         let (cause, detail) = match &broken {
             Broken::Io(error) => {
                 let chain = Chain(error);
-                let cause = if chain.find::<rustls::Error>().is_some() { Cause::Tls } else { Cause::Reset };
-                (cause, chain.to_string())
+                (chain.stream_cause(), chain.to_string())
             }
             Broken::Ended(what) => (Cause::Reset, format!("the server closed the connection {what}")),
             Broken::Unasked => (Cause::Reset, "the server spoke before it was asked".to_owned()),
