@@ -331,8 +331,8 @@ fn check_status<B>(response: &Response<B>) -> Result<(), Failure> {
     ))
 }
 
-/// A request as its sender means it. Where it goes, `Host`, the length, and the credential if there is one, are set when it is sent, which may
-/// be more than once: headers of these names, `Transfer-Encoding` and `Expect` are never sent as they stand here.
+/// A request as its sender means it. Where it goes, `Host`, the length, and the credential if there is one, are set when it is
+/// sent, which may be more than once: headers of these names, `Transfer-Encoding` and `Expect` are never sent as they stand here.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'a> {
     /// Its method.

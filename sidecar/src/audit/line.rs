@@ -61,7 +61,8 @@ pub struct Line {
     pub policy_generation: Option<i64>,
     /// `Audit` if only policies in Audit mode govern the call, else `Enforce`.
     pub mode: Option<String>,
-    /// Milliseconds from the request's last byte, or from its turn if it had to wait, to the decision. How long the server took is in the metrics.
+    /// Milliseconds from the request's last byte, or from its turn if it had to wait, to the decision. How long the server took is
+    /// in the metrics.
     pub latency_ms: Option<f64>,
     /// What policies and rules in Audit mode would have done.
     pub shadow: Option<Vec<ShadowLine>>,

@@ -10,8 +10,8 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 
 pin_project! {
-    /// A future that is polled when it was woken itself, and not whenever its task is polled for something else: the task of a connection
-    /// waits for the end of the process, and for what is overdue, at each step of each call.
+    /// A future that is polled when it was woken itself, and not whenever its task is polled for something else: the task of a
+    /// connection waits for the end of the process, and for what is overdue, at each step of each call.
     pub(super) struct Seldom<F> {
         #[pin]
         future: F,

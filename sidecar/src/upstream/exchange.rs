@@ -1,4 +1,5 @@
-//! One request and the head of its answer, over a connection; and what a failure says of whether it was sent.
+//! One request and the head of its answer, over a connection of either protocol: what stands between [`super::Upstream`] and
+//! [`super::http1`] or [`super::http2`]; and what a failure says of whether it was sent.
 
 use std::pin::Pin;
 use std::sync::Weak;

@@ -9,9 +9,9 @@ use super::parameters::is_parameter;
 use super::{LAST_EVENT_ID, METHOD, NAME, SESSION_ID};
 use crate::mcp::version::Era;
 
-/// Makes an agent's headers those of the request to the server, in place. Left as they are, though they are not sent, are `Host`,
-/// `Content-Length` and `Expect`, and of a server for which the sidecar has a credential the header of its name: what the sidecar says takes their
-/// place, or nothing ([`Outgoing`](crate::upstream::Outgoing)).
+/// Makes an agent's headers those of the request to the server, in place. `Host`, `Content-Length`, `Expect` and the header of a
+/// credential that the sidecar holds stay, though they are not sent: what the sidecar says takes their place, or nothing
+/// ([`Outgoing`](crate::upstream::Outgoing)).
 ///
 /// Kept is what is not dropped, so that headers which a server asks of its clients arrive. Dropped are:
 /// - hop-by-hop headers, and those that `Connection` names;

@@ -1,5 +1,5 @@
-//! Sets of header names that are asked of every header of every request and answer: most names are told from their length and first letter not to
-//! be in one.
+//! Sets of header names, which every header of every request and answer is looked for in: of most, length and first letter tell
+//! that they are in none.
 
 /// A set of names, in lower case.
 pub(super) struct Names {

@@ -1,4 +1,4 @@
-//! One request and the head of its answer.
+//! One call on a connection: from a lease of the pool to the head of the answer, whose body then has the connection.
 
 use std::future::poll_fn;
 use std::sync::Weak;
