@@ -4,7 +4,7 @@ use reeve_tests::agent::{Agent, told};
 use reeve_tests::http::{self, Exchange, request};
 use reeve_tests::sidecar::{ALLOW_ALL, Sidecar};
 use reeve_tests::upstream::Upstream;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ECHO_ONLY;
 
@@ -175,20 +175,52 @@ fn other_transports_and_http_methods_are_refused() {
     upstream.saw_nothing();
 }
 
+/// A policy that permits some documents and prompts.
+const OPEN_ONLY: &str = "
+apiVersion: reeve.dev/v1alpha1
+kind: McpPolicy
+metadata: {name: open-only}
+spec:
+  serverRefs: [{name: '*'}]
+  rules:
+  - {name: open, resources: ['docs://open/*'], prompts: ['open*'], action: Allow}
+";
+
+/// Asserts that policy keeps one of these requests from the server, and lets the other through.
+fn only_the_open_one_passes(method: &str, agent: &Agent, upstream: &Upstream, shut: Value, open: Value) {
+    let refused = agent.ask(method, shut);
+    assert_eq!(refused.json()["error"]["data"]["reeve.dev/decision"]["reason"], "NoRule", "{method}: {refused:?}");
+    upstream.saw_nothing();
+    let exchange = agent.begin(method, open);
+    upstream.next().result(json!({"resultType": "complete", "completion": {"values": []}}));
+    let passed = exchange.rest();
+    assert!(passed.json()["result"].is_object(), "{method}: {passed:?}");
+}
+
 #[test]
-fn a_completion_of_what_policy_denies_reaches_no_server() {
+fn a_completion_of_what_policy_denies_reaches_no_server_and_one_of_what_it_permits_does() {
     let upstream = Upstream::start();
-    let sidecar = Sidecar::start(ECHO_ONLY, &upstream.url);
+    let sidecar = Sidecar::start(OPEN_ONLY, &upstream.url);
     for agent in [Agent::legacy(&sidecar.url), Agent::modern(&sidecar.url)] {
-        for reference in [
-            json!({"type": "ref/prompt", "name": "secret"}),
-            json!({"type": "ref/resource", "uri": "docs://secret/{id}"}),
-        ] {
-            let params = json!({"ref": reference, "argument": {"name": "x", "value": "y"}});
-            let refused = agent.ask("completion/complete", params);
-            assert!(refused.json()["error"].is_object(), "{refused:?}");
-            upstream.saw_nothing();
+        let of = |reference: Value| json!({"ref": reference, "argument": {"name": "x", "value": "y"}});
+        let prompt = |name: &str| of(json!({"type": "ref/prompt", "name": name}));
+        let resource = |uri: &str| of(json!({"type": "ref/resource", "uri": uri}));
+        for (shut, open) in
+            [(prompt("secret"), prompt("open")), (resource("docs://secret/{id}"), resource("docs://open/{id}"))]
+        {
+            only_the_open_one_passes("completion/complete", &agent, &upstream, shut, open);
         }
+    }
+}
+
+#[test]
+fn a_subscription_to_what_policy_denies_reaches_no_server_and_one_to_what_it_permits_does() {
+    let upstream = Upstream::start();
+    let sidecar = Sidecar::start(OPEN_ONLY, &upstream.url);
+    let agent = Agent::legacy(&sidecar.url);
+    for method in ["resources/subscribe", "resources/unsubscribe"] {
+        let of = |uri: &str| json!({"uri": uri});
+        only_the_open_one_passes(method, &agent, &upstream, of("docs://secret/a"), of("docs://open/a"));
     }
 }
 

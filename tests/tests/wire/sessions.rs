@@ -238,7 +238,7 @@ metadata: {name: asks}
 spec:
   serverRefs: [{name: '*'}]
   default: Allow
-  serverRequests: {sampling: Deny, elicitation: Allow}
+  serverRequests: {sampling: Deny, elicitation: Allow, roots: Deny}
 ";
 
 #[test]
@@ -249,16 +249,25 @@ fn what_a_server_may_not_ask_is_answered_in_the_agents_stead() {
     let mut exchange = agent.begin_call("echo");
     let mut request = upstream.next();
     request.begin_events();
-    let ask = json!({"jsonrpc": "2.0", "id": "s-1", "method": "sampling/createMessage", "params": {"messages": []}});
-    request.write(format!("data: {ask}\n\n"));
-    let answer = upstream.next();
-    assert_eq!(answer.header("Mcp-Session-Id"), Some("one"));
-    let refusal = answer.json();
-    assert_eq!((&refusal["id"], refusal["error"].is_object()), (&json!("s-1"), true), "{refusal}");
-    answer.answer("202 Accepted", &[], "");
-    request.write(": after\n\n");
-    let seen = exchange.until(": after");
-    assert!(!seen.contains("sampling"), "the agent never sees it: {seen}");
+    for (id, method) in [("s-1", "sampling/createMessage"), ("s-2", "roots/list")] {
+        let ask = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": {"messages": []}});
+        request.write(format!("data: {ask}\n\n"));
+        let answer = upstream.next();
+        assert_eq!(answer.header("Mcp-Session-Id"), Some("one"));
+        let refusal = answer.json();
+        assert_eq!((&refusal["id"], refusal["error"].is_object()), (&json!(id), true), "{refusal}");
+        answer.answer("202 Accepted", &[], "");
+        request.write(format!(": after {id}\n\n"));
+        let seen = exchange.until(&format!(": after {id}"));
+        assert!(!seen.contains(method), "the agent never sees it: {seen}");
+    }
+    assert_eq!(asked(&sidecar, 3), ["sampling/createMessage deny", "roots/list deny"]);
+}
+
+/// What servers asked, and what was decided of it, among the first so many decisions of the audit log.
+fn asked(sidecar: &Sidecar, decisions: usize) -> Vec<String> {
+    let recorded = sidecar.decisions(decisions).into_iter().filter(|line| line["event"] == "server_request");
+    recorded.map(|line| ["method", "decision"].map(|member| line[member].as_str().unwrap()).join(" ")).collect()
 }
 
 #[test]
@@ -285,6 +294,7 @@ fn what_a_server_may_ask_reaches_the_agent_and_only_its_answer_goes_back() {
     assert_eq!(posted.rest().status, 202);
     assert_eq!(agent.begin_raw("", None, &answer("e-1")).rest().status, 400, "it is answered once");
     upstream.saw_nothing();
+    assert_eq!(asked(&sidecar, 2), ["elicitation/create allow"]);
 }
 
 #[test]
