@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::Stdio;
 
 use reeve_tests::eventually::eventually;
-use reeve_tests::process::{Process, free_port};
+use reeve_tests::process::{Process, free_port, root};
 use reeve_tests::sidecar::{built, program};
 use reeve_tests::{agent, http};
 use serde_json::{Value, json};
@@ -20,6 +20,12 @@ fn once_it_shows_tools_calls_records_and_metrics_in_plain_lines_and_ends() {
     let output = String::from_utf8(shown.stdout).unwrap();
     assert_eq!(shown.status.code(), Some(0), "{output}{}", String::from_utf8_lossy(&shown.stderr));
     assert!(!output.contains('\x1b'), "there are no colours where there is no terminal: {output}");
+
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let shown = readme.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    for line in shown.lines().filter(|line| line.trim() != "…") {
+        assert!(output.lines().any(|printed| printed == line), "the README shows {line:?}: {output}");
+    }
 
     let tools = lines_of(&output, "The tools of the server");
     let listed: Vec<&String> = tools.iter().filter(|line| line.ends_with("listed")).collect();
