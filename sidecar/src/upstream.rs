@@ -21,6 +21,7 @@ mod http2;
 mod places;
 mod pool;
 mod proxy;
+mod records;
 #[cfg(any(test, fuzzing))]
 pub mod rehearsal;
 mod target;

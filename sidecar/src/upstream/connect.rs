@@ -66,8 +66,11 @@ impl Connector {
         match &self.tls {
             None => Ok(Connection { stream: Box::new(stream), wire, http2: self.prior_knowledge }),
             Some(tls) => {
-                let stream =
-                    tls.connector.connect(tls.name.clone(), stream).await.map_err(|error| tls_failed(&error))?;
+                let stream = tls
+                    .connector
+                    .connect(tls.name.clone(), stream.of_tls())
+                    .await
+                    .map_err(|error| tls_failed(&error))?;
                 let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 Ok(Connection { stream: Box::new(stream), wire, http2 })
             }

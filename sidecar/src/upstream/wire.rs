@@ -1,7 +1,7 @@
 //! The lowest layer of a connection: counts what is written, and looks once more before a request is.
 //!
 //! Whether a call was sent at all decides whether its quota returns, and errors from the layers above cannot tell. Below
-//! TLS and HTTP it is a matter of counting.
+//! TLS and HTTP it is a matter of counting. So is what TLS has read and tells nobody of: the beginning of a record.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -12,6 +12,8 @@ use std::task::{Context, Poll};
 
 use rustix::net::RecvFlags;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::records::Records;
 
 /// What is known of a connection's wire from outside of it.
 #[derive(Debug, Default)]
@@ -28,7 +30,8 @@ pub(super) enum Expect {
     Anything = 0,
     /// Not closed by the server.
     Open = 1,
-    /// Not closed, and nothing to be read: what a server says on an idle HTTP/1.1 connection is a farewell.
+    /// Not closed, and nothing to be read, not even half a record of TLS: what a server says on an idle HTTP/1.1 connection is a
+    /// farewell.
     Quiet = 2,
     /// It was found not to be as expected, or is given up: nothing more is written.
     Nothing = 3,
@@ -58,11 +61,18 @@ impl Wire {
 pub(super) struct Wired<S> {
     stream: S,
     wire: Arc<Wire>,
+    /// What has been read of records, if what is read from here on is TLS.
+    records: Option<Records>,
 }
 
 impl<S> Wired<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, wire: Arc::default() }
+        Self { stream, wire: Arc::default(), records: None }
+    }
+
+    /// The same, of which all that is read from here on is TLS.
+    pub(super) fn of_tls(self) -> Self {
+        Self { records: Some(Records::default()), ..self }
     }
 
     pub(super) fn wire(&self) -> Arc<Wire> {
@@ -81,6 +91,7 @@ impl<S: AsFd> Wired<S> {
         let sound = match peeked {
             _ if expect == Expect::Nothing as u8 => false,
             Ok((_, 0)) => false,
+            _ if expect == Expect::Quiet as u8 && self.records.as_ref().is_some_and(Records::is_within_one) => false,
             Ok(_) => expect == Expect::Open as u8,
             Err(error) => error == rustix::io::Errno::WOULDBLOCK || error == rustix::io::Errno::INTR,
         };
@@ -100,7 +111,12 @@ impl<S: AsFd> Wired<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Wired<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if let Some(records) = &mut self.records {
+            records.pass(&buf.filled()[before..]);
+        }
+        result
     }
 }
 

@@ -1,5 +1,6 @@
 //! HTTP/1.1 on a real connection: when it carries another call, and answers that come before their request was sent.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -299,6 +300,40 @@ async fn an_answer_that_nobody_asked_for_and_that_only_tls_has_read_is_given_to_
     for _ in 0..3 {
         let body = text(call(&upstream, "call").await.unwrap()).await;
         assert!(body.bytes().all(|byte| byte == b'x'), "{body}");
+    }
+    assert_eq!(scripted.connections(), 3);
+}
+
+/// TLS keeps what has come of a record until the rest does, and tells nobody.
+#[tokio::test]
+async fn an_answer_that_nobody_asked_for_and_of_which_tls_has_read_half_a_record_is_given_to_no_call() {
+    let authority = Authority::new();
+    let acceptor = authority.acceptor(&[b"http/1.1"], None);
+    let scripted = Scripted::start(move |stream, _| {
+        let acceptor = acceptor.clone();
+        async move {
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            let mut rest = Vec::new();
+            while read_request(&mut stream).await.is_some() {
+                let (socket, session) = stream.get_mut();
+                let mut bytes = std::mem::take(&mut rest);
+                for body in ["ok", "unasked"] {
+                    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+                    session.writer().write_all((head + body).as_bytes()).unwrap();
+                    session.write_tls(&mut bytes).unwrap();
+                }
+                rest = bytes.split_off(bytes.len() - 10);
+                // The client may have hung up.
+                let _ = socket.write_all(&bytes).await;
+            }
+        }
+    })
+    .await;
+    let mut server = server(&scripted.url().replace("http:", "https:"));
+    server.tls = Some(authority.trusted());
+    let upstream = build(&server).unwrap();
+    for _ in 0..3 {
+        assert_eq!(text(call(&upstream, "call").await.unwrap()).await, "ok");
     }
     assert_eq!(scripted.connections(), 3);
 }
