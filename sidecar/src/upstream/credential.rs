@@ -46,6 +46,16 @@ impl Credential {
                 credentials.header
             ),
         })?;
+        if is_the_requests_own(header.as_str()) {
+            return Err(BuildError {
+                pointer: "/credentials/header",
+                message: format!(
+                    "{:?} says where a request goes, where it ends or how it is carried, which the sidecar says itself: write \
+                     one such as Authorization",
+                    credentials.header
+                ),
+            });
+        }
         if HeaderValue::from_str(&credentials.prefix).is_err() {
             return Err(BuildError {
                 pointer: "/credentials/prefix",
@@ -99,6 +109,13 @@ impl Credential {
     }
 }
 
+/// Whether a header is of a request or its connection itself. Two of one name could be read in two ways.
+fn is_the_requests_own(name: &str) -> bool {
+    let carried =
+        ["connection", "expect", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"].contains(&name);
+    carried || matches!(name, "host" | "content-length" | "transfer-encoding")
+}
+
 /// Reads a credential. Errors name the file and never what it holds.
 fn read(path: &Path, prefix: &str) -> Result<HeaderValue, String> {
     let wrong = |what: &str| format!("the credential file {} {what}", path.display());
@@ -131,14 +148,29 @@ pub(crate) fn header_value(content: &[u8], prefix: &str) -> Result<HeaderValue, 
 mod tests {
     use super::*;
 
-    fn credential(file: &Path) -> Credential {
+    fn named(header: &str, file: &Path) -> Result<Credential, BuildError> {
         Credential::new(&config::Credentials {
-            header: "Authorization".into(),
+            header: header.into(),
             file: file.display().to_string(),
             prefix: "Bearer ".into(),
             insecure_plain_text: false,
         })
-        .unwrap()
+    }
+
+    fn credential(file: &Path) -> Credential {
+        named("Authorization", file).unwrap()
+    }
+
+    #[test]
+    fn no_credential_takes_the_place_of_what_a_request_says_of_itself() {
+        for header in ["Host", "content-length", "Transfer-Encoding", "Connection", "Expect", "Upgrade", "No Name"] {
+            let refused = named(header, Path::new("/none")).unwrap_err();
+            assert_eq!(refused.pointer, "/credentials/header");
+            assert!(refused.message.contains(header) && refused.message.contains("Authorization"), "{refused}");
+        }
+        for header in ["Authorization", "X-Api-Key", "Cookie", "Proxy-Authorization"] {
+            assert!(named(header, Path::new("/none")).is_ok(), "{header}");
+        }
     }
 
     #[tokio::test]
