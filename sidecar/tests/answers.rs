@@ -294,6 +294,31 @@ async fn an_answer_in_another_charset_does_not_pass() {
 }
 
 #[tokio::test]
+async fn of_an_answer_that_breaks_off_at_once_the_agent_gets_what_there_is() {
+    for (answer, body) in [
+        ("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\nhalf", "4\r\nhalf\r\n"),
+        ("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n5\r\ndata:", ""),
+    ] {
+        for _ in 0..10 {
+            let text = after(answer.to_owned()).await.answer(LEGACY, &call("ask")).await;
+            let (head, rest) = text.split_once("\r\n\r\n").expect("a head comes");
+            assert!(head.starts_with(answer.lines().next().unwrap()), "{head}");
+            assert_eq!(rest, body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_an_answer_is_told_from_its_breaking_off_though_the_server_speaks_http_1_0() {
+    let half = "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\nhalf";
+    for (answer, ends) in [(half.to_owned(), false), (half.replace('9', "4"), true)] {
+        let text = after(answer).await.answer(LEGACY, &call("ask")).await;
+        assert!(text.starts_with("HTTP/1.1 400") && text.contains("half"), "{text}");
+        assert_eq!(text.ends_with("\r\n0\r\n\r\n"), ends, "{text}");
+    }
+}
+
+#[tokio::test]
 async fn the_status_of_a_failure_reaches_the_agent_with_the_servers_words() {
     let ended = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}"#;
     let challenge = "application/json\r\nWWW-Authenticate: Bearer realm=\"x\"";

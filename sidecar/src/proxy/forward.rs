@@ -248,6 +248,9 @@ impl Shared {
         let Events { sending, awaited, .. } = &exchange.events;
         let (expected, answers) = (awaited.expected, awaited.id.is_some());
         let (mut head, body) = response.into_parts();
+        // A server's version is that of its own connection (RFC 9110, 6.2): of an answer in HTTP/1.0 the agent could not tell the end
+        // from a breaking off.
+        head.version = http::Version::HTTP_11;
         let content = Content::of(&head.headers);
         let session = self.note_session(sending, &head, awaited);
         session.map_err(|detail| sending.backend.upstream.error(Cause::Session, detail))?;

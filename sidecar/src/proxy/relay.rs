@@ -79,6 +79,8 @@ pub(super) struct Relay {
     given_up: GivenUp,
     flight: Flight,
     ended: bool,
+    /// What breaks the answer off, once what was given of it has been sent.
+    broken: Option<io::Error>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "the usual way is the large one, and what holds it is boxed")]
@@ -97,7 +99,7 @@ impl fmt::Debug for Relay {
 
 impl Relay {
     pub(super) fn bytes(body: upstream::Body, flight: Flight) -> Self {
-        Self { body, way: Way::Bytes, drained: None, given_up: GivenUp::default(), flight, ended: false }
+        Self { body, way: Way::Bytes, drained: None, given_up: GivenUp::default(), flight, ended: false, broken: None }
     }
 
     pub(super) fn events(
@@ -111,7 +113,7 @@ impl Relay {
             Endless::No => None,
             Endless::Yes(drain) => Some(Box::pin(async move { drain.draining().await })),
         };
-        Self { body, way: Way::Events(Streamed::new(events)), drained, given_up, flight, ended: false }
+        Self { body, way: Way::Events(Streamed::new(events)), drained, given_up, flight, ended: false, broken: None }
     }
 
     /// For how long the call goes on if the agent hangs up now; none if it ends with that.
@@ -155,14 +157,14 @@ impl Relay {
                 return Poll::Ready(Some(Ok(bytes)));
             }
             if self.ended {
-                return Poll::Ready(None);
+                return Poll::Ready(self.broken.take().map(Err));
             }
             if let Way::Events(stream) = &mut self.way {
                 if stream.is_reading() {
                     let read = ready!(stream.poll_read(cx));
                     stream.events.settle(&mut self.flight);
                     if let Err(error) = read {
-                        return self.fail(&error);
+                        return self.fail(&error, cx);
                     }
                     continue;
                 }
@@ -188,13 +190,13 @@ impl Relay {
                         Way::Bytes => return Poll::Ready(Some(Ok(data))),
                         Way::Events(stream) => {
                             if let Err(error) = stream.push(&data) {
-                                return self.fail(&error);
+                                return self.fail(&error, cx);
                             }
                             stream.events.settle(&mut self.flight);
                         }
                     }
                 }
-                Some(Err(error)) => return self.fail(&error),
+                Some(Err(error)) => return self.fail(&error, cx),
                 None => match &mut self.way {
                     Way::Bytes => self.ended = true,
                     Way::Events(stream) => stream.finish(),
@@ -229,8 +231,10 @@ impl Relay {
         is_own && matches!(error.cause, Cause::Reset | Cause::StreamIdle)
     }
 
-    /// Ends the answer with an error: told to the agent where the stream has room for it, else by breaking off.
-    fn fail(&mut self, error: &UpstreamError) -> Poll<Option<io::Result<Bytes>>> {
+    /// Ends the answer with an error: told to the agent where the stream has room for it, else by breaking off. That has to wait for
+    /// a turn in which what was given before is sent, with the head of the answer: some clients send a request again, whatever it is,
+    /// if its connection ends without a byte.
+    fn fail(&mut self, error: &UpstreamError, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         self.ended = true;
         if !self.is_end_of_own_stream(error) {
             self.flight.failed(error);
@@ -244,6 +248,8 @@ impl Relay {
                 return Poll::Ready(stream.ready.pop_front().map(Ok));
             }
         }
-        Poll::Ready(Some(Err(io::Error::other(error.to_string()))))
+        self.broken = Some(io::Error::other(error.to_string()));
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
