@@ -153,7 +153,8 @@ impl Pool {
         // The one used last is the likeliest to be alive, and the others may go unused until they are given up.
         while let Some(Idle { connection, since }) = kept.idle.pop_back() {
             let idle = now.saturating_duration_since(since);
-            if idle < self.bounds.idle_timeout && connection.is_young(self.bounds.max_age, now) {
+            let bound = self.bounds.idle_timeout.min(connection.may_wait());
+            if idle < bound && connection.is_young(self.bounds.max_age, now) {
                 return Some(Lease::Http1 { connection, pool: Arc::downgrade(self), reused: true });
             }
         }

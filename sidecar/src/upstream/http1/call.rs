@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Weak;
+use std::time::Duration;
 
 use http::Response;
 
@@ -32,6 +33,7 @@ impl Http1 {
         let framed = answer.and_then(|head| Ok((framing::of(errand.method(), &head)?, head)));
         match framed {
             Ok(((framing, after), head)) => {
+                self.wait_at_most(framing::may_wait(&head.headers).unwrap_or(Duration::MAX));
                 let unsent = self.is_underway().then(|| errand.body().clone());
                 let keeper = if after == After::Kept { pool } else { Weak::new() };
                 Ok(Response::from_parts(head, Incoming::new(self, Decoder::new(framing), unsent, keeper)))

@@ -35,6 +35,8 @@ struct State {
     stream: Box<dyn Stream>,
     wire: Arc<Wire>,
     made: Instant,
+    /// For how long it may wait for the next call.
+    may_wait: Duration,
     /// The head of the request. Used again for the next.
     head: Vec<u8>,
     /// How many bytes of the request the stream took, of its head and then of its body.
@@ -70,6 +72,7 @@ impl Http1 {
             stream,
             wire,
             made: Instant::now(),
+            may_wait: Duration::MAX,
             head: Vec::new(),
             taken: 0,
             outbound: Outbound::Written,
@@ -82,6 +85,15 @@ impl Http1 {
     /// Whether it may carry a call at this time.
     pub(in crate::upstream) fn is_young(&self, max_age: Duration, now: Instant) -> bool {
         now.saturating_duration_since(self.0.made) < max_age
+    }
+
+    /// For how long it may wait for the next call; its server may say that in each answer.
+    pub(in crate::upstream) fn may_wait(&self) -> Duration {
+        self.0.may_wait
+    }
+
+    pub(super) fn wait_at_most(&mut self, bound: Duration) {
+        self.0.may_wait = bound;
     }
 
     /// Of one that is done with its call: ready if it can carry no further one. Nothing should be read on a connection without a call,

@@ -1,5 +1,7 @@
 //! How an answer ends, and whether its connection can carry another. Pure.
 
+use std::time::Duration;
+
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 
@@ -63,6 +65,22 @@ fn after(head: &Parts) -> After {
         || head.status == StatusCode::SWITCHING_PROTOCOLS
         || members(&head.headers, &header::CONNECTION).any(closes);
     if ends { After::Closed } else { After::Kept }
+}
+
+/// How much earlier than its server closes it a connection is not used any more: a call could cross the close on its way.
+const AHEAD: Duration = Duration::from_secs(1);
+
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+/// For how long a connection may wait for another call, if the server says when it closes it (`Keep-Alive: timeout=5`; RFC 2068,
+/// 19.7.1.1, and what many servers send).
+pub(super) fn may_wait(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = members(headers, &KEEP_ALIVE).find_map(|parameter| {
+        let (name, value) = parameter.split_at_checked(b"timeout=".len())?;
+        if name.eq_ignore_ascii_case(b"timeout=") { number(value) } else { None }
+    });
+    let timeout = Duration::from_secs(seconds?);
+    Some(timeout - AHEAD.min(timeout / 2))
 }
 
 /// The one coding that is read is `chunked`, and once (RFC 9112, 6.1). No other was asked for.
@@ -176,6 +194,26 @@ mod tests {
         let head = framed_for(&Method::HEAD, Version::HTTP_11, 200, &[("content-length", "5")]);
         assert_eq!(head, Ok((Framing::Length(0), After::Kept)));
         assert_eq!(framed(101, &[]), Ok((Framing::Length(0), After::Closed)));
+    }
+
+    #[test]
+    fn a_connection_waits_less_long_than_its_server_says_that_it_leaves_it_open() {
+        for (value, milliseconds) in [
+            ("timeout=5", Some(4_000)),
+            ("Timeout=5, max=100", Some(4_000)),
+            ("max=100,timeout=60", Some(59_000)),
+            ("timeout=1", Some(500)),
+            ("timeout=0", Some(0)),
+            ("timeout=18446744073709551615", Some(18_446_744_073_709_551_614_000)),
+            ("timeout=", None),
+            ("timeout=-5", None),
+            ("max=5", None),
+            ("", None),
+        ] {
+            let headers = HeaderMap::from_iter([(KEEP_ALIVE.clone(), HeaderValue::from_static(value))]);
+            assert_eq!(may_wait(&headers).map(|wait| wait.as_millis()), milliseconds, "{value}");
+        }
+        assert_eq!(may_wait(&HeaderMap::new()), None);
     }
 
     #[test]

@@ -156,6 +156,24 @@ async fn idle_connections_are_given_up_in_time_and_old_ones_get_no_more_calls() 
 }
 
 #[tokio::test]
+async fn a_connection_that_its_server_is_about_to_close_gets_no_more_calls() {
+    for (timeout, connections) in [(0, 3), (60, 1)] {
+        let scripted = Scripted::start(move |mut stream, _| async move {
+            while read_request(&mut stream).await.is_some() {
+                let head = format!("HTTP/1.1 200 OK\r\nKeep-Alive: timeout={timeout}\r\nContent-Length: 2\r\n\r\nok");
+                tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.unwrap();
+            }
+        })
+        .await;
+        let upstream = upstream(&scripted.url());
+        for _ in 0..3 {
+            assert_eq!(text(call(&upstream, "call").await.unwrap()).await, "ok");
+        }
+        assert_eq!(scripted.connections(), connections, "{timeout}");
+    }
+}
+
+#[tokio::test]
 async fn no_more_connections_are_kept_than_permitted() {
     let scripted = Scripted::start(|stream, _| echo(stream)).await;
     let mut server = server(&scripted.url());
