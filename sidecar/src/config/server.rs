@@ -106,7 +106,8 @@ pub struct UpstreamLimits {
     /// How long an answer may be silent in its middle. Unset: a stream for ever (servers need not send keep-alives), any other
     /// answer as long as `responseTimeout`.
     pub stream_idle_timeout: Option<String>,
-    /// How long an unused connection is kept.
+    /// How long an unused connection is kept. A server may say that it leaves it open for less long (`Keep-Alive: timeout=5`); then it is
+    /// given no call in the last second of that.
     pub pool_idle_timeout: String,
     /// How long a connection is given calls. Then another is made, and the server's name resolved again.
     pub max_connection_age: String,

@@ -111,9 +111,19 @@ impl Credential {
 
 /// Whether a header is of a request or its connection itself. Two of one name could be read in two ways.
 fn is_the_requests_own(name: &str) -> bool {
-    let carried =
-        ["connection", "expect", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"].contains(&name);
-    carried || matches!(name, "host" | "content-length" | "transfer-encoding")
+    const OWN: [&str; 10] = [
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    OWN.contains(&name)
 }
 
 /// Reads a credential. Errors name the file and never what it holds.
