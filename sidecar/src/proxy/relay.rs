@@ -79,8 +79,10 @@ pub(super) struct Relay {
     given_up: GivenUp,
     flight: Flight,
     ended: bool,
-    /// What breaks the answer off, once what was given of it has been sent.
+    /// What breaks the answer off.
     broken: Option<io::Error>,
+    /// What was given of a broken answer has had its turn to be sent.
+    has_waited: bool,
 }
 
 #[allow(clippy::large_enum_variant, reason = "the usual way is the large one, and what holds it is boxed")]
@@ -99,7 +101,7 @@ impl fmt::Debug for Relay {
 
 impl Relay {
     pub(super) fn bytes(body: upstream::Body, flight: Flight) -> Self {
-        Self { body, way: Way::Bytes, drained: None, given_up: GivenUp::default(), flight, ended: false, broken: None }
+        Self::new(body, Way::Bytes, GivenUp::default(), flight)
     }
 
     pub(super) fn events(
@@ -109,11 +111,15 @@ impl Relay {
         given_up: GivenUp,
         flight: Flight,
     ) -> Self {
-        let drained: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = match endless {
-            Endless::No => None,
-            Endless::Yes(drain) => Some(Box::pin(async move { drain.draining().await })),
-        };
-        Self { body, way: Way::Events(Streamed::new(events)), drained, given_up, flight, ended: false, broken: None }
+        let mut relay = Self::new(body, Way::Events(Streamed::new(events)), given_up, flight);
+        if let Endless::Yes(drain) = endless {
+            relay.drained = Some(Box::pin(async move { drain.draining().await }));
+        }
+        relay
+    }
+
+    fn new(body: upstream::Body, way: Way, given_up: GivenUp, flight: Flight) -> Self {
+        Self { body, way, drained: None, given_up, flight, ended: false, broken: None, has_waited: false }
     }
 
     /// For how long the call goes on if the agent hangs up now; none if it ends with that.
@@ -157,14 +163,14 @@ impl Relay {
                 return Poll::Ready(Some(Ok(bytes)));
             }
             if self.ended {
-                return Poll::Ready(self.broken.take().map(Err));
+                return self.end(cx);
             }
             if let Way::Events(stream) = &mut self.way {
                 if stream.is_reading() {
                     let read = ready!(stream.poll_read(cx));
                     stream.events.settle(&mut self.flight);
                     if let Err(error) = read {
-                        return self.fail(&error, cx);
+                        self.fail(&error);
                     }
                     continue;
                 }
@@ -189,14 +195,15 @@ impl Relay {
                     match &mut self.way {
                         Way::Bytes => return Poll::Ready(Some(Ok(data))),
                         Way::Events(stream) => {
-                            if let Err(error) = stream.push(&data) {
-                                return self.fail(&error, cx);
-                            }
+                            let pushed = stream.push(&data);
                             stream.events.settle(&mut self.flight);
+                            if let Err(error) = pushed {
+                                self.fail(&error);
+                            }
                         }
                     }
                 }
-                Some(Err(error)) => return self.fail(&error, cx),
+                Some(Err(error)) => self.fail(&error),
                 None => match &mut self.way {
                     Way::Bytes => self.ended = true,
                     Way::Events(stream) => stream.finish(),
@@ -231,10 +238,18 @@ impl Relay {
         is_own && matches!(error.cause, Cause::Reset | Cause::StreamIdle)
     }
 
-    /// Ends the answer with an error: told to the agent where the stream has room for it, else by breaking off. That has to wait for
-    /// a turn in which what was given before is sent, with the head of the answer: some clients send a request again, whatever it is,
-    /// if its connection ends without a byte.
-    fn fail(&mut self, error: &UpstreamError, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+    /// Everything was given that there is. Breaking off waits for a turn in which the head of the answer is sent, and what was given as
+    /// far as the agent takes it at once: some clients send a request again, whatever it is, if its connection ends without a byte.
+    fn end(&mut self, cx: &Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.broken.is_some() && !std::mem::replace(&mut self.has_waited, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(self.broken.take().map(Err))
+    }
+
+    /// Ends the answer with an error: told to the agent where the stream has room for it, else by breaking off.
+    fn fail(&mut self, error: &UpstreamError) {
         self.ended = true;
         if !self.is_end_of_own_stream(error) {
             self.flight.failed(error);
@@ -245,11 +260,9 @@ impl Relay {
             stream.events.leave(&mut self.flight);
             if let Some(told) = told {
                 stream.ready.push_back(told);
-                return Poll::Ready(stream.ready.pop_front().map(Ok));
+                return;
             }
         }
         self.broken = Some(io::Error::other(error.to_string()));
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 }

@@ -156,6 +156,28 @@ fn an_event_that_is_larger_than_permitted_ends_the_stream() {
 }
 
 #[test]
+fn an_answer_that_came_with_a_part_of_an_event_that_is_larger_than_permitted_reaches_its_agent() {
+    let upstream = Upstream::start();
+    let config = format!(
+        "servers:\n- {{name: upstream, url: '{}', path: /mcp, limits: {{maxEventBytes: 1000}}}}\npolicyFiles: [policy.yaml]",
+        upstream.url
+    );
+    let setup = Setup::config(&config);
+    setup.write("policy.yaml", ALLOW_ALL);
+    let sidecar = setup.start();
+    let url = format!("{}/mcp", sidecar.agents);
+    for agent in [Agent::modern(&url), Agent::legacy(&url)] {
+        let mut exchange = agent.begin_call("echo");
+        let mut request = upstream.next();
+        request.begin_events();
+        exchange.until("\r\n\r\n");
+        request.write(format!("data: {}\n\ndata: {}", result(), "x".repeat(2_000)));
+        exchange.until("done");
+        request.closed();
+    }
+}
+
+#[test]
 fn an_agent_that_hangs_up_ends_its_call_at_the_server_at_once() {
     let upstream = Upstream::start();
     let sidecar = Sidecar::start(ALLOW_ALL, &upstream.url);
