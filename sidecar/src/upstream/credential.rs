@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue};
+use reeve_wire::document::may_carry_a_credential;
 
 use crate::config;
 
@@ -46,12 +47,11 @@ impl Credential {
                 credentials.header
             ),
         })?;
-        if is_the_requests_own(header.as_str()) {
+        if !may_carry_a_credential(header.as_str()) {
             return Err(BuildError {
                 pointer: "/credentials/header",
                 message: format!(
-                    "{:?} says where a request goes, where it ends or how it is carried, which the sidecar says itself: write \
-                     one such as Authorization",
+                    "{:?} is the connection's or the protocol's: write another, such as Authorization",
                     credentials.header
                 ),
             });
@@ -109,23 +109,6 @@ impl Credential {
     }
 }
 
-/// Whether a header is of a request or its connection itself. Two of one name could be read in two ways.
-fn is_the_requests_own(name: &str) -> bool {
-    const OWN: [&str; 10] = [
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ];
-    OWN.contains(&name)
-}
-
 /// Reads a credential. Errors name the file and never what it holds.
 fn read(path: &Path, prefix: &str) -> Result<HeaderValue, String> {
     let wrong = |what: &str| format!("the credential file {} {what}", path.display());
@@ -173,12 +156,20 @@ mod tests {
 
     #[test]
     fn no_credential_takes_the_place_of_what_a_request_says_of_itself() {
-        for header in ["Host", "content-length", "Transfer-Encoding", "Connection", "Expect", "Upgrade", "No Name"] {
+        for header in [
+            "Host",
+            "content-length",
+            "Transfer-Encoding",
+            "Connection",
+            "Proxy-Authorization",
+            "Mcp-Session-Id",
+            "No Name",
+        ] {
             let refused = named(header, Path::new("/none")).unwrap_err();
             assert_eq!(refused.pointer, "/credentials/header");
             assert!(refused.message.contains(header) && refused.message.contains("Authorization"), "{refused}");
         }
-        for header in ["Authorization", "X-Api-Key", "Cookie", "Proxy-Authorization"] {
+        for header in ["Authorization", "X-Api-Key", "Cookie"] {
             assert!(named(header, Path::new("/none")).is_ok(), "{header}");
         }
     }

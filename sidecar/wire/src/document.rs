@@ -68,6 +68,31 @@ pub struct Header {
     pub prefix: String,
 }
 
+/// Headers that are the connection's or the protocol's.
+const NOT_FOR_CREDENTIALS: [&str; 15] = [
+    "accept",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "last-event-id",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Whether a credential can be sent in a header of this name, in lower case: not in one by which a request says where it goes or ends,
+/// how it is carried, or what it is. Two of one name could be read in two ways.
+pub fn may_carry_a_credential(name: &str) -> bool {
+    !NOT_FOR_CREDENTIALS.contains(&name) && !name.starts_with("mcp-")
+}
+
 /// A policy of a document.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -4,24 +4,8 @@
 use http::header::{HeaderName, HeaderValue};
 use reeve_crds::v1alpha1::{McpServerSpec, ServerCredentials, ServerTimeouts};
 use reeve_policy::time::parse_duration;
+use reeve_wire::document::may_carry_a_credential;
 use url::Url;
-
-/// Headers that belong to the connection or to the protocol, so that no credential can be sent in them.
-const NOT_FOR_CREDENTIALS: [&str; 13] = [
-    "accept",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "keep-alive",
-    "mcp-session-id",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +66,7 @@ fn header(credentials: &ServerCredentials, fault: &mut impl FnMut(&str, String))
             Err(_) => {
                 fault("credentials/header", format!("{header:?} is no name of a header: write one such as X-Api-Key"));
             }
-            Ok(name) if NOT_FOR_CREDENTIALS.contains(&name.as_str()) => {
+            Ok(name) if !may_carry_a_credential(name.as_str()) => {
                 let message =
                     format!("{header} is the connection's or the protocol's: write another, such as X-Api-Key");
                 fault("credentials/header", message);

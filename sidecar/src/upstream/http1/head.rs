@@ -21,12 +21,12 @@ pub(super) fn write(errand: &Errand<'_>, connector: &Connector, head: &mut Vec<u
     head.extend_from_slice(errand.path_and_query.as_str().as_bytes());
     head.extend_from_slice(b" HTTP/1.1\r\n");
     field(head, &header::HOST, host);
+    let secret = errand.secret.map(|(name, value)| (name, value));
     let authorization = connector.proxy_authorization().map(|value| (&header::PROXY_AUTHORIZATION, value));
-    let is_authorization = |name: &HeaderName| authorization.is_some_and(|(own, _)| own == name);
-    let secret = errand.secret.filter(|(name, _)| !is_authorization(name)).map(|(name, value)| (name, value));
     for (name, value) in errand.headers() {
         // Those of the sidecar take the place of the sender's.
-        if !is_authorization(name) && secret.is_none_or(|(own, _)| own != name) {
+        let is_replaced = |own: Option<(&HeaderName, &HeaderValue)>| own.is_some_and(|(own, _)| own == name);
+        if !is_replaced(secret) && !is_replaced(authorization) {
             field(head, name, value);
         }
     }

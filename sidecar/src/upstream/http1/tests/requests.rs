@@ -97,21 +97,6 @@ fn a_secret_takes_the_place_of_every_header_of_its_name() {
     assert_eq!(seen.all("proxy-authorization"), ["Basic own"]);
 }
 
-#[test]
-fn a_secret_of_the_name_that_a_proxy_is_given_stands_beside_no_other_of_it() {
-    let authorization = Some(HeaderValue::from_static("Basic own"));
-    let proxy = Proxy { host: "proxy".into(), port: 3128, authorization };
-    let connector = connector("http://imaging/", Some(proxy));
-    let path = PathAndQuery::from_static("/");
-    let secret = (http::header::PROXY_AUTHORIZATION, HeaderValue::from_static("Basic other"));
-    let headers = HeaderMap::from_iter([secret.clone()]);
-    let (method, body) = (Method::POST, body(b"call"));
-    let outgoing = Outgoing { method: &method, headers: &headers, body: &body };
-    let mut bytes = Vec::new();
-    head::write(&Errand::new(outgoing, &path, Some(&secret)).unwrap(), &connector, &mut bytes);
-    assert_eq!(Seen::of(&bytes).all("proxy-authorization"), ["Basic own"]);
-}
-
 proptest! {
     #[test]
     fn values_arrive_as_they_are(
