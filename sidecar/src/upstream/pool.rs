@@ -164,7 +164,10 @@ impl Pool {
     /// Keeps a connection that is ready for another call. If its server ends it before there is one, it is given up then.
     pub(super) fn keep(self: &Arc<Self>, mut connection: Http1) {
         let now = Instant::now();
-        if self.bounds.max_idle == 0 || !connection.is_young(self.bounds.max_age, now) {
+        if self.bounds.max_idle == 0
+            || connection.may_wait().is_zero()
+            || !connection.is_young(self.bounds.max_age, now)
+        {
             return;
         }
         let mut kept = self.kept();
@@ -236,8 +239,7 @@ impl Kept {
     /// When the longest idle connection of HTTP/1.1 is given up.
     fn oldest_due(&self, bounds: Bounds) -> Option<Instant> {
         let oldest = self.idle.front()?;
-        let wait =
-            if self.idle.len() > bounds.max_idle { MOMENT.min(bounds.idle_timeout) } else { bounds.idle_timeout };
-        Some(oldest.since + wait)
+        let wait = bounds.idle_timeout.min(oldest.connection.may_wait());
+        Some(oldest.since + if self.idle.len() > bounds.max_idle { wait.min(MOMENT) } else { wait })
     }
 }

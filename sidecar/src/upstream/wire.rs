@@ -99,7 +99,10 @@ impl<S: AsFd> Wired<S> {
             return Ok(());
         }
         self.wire.expect(Expect::Nothing);
-        Err(io::Error::new(io::ErrorKind::ConnectionReset, "the server had closed the connection"))
+        Err(io::Error::new(
+            io::ErrorKind::ConnectionReset,
+            "the server had closed the connection, or spoken before it was asked",
+        ))
     }
 
     fn count(&self, result: &Poll<io::Result<usize>>) {

@@ -75,11 +75,11 @@ static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 /// For how long a connection may wait for another call, if the server says when it closes it (`Keep-Alive: timeout=5`; RFC 2068,
 /// 19.7.1.1, and what many servers send).
 pub(super) fn may_wait(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = members(headers, &KEEP_ALIVE).find_map(|parameter| {
+    let seconds = members(headers, &KEEP_ALIVE).filter_map(|parameter| {
         let (name, value) = parameter.split_at_checked(b"timeout=".len())?;
         if name.eq_ignore_ascii_case(b"timeout=") { number(value) } else { None }
     });
-    let timeout = Duration::from_secs(seconds?);
+    let timeout = Duration::from_secs(seconds.min()?);
     Some(timeout - AHEAD.min(timeout / 2))
 }
 
@@ -202,6 +202,7 @@ mod tests {
             ("timeout=5", Some(4_000)),
             ("Timeout=5, max=100", Some(4_000)),
             ("max=100,timeout=60", Some(59_000)),
+            ("timeout=60, timeout=5", Some(4_000)),
             ("timeout=1", Some(500)),
             ("timeout=0", Some(0)),
             ("timeout=18446744073709551615", Some(18_446_744_073_709_551_614_000)),

@@ -157,7 +157,7 @@ async fn idle_connections_are_given_up_in_time_and_old_ones_get_no_more_calls() 
 
 #[tokio::test]
 async fn a_connection_that_its_server_is_about_to_close_gets_no_more_calls() {
-    for (timeout, connections) in [(0, 3), (60, 1)] {
+    for (timeout, connections, idle) in [(0, 3, 0), (60, 1, 1)] {
         let scripted = Scripted::start(move |mut stream, _| async move {
             while read_request(&mut stream).await.is_some() {
                 let head = format!("HTTP/1.1 200 OK\r\nKeep-Alive: timeout={timeout}\r\nContent-Length: 2\r\n\r\nok");
@@ -170,6 +170,7 @@ async fn a_connection_that_its_server_is_about_to_close_gets_no_more_calls() {
             assert_eq!(text(call(&upstream, "call").await.unwrap()).await, "ok");
         }
         assert_eq!(scripted.connections(), connections, "{timeout}");
+        assert_eq!(upstream.pool().unwrap().idle(), idle, "{timeout}");
     }
 }
 
