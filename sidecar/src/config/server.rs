@@ -78,7 +78,7 @@ pub struct Tls {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Credentials {
-    /// The header's name; the agent's own header of this name is dropped.
+    /// The header's name; the agent's own header of this name is dropped. None of the connection's or the protocol's, such as `Host` or `Mcp-*`.
     #[serde(default = "authorization")]
     pub header: String,
     /// The file that holds the value; read again when it changes. White space at its ends is dropped.
@@ -107,7 +107,7 @@ pub struct UpstreamLimits {
     /// answer as long as `responseTimeout`.
     pub stream_idle_timeout: Option<String>,
     /// How long an unused connection is kept. A server may say that it leaves it open for less long (`Keep-Alive: timeout=5`); then it is
-    /// given no call in the last second of that.
+    /// given no call in the last second of that, or in the second half of less than two.
     pub pool_idle_timeout: String,
     /// How long a connection is given calls. Then another is made, and the server's name resolved again.
     pub max_connection_age: String,
