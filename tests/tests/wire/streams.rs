@@ -135,15 +135,21 @@ fn an_event_that_is_no_message_is_not_relayed() {
     }
 }
 
-#[test]
-fn an_event_that_is_larger_than_permitted_ends_the_stream() {
-    let upstream = Upstream::start();
+/// A sidecar that permits events of 1,000 bytes.
+fn small_events(upstream: &Upstream) -> Setup {
     let config = format!(
         "servers:\n- {{name: upstream, url: '{}', path: /mcp, limits: {{maxEventBytes: 1000}}}}\npolicyFiles: [policy.yaml]",
         upstream.url
     );
     let setup = Setup::config(&config);
     setup.write("policy.yaml", ALLOW_ALL);
+    setup
+}
+
+#[test]
+fn an_event_that_is_larger_than_permitted_ends_the_stream() {
+    let upstream = Upstream::start();
+    let setup = small_events(&upstream);
     let sidecar = setup.start();
     let exchange = Agent::modern(&format!("{}/mcp", sidecar.agents)).begin_call("echo");
     let mut request = upstream.next();
@@ -158,12 +164,7 @@ fn an_event_that_is_larger_than_permitted_ends_the_stream() {
 #[test]
 fn an_answer_that_came_with_a_part_of_an_event_that_is_larger_than_permitted_reaches_its_agent() {
     let upstream = Upstream::start();
-    let config = format!(
-        "servers:\n- {{name: upstream, url: '{}', path: /mcp, limits: {{maxEventBytes: 1000}}}}\npolicyFiles: [policy.yaml]",
-        upstream.url
-    );
-    let setup = Setup::config(&config);
-    setup.write("policy.yaml", ALLOW_ALL);
+    let setup = small_events(&upstream);
     let sidecar = setup.start();
     let url = format!("{}/mcp", sidecar.agents);
     for agent in [Agent::modern(&url), Agent::legacy(&url)] {

@@ -275,6 +275,13 @@ async fn others_have_their_turn_while_much_that_has_come_is_taken_in_small_piece
     other.abort();
 }
 
+/// What calls this server over TLS.
+fn trusting(authority: &Authority, scripted: &Scripted) -> Upstream {
+    let mut server = server(&scripted.url().replace("http:", "https:"));
+    server.tls = Some(authority.trusted());
+    build(&server).unwrap()
+}
+
 /// TLS reads whole records, of which the rest waits where no look at the socket finds it.
 #[tokio::test]
 async fn an_answer_that_nobody_asked_for_and_that_only_tls_has_read_is_given_to_no_call() {
@@ -294,9 +301,7 @@ async fn an_answer_that_nobody_asked_for_and_that_only_tls_has_read_is_given_to_
         }
     })
     .await;
-    let mut server = server(&scripted.url().replace("http:", "https:"));
-    server.tls = Some(authority.trusted());
-    let upstream = build(&server).unwrap();
+    let upstream = trusting(&authority, &scripted);
     for _ in 0..3 {
         let body = text(call(&upstream, "call").await.unwrap()).await;
         assert!(body.bytes().all(|byte| byte == b'x'), "{body}");
@@ -329,9 +334,7 @@ async fn an_answer_that_nobody_asked_for_and_of_which_tls_has_read_half_a_record
         }
     })
     .await;
-    let mut server = server(&scripted.url().replace("http:", "https:"));
-    server.tls = Some(authority.trusted());
-    let upstream = build(&server).unwrap();
+    let upstream = trusting(&authority, &scripted);
     for _ in 0..3 {
         assert_eq!(text(call(&upstream, "call").await.unwrap()).await, "ok");
     }
